@@ -150,9 +150,9 @@ class Simulation(Strict):
     """The same seed gives the same log."""
     genres: Count = 20
     """Groups of items that interests are about."""
-    follow: Annotated[float, Field(ge=0, le=1)] = 0.5
+    follow: Annotated[float, Field(ge=0, le=1)] = 0.35
     """Probability that an item is a usual successor of the one before it."""
-    recall: Annotated[float, Field(ge=0, le=1)] = 0.15
+    recall: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Probability that it is a usual successor of the one before that."""
     drift: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Probability that the interest moves to another genre before an interaction."""
@@ -168,6 +168,8 @@ class Simulation(Strict):
             raise ValueError("max_length must not exceed items: no user meets an item twice")
         if self.genres > self.items:
             raise ValueError("there must be at least as many items as genres")
+        if self.follow + self.recall > 1:
+            raise ValueError("follow + recall must not exceed 1")
         if self.items > self.users * self.mean_length:
             raise ValueError("there must be at least as many interactions as items")
         return self

@@ -10,13 +10,16 @@ again. So what a user did lately says much about what comes next, what the user 
 little, and popularity less.
 """
 
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from seqrec.datasets import FOLDER, Simulation, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
+from seqrec.strict import validate
 
 SUCCESSORS = 3
 SUCCESSOR_WEIGHTS = np.array([0.65, 0.25, 0.1])
@@ -28,9 +31,9 @@ BATCH_CELLS = 1 << 26  # users x items that are marked as met or not at one time
 LINES_AT_ONCE = 1 << 21
 
 
-def simulate_dataset(settings: Simulation) -> tuple[np.ndarray, np.ndarray]:
-    """The log that `settings` describe, as (items, offsets); see `seqrec.interactions`."""
-    return simulate(**settings.model_dump())
+def simulate(**settings: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A log by settings given as keywords; `seqrec.datasets.Simulation` lists them."""
+    return simulate_dataset(validate(Simulation, settings, "simulate"))
 
 
 def simulate_like(name: str, seed: int = 0, folder: Path = FOLDER) -> tuple[np.ndarray, np.ndarray]:
@@ -50,42 +53,30 @@ def simulate_like(name: str, seed: int = 0, folder: Path = FOLDER) -> tuple[np.n
         items=size.items,
         mean_length=mean_length,
         min_length=size.min_length,
-        max_length=min(size.items // 2, int(50 * mean_length)),
+        max_length=max(ceil(mean_length), min(size.items // 2, int(50 * mean_length))),
         seed=seed,
-        genres=max(20, round(size.items**0.5)),
+        genres=min(size.items, max(20, round(size.items**0.5))),
     )
 
 
-def simulate(
-    users: int,
-    items: int,
-    mean_length: float,
-    min_length: int,
-    max_length: int,
-    seed: int = 0,
-    genres: int = 20,
-    follow: float = 0.5,
-    recall: float = 0.15,
-    drift: float = 0.1,
-    tail: float = 0.8,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a log of round(users * mean_length) interactions; the parameters are `Simulation`'s.
+def simulate_dataset(settings: Simulation) -> tuple[np.ndarray, np.ndarray]:
+    """The log that `settings` describe: round(users * mean_length) interactions.
 
     Returns items, int32 [interactions], numbers from 1 of which each occurs, and offsets,
-    int64 [users + 1].
+    int64 [users + 1], as in `seqrec.interactions`.
     """
-    rng = np.random.default_rng(seed)
-    lengths = _lengths(users, round(users * mean_length), min_length, max_length, rng)
+    rng = np.random.default_rng(settings.seed)
+    lengths = _lengths(settings, rng)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    world = _World(items, genres, tail, rng)
+    world = _World(settings, rng)
     log = np.empty(offsets[-1], np.int32)
     # Users of like length together: a batch then takes as many steps as its users have items.
     by_length = np.argsort(lengths, kind="stable")[::-1]
-    size = max(1, BATCH_CELLS // items)
-    for start in range(0, users, size):
+    size = max(1, BATCH_CELLS // settings.items)
+    for start in range(0, settings.users, size):
         batch = by_length[start : start + size]
-        _walk(log, offsets[batch], lengths[batch], world, follow, recall, drift, rng)
-    _place_missing(log, items, rng)
+        _walk(log, offsets[batch], lengths[batch], world, settings, rng)
+    _place_missing(log, settings.items, rng)
     return log + np.int32(1), offsets
 
 
@@ -108,7 +99,8 @@ def write_text_log(path: Path, items: np.ndarray, offsets: np.ndarray) -> None:
 class _World:
     """Items, genres and what usually follows what: all that users have in common."""
 
-    def __init__(self, items: int, genres: int, tail: float, rng: np.random.Generator) -> None:
+    def __init__(self, settings: Simulation, rng: np.random.Generator) -> None:
+        items, genres, tail = settings.items, settings.genres, settings.tail
         # Popularity must not be told by the number: items are dealt out in random order, and
         # members[first[g]:first[g + 1]] are genre g's, the most popular one first.
         self.items = items
@@ -155,12 +147,11 @@ class _World:
         return self.successors[item, which]
 
 
-def _lengths(
-    users: int, interactions: int, shortest: int, longest: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Right-skewed lengths, int64 [users], with exactly this sum and this minimum."""
-    room = longest - shortest
-    spare = interactions - users * shortest
+def _lengths(settings: Simulation, rng: np.random.Generator) -> np.ndarray:
+    """Right-skewed lengths, int64 [users], with exactly the sum and the minimum asked for."""
+    users, shortest = settings.users, settings.min_length
+    room = settings.max_length - shortest
+    spare = round(users * settings.mean_length) - users * shortest
     weights = rng.lognormal(sigma=LENGTH_SPREAD, size=users)
     weights[rng.integers(users)] = 0.0  # someone is the shortest
     extra = np.zeros(users)
@@ -183,13 +174,11 @@ def _walk(
     begins: np.ndarray,
     lengths: np.ndarray,
     world: _World,
-    follow: float,
-    recall: float,
-    drift: float,
+    settings: Simulation,
     rng: np.random.Generator,
 ) -> None:
     """Write into `log` the items of some users, sorted by falling length, all at one pace."""
-    users = len(begins)
+    users, follow, recall = len(begins), settings.follow, settings.recall
     met = np.zeros((users, world.items), bool)
     genre = world.draw_genres(users, rng)
     last = before = np.full(users, -1, np.int32)
@@ -197,7 +186,7 @@ def _walk(
     for step in range(int(lengths[0])):
         active = int(active_at[step])
         genre, last, before = genre[:active], last[:active], before[:active]
-        moves = np.flatnonzero(rng.random(active) < drift)
+        moves = np.flatnonzero(rng.random(active) < settings.drift)
         genre = genre.copy()
         genre[moves] = world.neighbours[genre[moves], rng.integers(NEIGHBOURS, size=len(moves))]
 
