@@ -1,0 +1,156 @@
+"""Full-ranking evaluation: every user's target against all items, in one vectorised pass.
+
+Ranks come first and metrics from ranks (`seqrec.metrics`). A ranked item is any that the user has
+not seen; special rows are never ranked; ties count against the model.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqrec.errors import SeqrecError
+from seqrec.models.network import Network
+from seqrec.splits import Split
+
+ScoreUsers = Callable[[np.ndarray], Tensor]
+"""Scores `[users, items]` in float32 for an array of user indices; column i is item i + 1."""
+
+
+def rank_targets(
+    scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor
+) -> Tensor:
+    """1-based ranks `[users]` of `targets` among the unseen items.
+
+    `scores` `[users, items]` (overwritten where seen), `targets` `[users]`; the pairs (`seen_user`,
+    `seen_item`) are left out of the ranking; columns count from 0. An item with the target's
+    score ranks above it, so that a constant scorer gets nothing. A target that has been seen is a
+    miss by the protocol: its rank is `items + 1`.
+    """
+    users = torch.arange(len(scores), device=scores.device)
+    target_scores = scores[users, targets]
+    scores[seen_user, seen_item] = -torch.inf
+    ranks = (scores >= target_scores[:, None]).sum(1)
+    missed = torch.isneginf(scores[users, targets])
+    return torch.where(missed, scores.shape[1] + 1, ranks)
+
+
+def rank_users(
+    score: ScoreUsers, split: Split, users: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """Test or validation ranks (int32 `[users]`) of the given users under full ranking."""
+    ranks = []
+    for batch in _batches(users, batch_size):
+        scores = checked_scores(score(batch))
+        seen_user, seen_item = seen_pairs(split, batch)
+        found = rank_targets(
+            scores,
+            _to(scores, targets_of(split, batch) - 1),
+            _to(scores, seen_user),
+            _to(scores, seen_item - 1),
+        )
+        ranks.append(found.cpu().numpy().astype(np.int32))
+    return np.concatenate(ranks) if ranks else np.empty(0, np.int32)
+
+
+def rank_users_sampled(
+    score: ScoreUsers,
+    split: Split,
+    weights: np.ndarray,
+    negatives: int,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Ranks of every user's target among `negatives` unseen items drawn without replacement.
+
+    `weights` `[items]`: the chance of an item to be drawn (equal for uniform, train counts for
+    popularity). Successive draws by weight are the smallest of exponential keys divided by weight
+    (Efraimidis and Spirakis, 2006).
+    """
+    ranks = []
+    for batch in _batches(np.arange(split.num_users), batch_size):
+        scores = checked_scores(score(batch)).cpu().numpy()
+        seen_user, seen_item = seen_pairs(split, batch)
+        targets = targets_of(split, batch) - 1
+        rows = np.arange(len(batch))
+        with np.errstate(divide="ignore"):
+            keys = rng.exponential(size=scores.shape) / weights
+        keys[seen_user, seen_item - 1] = np.inf
+        keys[rows, targets] = np.inf
+        drawable = np.isfinite(keys).sum(1).min()
+        if drawable < negatives:
+            raise SeqrecError(
+                f"evaluation.sampled_negatives: {negatives} unseen items cannot be drawn for every "
+                f"user; the fewest that a user leaves is {drawable}. Ask for fewer."
+            )
+        drawn = np.argpartition(keys, negatives - 1, axis=1)[:, :negatives]
+        against = np.take_along_axis(scores, drawn, axis=1)
+        found = 1 + (against >= scores[rows, targets, None]).sum(1)
+        seen_target = np.zeros(len(batch), bool)
+        seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
+        ranks.append(np.where(seen_target, split.num_items + 1, found).astype(np.int32))
+    return np.concatenate(ranks)
+
+
+def network_scorer(
+    network: Network, split: Split, max_length: int, device: torch.device
+) -> ScoreUsers:
+    """Scores of a network, reading each user's last items up to the network's window."""
+    window = network.task.prediction_window(max_length)
+    special = network.task.special_rows
+
+    def score(users: np.ndarray) -> Tensor:
+        histories = last_items(split, users, window)
+        batch = network.task.prediction_batch(torch.from_numpy(histories).to(device))
+        hidden = network(batch.inputs)
+        states = hidden[torch.arange(len(users), device=device), batch.positions]
+        return (states @ network.item_table[special:].T).float()
+
+    return score
+
+
+def last_items(split: Split, users: np.ndarray, window: int) -> np.ndarray:
+    """The last `window` items of each history, int64 `[users, longest]`, right-padded with 0."""
+    ends = split.ends[users]
+    starts = np.maximum(split.starts[users], ends - window)
+    lengths = ends - starts
+    columns = np.arange(max(1, int(lengths.max(initial=0))))
+    inside = columns < lengths[:, None]
+    index = np.where(inside, starts[:, None] + columns, 0)
+    return np.where(inside, split.items[index], 0).astype(np.int64)
+
+
+def seen_pairs(split: Split, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole histories as pairs: (row in `users`, item number), both int64 `[interactions]`."""
+    lengths = split.ends[users] - split.starts[users]
+    row = np.repeat(np.arange(len(users)), lengths)
+    first = np.cumsum(lengths) - lengths
+    index = np.arange(len(row)) - first[row] + split.starts[users][row]
+    return row, split.items[index].astype(np.int64)
+
+
+def targets_of(split: Split, users: np.ndarray) -> np.ndarray:
+    """Target item numbers, int64 `[users]`."""
+    if split.targets is None:
+        raise ValueError("the train split has no targets")
+    return split.targets[users].astype(np.int64)
+
+
+def checked_scores(scores: Tensor) -> Tensor:
+    """The scores, if all are finite: a rank among NaNs would be a number without a meaning."""
+    if not bool(torch.isfinite(scores).all()):
+        raise SeqrecError(
+            "the model gives scores that are not finite, so nothing can be ranked. "
+            "Lower training.learning_rate, or look at the loss in history.csv."
+        )
+    return scores
+
+
+def _batches(users: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(users), batch_size):
+        yield users[start : start + batch_size]
+
+
+def _to(like: Tensor, array: np.ndarray) -> Tensor:
+    return torch.from_numpy(array).to(like.device)

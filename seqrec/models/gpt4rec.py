@@ -1,0 +1,65 @@
+"""GPT4Rec: a GPT-2 encoder over items, trained to predict the next one."""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.models.network import Attention, Network, initialise_normal
+from seqrec.tasks import NextItem
+
+
+class Layer(nn.Module):
+    """A pre-norm Transformer layer with GPT-2's approximate gelu."""
+
+    def __init__(self, hidden_size: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(hidden_size)
+        self.attention = Attention(hidden_size, heads, dropout)
+        self.feedforward_norm = nn.LayerNorm(hidden_size)
+        self.inner = nn.Linear(hidden_size, 4 * hidden_size)
+        self.outer = nn.Linear(4 * hidden_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[batch, time, width]` from the same."""
+        normed = self.attention_norm(x)
+        x = x + self.dropout(self.attention(normed, normed, causal=True))
+        inner = F.gelu(self.inner(self.feedforward_norm(x)), approximate="tanh")
+        return x + self.dropout(self.outer(inner))
+
+
+class GPT4Rec(Network):
+    """GPT-2 with an item table in place of words."""
+
+    task = NextItem()
+
+    def __init__(
+        self,
+        num_items: int,
+        max_length: int,
+        hidden_size: int = 64,
+        layers: int = 2,
+        heads: int = 1,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(num_items, hidden_size)
+        self.positions = nn.Embedding(max_length, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(Layer(hidden_size, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(hidden_size)
+        initialise_normal(self)
+        for layer in self.layers:
+            # GPT-2 scales the projections that end in a residual by the depth of the network.
+            for projection in (layer.attention.out_projection, layer.outer):
+                nn.init.normal_(projection.weight, std=0.02 / math.sqrt(2 * layers))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Hidden states `[batch, time, width]` of item rows `[batch, time]`.
+
+        Padding is on the right, so causality alone keeps real positions from seeing it.
+        """
+        x = self.dropout(self.items(rows) + self.positions.weight[: rows.shape[1]])
+        for layer in self.layers:
+            x = layer(x)
+        return self.norm(x)

@@ -1,0 +1,24 @@
+"""GRU4Rec: a recurrent network over a user's items, with the paper's item-table output."""
+
+from torch import Tensor, nn
+
+from seqrec.models.network import Network, initialise_normal
+from seqrec.tasks import NextItem
+
+
+class GRU4Rec(Network):
+    """One or more GRU layers on item embeddings; no dropout, as in the reference."""
+
+    task = NextItem()
+
+    def __init__(
+        self, num_items: int, max_length: int, hidden_size: int = 64, layers: int = 1
+    ) -> None:
+        super().__init__(num_items, hidden_size)
+        self.rnn = nn.GRU(hidden_size, hidden_size, layers, batch_first=True)
+        initialise_normal(self.items)  # the GRU keeps its default initialisation
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Hidden states `[batch, time, width]` of item rows `[batch, time]`."""
+        hidden, _ = self.rnn(self.items(rows))
+        return hidden

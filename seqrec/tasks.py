@@ -1,0 +1,110 @@
+"""What a network is trained to predict: the next item at every position, or masked items.
+
+A task knows everything in which causal and masked training differ: which rows of the item table
+are special, how many items of a history fit, which inputs and labels a batch has, and where the
+prediction is read. Sequences hold item numbers from 1, right-padded with 0.
+"""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class TrainingBatch(NamedTuple):
+    """Inputs and labels, both `[batch, time]` in rows of the item table; label 0 takes no loss."""
+
+    inputs: Tensor
+    labels: Tensor
+
+
+class PredictionBatch(NamedTuple):
+    """Inputs `[batch, time]` in rows of the item table; the prediction is read at `positions`."""
+
+    inputs: Tensor
+    positions: Tensor
+
+
+class Task(Protocol):
+    """The interface of a task; `NextItem` and `MaskedItem` are the two there are."""
+
+    special_rows: int
+    """Rows of the item table before the first item's: padding, and the mask where there is one."""
+
+    def training_window(self, max_length: int) -> int:
+        """How many of a user's last items one training sequence holds."""
+
+    def shortest(self) -> int:
+        """The fewest items a training sequence needs to give a label."""
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        """Inputs and labels from `sequences` `[batch, window]`; draws come from `generator`."""
+
+    def prediction_window(self, max_length: int) -> int:
+        """How many of a user's last items are read at prediction."""
+
+    def prediction_batch(self, histories: Tensor) -> PredictionBatch:
+        """Inputs from `histories` `[batch, window]`, and the position to read for each."""
+
+
+class NextItem:
+    """Causal training: at every position, the label is the item that follows."""
+
+    special_rows = 1
+
+    def training_window(self, max_length: int) -> int:
+        return max_length + 1
+
+    def shortest(self) -> int:
+        return 2
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        inputs, labels = sequences[:, :-1], sequences[:, 1:]
+        # The last item of a short sequence is a label only, so it is no input.
+        return TrainingBatch(inputs * (labels > 0), labels)
+
+    def prediction_window(self, max_length: int) -> int:
+        return max_length
+
+    def prediction_batch(self, histories: Tensor) -> PredictionBatch:
+        return PredictionBatch(histories, (histories > 0).sum(1) - 1)
+
+
+class MaskedItem:
+    """Cloze training (BERT4Rec): positions are masked at random and their items are the labels.
+
+    A masked position always shows the mask (no random or kept items, as in the reference
+    implementation). At prediction one mask follows the history.
+    """
+
+    special_rows = 2
+    mask_row = 1
+
+    def __init__(self, mask_probability: float = 0.2) -> None:
+        self.mask_probability = mask_probability
+
+    def training_window(self, max_length: int) -> int:
+        return max_length
+
+    def shortest(self) -> int:
+        return 1
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        rows = self._rows(sequences)
+        draws = torch.rand(rows.shape, generator=generator, device=generator.device)
+        masked = (draws.to(rows.device) < self.mask_probability) & (rows > 0)
+        return TrainingBatch(rows.masked_fill(masked, self.mask_row), rows * masked)
+
+    def prediction_window(self, max_length: int) -> int:
+        return max_length - 1
+
+    def prediction_batch(self, histories: Tensor) -> PredictionBatch:
+        lengths = (histories > 0).sum(1)
+        inputs = torch.nn.functional.pad(self._rows(histories), (0, 1))
+        inputs[torch.arange(len(inputs), device=inputs.device), lengths] = self.mask_row
+        return PredictionBatch(inputs, lengths)
+
+    @staticmethod
+    def _rows(sequences: Tensor) -> Tensor:
+        """Item numbers to rows: items move up by one to leave room for the mask."""
+        return sequences + (sequences > 0).to(sequences.dtype)
