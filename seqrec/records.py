@@ -1,0 +1,412 @@
+"""Run records: what a finished or failed training leaves behind, and all that tables read.
+
+A record is a folder `<results>/runs/<dataset>/<model>/seed-<n>/`. It is finished once it holds
+`metrics.json`, which is therefore written last; `failure.json` in its place says why there is none.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
+
+from seqrec.errors import SeqrecError
+from seqrec.files import replacing, write_text
+from seqrec.strict import validate
+
+PACKAGE = Path(__file__).parent
+
+TRAINING_CODE = (
+    "evaluation.py",
+    "losses.py",
+    "metrics.py",
+    "models/*.py",
+    "negatives.py",
+    "splits.py",
+    "tasks.py",
+    "training.py",
+)
+"""The sources that decide what a training results in, relative to the package."""
+
+PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "metrics.json")
+"""The files of a record that are kept for good, `metrics.json` last; checkpoints are not."""
+
+HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
+
+
+class Run(NamedTuple):
+    """One training of an experiment's grid."""
+
+    dataset: str
+    model: str
+    seed: int
+
+
+class Missing(NamedTuple):
+    """A run without a finished record, why, and what to do about it."""
+
+    dataset: str
+    model: str
+    seed: int
+    reason: str
+    remedy: str
+
+
+class _Part(BaseModel):
+    """A part of a record: checked where tables depend on it, and otherwise kept as it is."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+
+class Data(_Part):
+    """What the run was trained on."""
+
+    sha256: str
+    statistics: dict[str, Any]
+
+
+class Provenance(_Part):
+    """Which code trained the run."""
+
+    version: str
+    commit: str | None
+    training_code: str
+
+
+class Record(_Part):
+    """The content of a finished record's `metrics.json`, and the way to its other files."""
+
+    folder: Path
+    format: Literal[1]
+    dataset: str
+    model: str
+    negatives: PositiveInt | None
+    seed: NonNegativeInt
+    data: Data
+    seqrec: Provenance
+    device: str
+    runs_sharing_device: PositiveInt
+    epochs: PositiveInt | None
+    best_epoch: PositiveInt | None
+    training_seconds: FiniteFloat
+    validation: dict[str, FiniteFloat]
+    test: dict[str, FiniteFloat]
+
+    @property
+    def run(self) -> Run:
+        return Run(self.dataset, self.model, self.seed)
+
+    def history(self) -> pd.DataFrame:
+        """One line an epoch; no lines for a model without epochs."""
+        path = self.folder / "history.csv"
+        if not path.is_file():
+            return pd.DataFrame(columns=list(HISTORY_COLUMNS))
+        try:
+            history = pd.read_csv(path)
+            damage = ", ".join(sorted(set(HISTORY_COLUMNS) - set(history.columns)))
+            damage = f"it lacks the column {damage}" if damage else _not_a_number(history)
+        except (OSError, ValueError) as error:
+            damage = str(error)
+        if damage:
+            raise SeqrecError(f"{path}: is no training history ({damage}). {_delete(self.folder)}")
+        return history
+
+    def ranks(self) -> npt.NDArray[np.int32]:
+        """The test rank of every user's target, from 1, as `[users]`."""
+        path = self.folder / "ranks.npy"
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise SeqrecError(
+                f"{path}: cannot be read ({error}). {_delete(self.folder)}"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Survey:
+    """An experiment as its folder shows it: every run it wants is finished or missing."""
+
+    records: list[Record]
+    missing: list[Missing]
+
+    @property
+    def runs(self) -> list[Run]:
+        return sorted([record.run for record in self.records] + [Run(*m[:3]) for m in self.missing])
+
+
+class _GridRun(BaseModel):
+    dataset: str
+    model: str
+    seed: int
+
+
+class _Grid(BaseModel):
+    runs: list[_GridRun]
+
+
+# Reading
+
+
+def read_record(folder: Path) -> Record:
+    """The finished record in `folder`; a `SeqrecError` if it is damaged or not in its place."""
+    path = folder / "metrics.json"
+    try:
+        record = validate(Record, {**_read_json(path), "folder": folder}, str(path))
+        if folder.absolute().parts[-3:] != _place(record.run).parts:
+            raise SeqrecError(
+                f"{path}: holds dataset {record.dataset!r}, model {record.model!r} and seed "
+                f"{record.seed}, which belong in runs/{_place(record.run).as_posix()}/."
+            )
+    except SeqrecError as error:
+        raise SeqrecError(f"{error} {_delete(folder)}") from None
+    if record.epochs is not None:
+        record.history()
+    return record
+
+
+def survey(results: Path) -> Survey:
+    """Everything known about an experiment's runs; one damaged record does not hide the others."""
+    if not results.is_dir():
+        raise SeqrecError(
+            f"{results}: no such folder. Name an experiment that has been run, as in "
+            "results/paper; `snakemake` with its configuration makes it."
+        )
+    records = []
+    missing = []
+    wanted = set(_read_grid(results / "grid.json"))
+    for folder in _folders(results):
+        run = _run_of(folder)
+        if (folder / "metrics.json").is_file():
+            try:
+                records.append(read_record(folder))
+            except SeqrecError as error:
+                # Relative to the experiment, so that its tables are the same wherever it lies.
+                reason = str(error).removesuffix(_delete(folder)).replace(f"{results}/", "")
+                missing.append(Missing(*run, _one_line(reason), _delete(folder, results)))
+        elif (folder / "failure.json").is_file():
+            missing.append(Missing(*run, *_failure(folder / "failure.json")))
+    known = {record.run for record in records} | {Run(*m[:3]) for m in missing}
+    for run in wanted - known:
+        data_failure = results / "data-failures" / f"{run.dataset}.json"
+        if data_failure.is_file():
+            missing.append(Missing(*run, *_failure(data_failure)))
+        else:
+            missing.append(Missing(*run, "not run", "Run the experiment again."))
+    return Survey(sorted(records, key=lambda record: record.run), sorted(missing))
+
+
+def read_records(results: Path) -> list[Record]:
+    """The finished, readable records of an experiment by dataset, model and seed."""
+    return survey(results).records
+
+
+def missing_runs(results: Path) -> list[Missing]:
+    """The runs that the experiment wants and that have no readable record, with reasons."""
+    return survey(results).missing
+
+
+# Writing
+
+
+def write_record(
+    folder: Path,
+    metrics: dict[str, Any],
+    history: pd.DataFrame | list[dict[str, Any]],
+    ranks: npt.NDArray[np.integer],
+) -> None:
+    """Write a finished record: its three files together, and only if it can be read again."""
+    path = folder / "metrics.json"
+    # Checked is what a reader will see: plain values.
+    plain = json.loads(json.dumps(metrics, default=_plain))
+    for place, value in _not_finite(plain):
+        raise SeqrecError(
+            f"{path}: not written, {place} is {value}. The training has probably diverged: "
+            "try a smaller learning rate."
+        )
+    validate(Record, {**plain, "folder": folder}, f"{path}: not written")
+    if isinstance(history, list):
+        history = pd.DataFrame(history, columns=None if history else list(HISTORY_COLUMNS))
+    with ExitStack() as stack:
+        # The parts take their names in the reverse of this order, once all of them are whole.
+        metrics_part = stack.enter_context(replacing(path))
+        ranks_part = stack.enter_context(replacing(folder / "ranks.npy"))
+        history_part = stack.enter_context(replacing(folder / "history.csv"))
+        metrics_part.write_text(_json(plain), encoding="utf-8", newline="")
+        with ranks_part.open("wb") as file:
+            np.save(file, np.asarray(ranks, dtype=np.int32))
+        history.to_csv(history_part, index=False, lineterminator="\n")
+        # From here to the end there is no record, rather than one of old and new files.
+        path.unlink(missing_ok=True)
+    (folder / "failure.json").unlink(missing_ok=True)
+
+
+def write_failure(
+    folder: Path, *, dataset: str, model: str, seed: int, error: str, where: str, remedy: str
+) -> None:
+    """Leave word of a failed run. A finished record in the folder stays, and stays the truth."""
+    failure = {"dataset": dataset, "model": model, "seed": seed}
+    failure |= {"error": _one_line(error), "where": where, "remedy": remedy}
+    write_text(folder / "failure.json", _json(failure))
+
+
+# Code
+
+
+def training_code_fingerprint(package: Path = PACKAGE) -> str:
+    """SHA-256 over the training code, the same whatever line ends a checkout gives its files."""
+    digest = hashlib.sha256()
+    paths = {path for pattern in TRAINING_CODE for path in package.glob(pattern)}
+    for name, path in sorted((path.relative_to(package).as_posix(), path) for path in paths):
+        source = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{name}\0{len(source)}\0".encode() + source)
+    return digest.hexdigest()
+
+
+def stale_records(results: Path) -> list[Path]:
+    """The `metrics.json` of every record that other training code than today's has made."""
+    current = training_code_fingerprint()
+    return [
+        record.folder / "metrics.json"
+        for record in read_records(results)
+        if record.seqrec.training_code != current
+    ]
+
+
+# Promotion
+
+
+def promote(
+    source: Path, reference: Path = Path("results/reference"), *, replace: bool = False
+) -> list[Path]:
+    """Copy the finished records of `source` into `reference`, without checkpoints.
+
+    Returns the `metrics.json` of each record that is new there. A record that would take the place
+    of a different one is refused, before anything is copied, unless `replace`.
+    """
+    if source.resolve() == reference.resolve():
+        raise SeqrecError(f"{source}: is the reference itself. Name the experiment to promote.")
+    found = survey(source)
+    if not found.records:
+        raise SeqrecError(f"{source}: holds no finished record. Run the experiment first.")
+    copies = [
+        (record.folder, target)
+        for record in found.records
+        if _contents(record.folder) != _contents(target := reference / "runs" / _place(record.run))
+    ]
+    taken = [target for _, target in copies if _contents(target)]
+    if taken and not replace:
+        raise SeqrecError(
+            "\n".join(f"{target}: holds a different record already." for target in taken)
+            + f"\nNothing was copied. Add --replace to put the records of {source} in their place."
+        )
+    for folder, target in copies:
+        (target / "metrics.json").unlink(missing_ok=True)
+        for name in PROMOTED:
+            if (folder / name).is_file():
+                with replacing(target / name) as part:
+                    part.write_bytes((folder / name).read_bytes())
+            else:
+                (target / name).unlink(missing_ok=True)
+    wanted = set(_read_grid(reference / "grid.json")) | set(found.runs)
+    grid = {"experiment": "reference", "runs": [run._asdict() for run in sorted(wanted)]}
+    write_text(reference / "grid.json", _json(grid))
+    return [target / "metrics.json" for _, target in copies]
+
+
+# Details
+
+
+def _place(run: Run) -> Path:
+    return Path(run.dataset, run.model, f"seed-{run.seed}")
+
+
+def _run_of(folder: Path) -> Run:
+    return Run(folder.parts[-3], folder.parts[-2], int(folder.name.removeprefix("seed-")))
+
+
+def _folders(results: Path) -> Iterator[Path]:
+    folders = sorted(results.glob("runs/*/*/seed-*"))
+    return (folder for folder in folders if re.fullmatch(r"seed-(0|[1-9]\d*)", folder.name))
+
+
+def _contents(folder: Path) -> Sequence[tuple[str, bytes]]:
+    paths = [folder / name for name in PROMOTED]
+    return [(path.name, path.read_bytes()) for path in paths if path.is_file()]
+
+
+def _read_grid(path: Path) -> list[Run]:
+    if not path.is_file():
+        return []
+    grid = validate(_Grid, _read_json(path), str(path))
+    return [Run(run.dataset, run.model, run.seed) for run in grid.runs]
+
+
+def _failure(path: Path) -> tuple[str, str]:
+    """Reason and remedy of a failed run or dataset."""
+    remedy = "Run the experiment again."
+    try:
+        failure = _read_json(path)
+    except SeqrecError:
+        return f"failed; {path.name} does not say why, it cannot be read", remedy
+    reason = _one_line(str(failure.get("error") or "failed"))
+    return reason, _one_line(str(failure.get("remedy") or remedy))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (OSError, ValueError) as error:
+        raise SeqrecError(f"{path}: is not whole JSON ({error}).") from None
+    if not isinstance(data, dict):
+        raise SeqrecError(f"{path}: must hold one JSON object, not {type(data).__name__}.")
+    return data
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _json(data: dict[str, Any]) -> str:
+    text = json.dumps(data, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False)
+    return text + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Numpy's and torch's scalars as Python's own."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in a run record: {value!r}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _delete(folder: Path, base: Path | None = None) -> str:
+    shown = folder.relative_to(base) if base else folder
+    return f"Delete {shown} and run the experiment again."
+
+
+def _not_finite(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    """The places in JSON-like data that hold NaN or an infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place, value
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _not_finite(item, f"{place}.{key}" if place else str(key))
+
+
+def _not_a_number(history: pd.DataFrame) -> str:
+    for name in history.columns:
+        if len(history) and not pd.api.types.is_numeric_dtype(history[name]):
+            return f"its column {name!r} holds something other than numbers"
+    return ""

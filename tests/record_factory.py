@@ -1,0 +1,100 @@
+"""Plausible run records for tests, written the way a training writes them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqrec.records import training_code_fingerprint, write_record
+from seqrec.tables import sampled_negatives
+
+USERS = 50
+
+
+def make_metrics(dataset: str, model: str, seed: int = 0, **changes: Any) -> dict[str, Any]:
+    """What a training hands to `write_record`; `changes` replace values at the top level."""
+    test = {
+        f"{name}@{cutoff}": value * (1 if cutoff == 10 else 1.9)
+        for cutoff in (10, 100)
+        for name, value in (("hit_rate", 0.31), ("ndcg", 0.18), ("mrr", 0.14))
+    }
+    return {
+        "format": 1,
+        "dataset": dataset,
+        "model": model,
+        "negatives": sampled_negatives(model),
+        "seed": seed,
+        "config": {"hidden": 64},
+        "config_hash": "c" * 64,
+        "data": {
+            "sha256": "d" * 64,
+            "statistics": {
+                "users": 6040,
+                "items": 3416,
+                "interactions": 999611,
+                "mean_length": 165.4985,
+                "density": 0.0484479,
+            },
+        },
+        "seqrec": {
+            "version": "0.1.0",
+            "commit": None,
+            "training_code": training_code_fingerprint(),
+        },
+        "libraries": {"numpy": np.__version__},
+        "device": "Some CPU",
+        "device_kind": "cpu",
+        "threads": 2,
+        "runs_sharing_device": 1,
+        "precision": "float32",
+        "job": None,
+        "epochs": 12,
+        "best_epoch": 9,
+        "training_seconds": 540.125,
+        "seconds_per_epoch": 45.0,
+        "peak_memory_bytes": 10**9,
+        "parameters": 300_000,
+        "validation": test,
+        "test": test,
+    } | changes
+
+
+def make_history(epochs: int = 12, peak: float = 0.18, speed: float = 45.0) -> list[dict[str, Any]]:
+    """A curve that rises to about `peak`, an epoch every `speed` seconds."""
+    return [
+        {
+            "epoch": epoch,
+            "seconds": speed * epoch,
+            "training_loss": 7.0 / epoch,
+            "ndcg@10": peak * (1 - 0.7**epoch),
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def folder_of(results: Path, dataset: str, model: str, seed: int = 0) -> Path:
+    return results / "runs" / dataset / model / f"seed-{seed}"
+
+
+def make_record(
+    results: Path,
+    dataset: str = "ml-1m",
+    model: str = "sasrec+",
+    seed: int = 0,
+    *,
+    ndcg: float | None = None,
+    history: list[dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Path:
+    """Write a finished record with its checkpoint and configuration; returns its folder."""
+    folder = folder_of(results, dataset, model, seed)
+    metrics = make_metrics(dataset, model, seed, **changes)
+    if ndcg is not None:
+        metrics["test"] = metrics["test"] | {"ndcg@10": ndcg}
+    ranks = np.random.default_rng(seed).integers(1, 3000, USERS)
+    if history is None:
+        history = make_history(metrics["epochs"]) if metrics["epochs"] else []
+    write_record(folder, metrics, history, ranks)
+    (folder / "config.yaml").write_text("hidden: 64\n")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
