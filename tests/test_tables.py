@@ -1,0 +1,415 @@
+"""Tables: the paper's form, from records alone, with nothing invented."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from record_factory import folder_of, make_metrics, make_record
+
+from seqrec import tables
+from seqrec.errors import SeqrecError
+from seqrec.records import write_failure
+from seqrec.tables import display, mean_and_deviation, model_order, read_published, write_tables
+
+PUBLISHED = Path(__file__).parent.parent / "config" / "published"
+OLD_CODE = {"version": "0.1.0", "commit": None, "training_code": "old"}
+
+
+def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
+    keys = ("dataset", "model", "seed")
+    grid = {"experiment": "x", "runs": [dict(zip(keys, run, strict=True)) for run in runs]}
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "grid.json").write_text(json.dumps(grid))
+
+
+def rows(results: Path, name: str) -> dict[str, list[str]]:
+    """The body of a Markdown table by its first column."""
+    text = (results / "tables" / f"{name}.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    split = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {first: cells for first, *cells in [split[0], *split[2:]]}
+
+
+def notes(results: Path, name: str) -> str:
+    text = (results / "tables" / f"{name}.md").read_text()
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("|", "#")))
+
+
+def write(results: Path) -> list[Path]:
+    return write_tables(results, PUBLISHED)
+
+
+# The tidy table
+
+
+def test_results_csv_has_a_line_a_run_in_full_precision(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+3000", 1, ndcg=0.1 + 0.2)
+    make_record(tmp_path, "ml-1m", "popularity", epochs=None, best_epoch=None)
+    write(tmp_path)
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert lines[0] == (
+        "dataset,model,negatives,seed,hit_rate@10,ndcg@10,mrr@10,hit_rate@100,ndcg@100,mrr@100,"
+        "training_seconds,epochs,best_epoch,device"
+    )
+    assert lines[1].startswith("ml-1m,popularity,,0,")
+    assert lines[1].endswith(",540.125,,,Some CPU")
+    assert lines[2].startswith("ml-1m,sasrec+3000,3000,1,0.31,0.30000000000000004,0.14,")
+    assert lines[2].endswith(",540.125,12,9,Some CPU")
+
+
+def test_a_cutoff_that_a_record_lacks_is_blank_and_one_it_adds_is_a_column(tmp_path: Path) -> None:
+    make_record(tmp_path, test={"hit_rate@10": 0.3, "ndcg@10": 0.2, "mrr@10": 0.1, "ndcg@5": 0.15})
+    write(tmp_path)
+    (line,) = pd.read_csv(tmp_path / "results.csv").to_dict("records")
+    assert pd.isna(line["ndcg@100"])
+    assert line["ndcg@5"] == 0.15
+
+
+# The paper's table
+
+
+def test_published_values_stand_beside_ours_with_the_relative_difference(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+", ndcg=0.18)
+    make_record(tmp_path, "ml-1m", "gru4rec", ndcg=0.1)
+    write(tmp_path)
+    table = rows(tmp_path, "ml-1m")
+    assert table["Model"] == [
+        *("HitRate@10", "paper", "diff.", "NDCG@10", "paper", "diff."),
+        *("Time, s", "paper", "Best epoch", "paper"),
+    ]
+    assert table["SASRec+"] == [
+        *("**0.3100**", "0.3152", "−1.6%", "**0.1800**", "0.1821", "−1.2%"),
+        *("540", "540", "9", "63"),
+    ]
+    assert table["GRU4Rec"][4:6] == ["", ""], "no published value, none invented"
+    frame = pd.read_csv(tmp_path / "tables/ml-1m.csv").set_index("model")
+    assert frame.loc["sasrec+", "ndcg@10_difference"] == 0.18 / 0.1821 - 1
+    assert frame.loc["sasrec+", "ndcg@10_published"] == 0.1821
+    assert frame.loc["sasrec+", "training_seconds_mean"] == 540.125
+
+
+def test_a_dataset_that_the_paper_lacks_has_no_published_columns(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo")
+    write(tmp_path)
+    assert rows(tmp_path, "demo")["Model"] == ["HitRate@10", "NDCG@10", "Time, s", "Best epoch"]
+
+
+def test_the_best_is_bold_in_each_metric_and_ties_as_shown_are_bold_together(
+    tmp_path: Path,
+) -> None:
+    make_record(tmp_path, "demo", "gru4rec", ndcg=0.20001)
+    make_record(tmp_path, "demo", "sasrec", ndcg=0.19999)
+    make_record(tmp_path, "demo", "sasrec+", ndcg=0.1)
+    write(tmp_path)
+    table = rows(tmp_path, "demo")
+    assert [table[name][1] for name in ("GRU4Rec", "SASRec", "SASRec+")] == [
+        *("**0.2000**", "**0.2000**", "0.1000"),
+    ]
+    assert not any("**" in cell for row in table.values() for cell in row[2:])
+    assert (tmp_path / "tables/demo.tex").read_text().count(r"\textbf{0.2000}") == 2
+    assert (tmp_path / "tables/demo.html").read_text().count("<b>0.2000</b>") == 2
+
+
+def test_seeds_give_mean_and_sample_deviation_and_their_number(tmp_path: Path) -> None:
+    write_grid(tmp_path, *(("demo", "sasrec+", seed) for seed in range(3)), ("demo", "sasrec", 0))
+    make_record(tmp_path, "demo", "sasrec+", 0, ndcg=0.1, training_seconds=10.0)
+    make_record(tmp_path, "demo", "sasrec+", 2, ndcg=0.2, training_seconds=30.0)
+    make_record(tmp_path, "demo", "sasrec", 0, ndcg=0.1)
+    write(tmp_path)
+    table = rows(tmp_path, "demo")
+    assert table["SASRec+"][0] == "2/3"
+    assert table["SASRec+"][2:4] == ["**0.1500 ± 0.0707**", "20 ± 14"]
+    assert table["SASRec"][:3:2] == ["1", "0.1000"], "one seed has no deviation"
+    assert "SASRec+ (seed 1): not run" in notes(tmp_path, "demo")
+    frame = pd.read_csv(tmp_path / "tables/demo.csv").set_index("model")
+    assert frame.loc["sasrec+", "ndcg@10_sd"] == pytest.approx(0.05 * 2**0.5)
+    assert pd.isna(frame.loc["sasrec", "ndcg@10_sd"])
+
+
+def test_missing_runs_are_dashes_and_are_listed_with_reasons(tmp_path: Path) -> None:
+    write_grid(
+        tmp_path,
+        ("ml-1m", "sasrec+", 0),
+        ("ml-1m", "gru4rec", 0),
+        ("ml-1m", "bert4rec", 0),
+        ("yelp", "sasrec", 0),
+    )
+    make_record(tmp_path)
+    folder = folder_of(tmp_path, "ml-1m", "gru4rec")
+    write_failure(
+        folder,
+        dataset="ml-1m",
+        model="gru4rec",
+        seed=0,
+        error="out of memory.",
+        where="epoch 1",
+        remedy="Halve the batch.",
+    )
+    (folder.parent.parent / "bert4rec/seed-0").mkdir(parents=True)
+    (folder.parent.parent / "bert4rec/seed-0/metrics.json").write_text('{"test": {"ndcg@10": 0.9')
+    write(tmp_path)
+    table = rows(tmp_path, "ml-1m")
+    assert table["GRU4Rec"] == ["—", "", "", "—", "", "", "—", "", "—", ""]
+    assert table["BERT4Rec"] == [
+        *("—", "0.2843", "", "—", "0.1537", "", "—", "1,409", "—", "197"),
+    ]
+    assert "— GRU4Rec (seed 0): out of memory. Halve the batch." in notes(tmp_path, "ml-1m")
+    assert "is not whole JSON" in notes(tmp_path, "ml-1m")
+    assert rows(tmp_path, "yelp")["SASRec"][0] == "—", "a table even where nothing ran"
+    listed = pd.read_csv(tmp_path / "tables/missing.csv")
+    assert listed[["dataset", "model", "seed"]].to_numpy().tolist() == [
+        ["ml-1m", "gru4rec", 0],
+        ["ml-1m", "bert4rec", 0],
+        ["yelp", "sasrec", 0],
+    ]
+    assert listed["reason"][2] == "not run"
+    assert len(pd.read_csv(tmp_path / "results.csv")) == 1
+
+
+def test_when_nothing_is_missing_the_list_says_so(tmp_path: Path) -> None:
+    make_record(tmp_path)
+    write(tmp_path)
+    assert "Nothing is missing" in (tmp_path / "tables/missing.md").read_text()
+    assert len(pd.read_csv(tmp_path / "tables/missing.csv")) == 0
+
+
+def test_an_experiment_without_any_run_still_has_its_tables(tmp_path: Path) -> None:
+    written = write(tmp_path)
+    assert all(path.is_file() for path in written)
+    assert {path.name for path in written} >= {"results.csv", "datasets.md", "missing.md"}
+
+
+def test_a_model_without_epochs_leaves_the_best_epoch_blank(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "popularity", epochs=None, best_epoch=None)
+    write(tmp_path)
+    assert rows(tmp_path, "demo")["Popularity"][-1] == ""
+
+
+def test_records_of_other_training_code_carry_a_mark_and_a_footnote(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+")
+    make_record(tmp_path, "demo", "sasrec", seqrec=OLD_CODE)
+    write(tmp_path)
+    assert {"SASRec+", "SASRec†"} <= set(rows(tmp_path, "demo"))
+    assert "† Trained by another version of the training code" in notes(tmp_path, "demo")
+    assert r"SASRec\textsuperscript{\dag}" in (tmp_path / "tables/demo.tex").read_text()
+
+
+def test_without_stale_records_there_is_no_footnote(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo")
+    write(tmp_path)
+    assert "†" not in (tmp_path / "tables/demo.md").read_text()
+
+
+def test_devices_that_times_were_taken_on_are_named_and_shared_ones_marked(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+", device="H100", runs_sharing_device=4)
+    make_record(tmp_path, "demo", "sasrec")
+    write(tmp_path)
+    assert "Trained on H100 (shared by up to 4 runs); Some CPU." in notes(tmp_path, "demo")
+
+
+def test_runs_on_different_data_are_not_compared_in_silence(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+")
+    make_record(tmp_path, "demo", "sasrec", data={"sha256": "other", "statistics": {}})
+    write(tmp_path)
+    assert "not all trained on the same data" in notes(tmp_path, "demo")
+
+
+# The datasets
+
+
+def test_datasets_show_the_sizes_of_the_records_and_how_the_papers_differ(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m")
+    statistics = make_metrics("x", "y")["data"]["statistics"]
+    ours = statistics | {"users": 40_225, "items": 54_542, "interactions": 353_962}
+    make_record(tmp_path, "beauty", data={"sha256": "b", "statistics": ours})
+    write_grid(tmp_path, ("ml-1m", "sasrec+", 0), ("beauty", "sasrec+", 0), ("yelp", "sasrec", 0))
+    write(tmp_path)
+    table = rows(tmp_path, "datasets")
+    assert table["Dataset"] == ["Users", "Items", "Interactions", "Mean length", "Density"]
+    assert table["MovieLens-1M"] == ["6,040", "3,416", "999,611", "165.5", "4.84%"]
+    assert table["Yelp"] == ["—"] * 5
+    assert "as in the paper: MovieLens-1M." in notes(tmp_path, "datasets")
+    assert "Amazon Beauty: the paper has 40,226 users." in notes(tmp_path, "datasets")
+    frame = pd.read_csv(tmp_path / "tables/datasets.csv").set_index("dataset")
+    assert frame.loc["ml-1m", "mean_length"] == 165.4985
+
+
+@pytest.mark.parametrize("name", list(tables.COUNTED))
+def test_what_was_left_out_or_repeated_is_shown_where_there_is_some(
+    tmp_path: Path, name: str
+) -> None:
+    statistics = make_metrics("x", "y")["data"]["statistics"]
+    make_record(tmp_path, data={"sha256": "d", "statistics": statistics | {name: 0}})
+    write(tmp_path)
+    assert tables.COUNTED[name] not in rows(tmp_path, "datasets")["Dataset"]
+    make_record(tmp_path, data={"sha256": "d", "statistics": statistics | {name: 1234}})
+    write(tmp_path)
+    assert rows(tmp_path, "datasets")["Dataset"][-1] == tables.COUNTED[name]
+    assert rows(tmp_path, "datasets")["MovieLens-1M"][-1] == "1,234"
+
+
+# Names and order
+
+
+def test_models_come_in_the_papers_order_with_more_negatives_later_and_own_ones_last() -> None:
+    names = ["zeta", "sasrec+3000", "Alpha", "sasrec+30", "sasrec+", "sasrec", "gpt4rec"]
+    names += ["bert4rec", "gru4rec", "bpr-mf", "popularity", "sasrec+0"]
+    ordered = sorted(names, key=model_order)
+    assert [display(name).title for name in ordered] == [
+        *("Popularity", "BPR-MF", "GRU4Rec", "BERT4Rec", "GPT4Rec", "SASRec", "SASRec+"),
+        *("SASRec+ 30", "SASRec+ 3000", "Alpha", "sasrec+0", "zeta"),
+    ]
+
+
+def test_known_models_have_colours_of_their_own() -> None:
+    colours = [shown.colour for shown in tables.MODELS.values()]
+    assert len(set(colours)) == len(colours)
+
+
+# Forms
+
+
+class Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "td" in self.open or "th" in self.open:
+            self.cells.append(data)
+
+
+def test_an_own_models_name_survives_every_form(tmp_path: Path) -> None:
+    name = r"my_model & co <b>|$5%#{~^\}"
+    make_record(tmp_path, "demo", name)
+    write(tmp_path)
+    latex = (tmp_path / "tables/demo.tex").read_text()
+    assert (
+        r"my\_model \& co \textless{}b\textgreater{}\textbar{}\$5\%\#\{\textasciitilde{}"
+        r"\textasciicircum{}\textbackslash{}\} & "
+    ) in latex
+    page = Text()
+    page.feed((tmp_path / "tables/demo.html").read_text())
+    assert page.open == []
+    assert name in page.cells
+    (shown,) = [row for row in rows(tmp_path, "demo") if row.startswith("my")]
+    assert re.sub(r"\\(.)", r"\1", shown) == name
+    assert pd.read_csv(tmp_path / "tables/demo.csv")["model"].tolist() == [name]
+
+
+def test_latex_tables_are_balanced_and_rows_as_wide_as_their_heading(tmp_path: Path) -> None:
+    write_grid(tmp_path, ("ml-1m", "sasrec+", 0), ("yelp", "my_model", 1))
+    make_record(tmp_path)
+    for path in write(tmp_path):
+        if path.suffix != ".tex":
+            continue
+        text = path.read_text()
+        assert text.isascii(), "so that any engine and encoding will do"
+        opened = re.findall(r"\\begin\{(\S+?)\}", text)
+        assert sorted(opened) == sorted(re.findall(r"\\end\{(\S+?)\}", text))
+        plain = re.sub(r"\\[{}]", "", text)
+        assert plain.count("{") == plain.count("}")
+        widths = {
+            len(re.findall(r"(?<!\\)&", line)) for line in text.splitlines() if r" \\" in line
+        }
+        assert len(widths) == 1, path
+        assert "toprule" in text
+
+
+def test_tables_are_the_same_bytes_in_every_process_and_place(tmp_path: Path) -> None:
+    made = []
+    for place, hash_seed, locale in (("a", "1", "C"), ("b b", "2", "C.UTF-8")):
+        results = tmp_path / place
+        write_grid(results, ("yelp", "sasrec", 0), ("ml-1m", "sasrec+", 0), ("demo", "x", 0))
+        models = ["sasrec+", "sasrec+10", "my & own", "gru4rec"]
+        for model in models if place == "a" else reversed(models):
+            make_record(results, "ml-1m", model, seqrec=OLD_CODE)
+        damaged = make_record(results, "ml-1m", "bert4rec")
+        (damaged / "metrics.json").write_text("{")
+        code = (
+            "import sys, pathlib, seqrec.tables as made; "
+            "made.write_tables(*map(pathlib.Path, sys.argv[1:]))"
+        )
+        subprocess.run(
+            [sys.executable, "-c", code, str(results), str(PUBLISHED)],
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "LC_ALL": locale},
+        )
+        paths = [results / "results.csv", *sorted((results / "tables").iterdir())]
+        made.append([(path.name, path.read_bytes()) for path in paths])
+    assert made[0] == made[1]
+
+
+# Numbers
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_shown_metrics_are_within_half_a_unit_of_the_last_digit(ours: float, spread: float) -> None:
+    assert abs(float(tables._number(ours, 4)) - ours) <= 0.5e-4 + 1e-12
+
+
+@given(st.integers(0, 10**12))
+def test_shown_counts_read_back_exactly(count: int) -> None:
+    assert int(tables._number(count).replace(",", "")) == count
+
+
+@given(st.floats(-0.99, 10))
+def test_shown_differences_have_a_sign_and_never_a_negative_zero(difference: float) -> None:
+    text = tables._percent(difference)
+    assert text[0] in "+−"
+    assert text != "−0.0%"
+    assert abs(float(text[:-1].replace("−", "-")) / 100 - difference) <= 0.5e-3 + 1e-12
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_mean_and_deviation_are_those_of_pandas(values: list[float]) -> None:
+    mean, deviation = mean_and_deviation([*values, None])
+    assert mean == pytest.approx(pd.Series(values).mean())
+    assert deviation == pytest.approx(pd.Series(values).std(), abs=1e-12)
+
+
+# The published numbers
+
+
+def test_published_numbers_cover_the_papers_grid() -> None:
+    datasets = ["ml-1m", "ml-20m", "steam", "beauty", "yelp"]
+    models = ["bert4rec", "sasrec", "sasrec+", "sasrec+3000"]
+    results = read_published(PUBLISHED / "results.csv", "dataset", "model")
+    assert set(results) == {(dataset, model) for dataset in datasets for model in models}
+    assert results["yelp", "sasrec+"] == {
+        "hit_rate@10": 0.0482,
+        "ndcg@10": 0.0246,
+        "training_seconds": 2505,
+        "best_epoch": 3,
+    }
+    curve = read_published(PUBLISHED / "num_negatives.csv", "dataset", "negatives")
+    assert len(curve) == 5 * 6
+    for dataset in datasets:
+        # The figure's last point is the table's row.
+        theirs = results[dataset, "sasrec+3000"]["ndcg@10"]
+        point = curve[dataset, "3000"]
+        assert point["ndcg@10"] == pytest.approx(theirs, abs=point["tolerance"])
+
+
+def test_a_published_file_that_is_missing_or_spoilt_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SeqrecError, match=r"none\.csv: no such file"):
+        read_published(tmp_path / "none.csv", "dataset")
+    (tmp_path / "bad.csv").write_text("dataset,users\nml-1m,many\n")
+    with pytest.raises(SeqrecError, match=r"bad\.csv: must hold.*many"):
+        read_published(tmp_path / "bad.csv", "dataset")
