@@ -1,0 +1,252 @@
+"""The paper's figures, drawn from run records and published numbers and nothing else."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+
+from seqrec.files import replacing
+from seqrec.records import Record, Survey, survey
+from seqrec.tables import (
+    PUBLISHED,
+    Published,
+    dataset_order,
+    dataset_title,
+    display,
+    mean_and_deviation,
+    read_published,
+    sampled_negatives,
+)
+
+METRIC = "ndcg@10"
+# Dashed all three, each in its own rhythm for print without colour.
+BASELINES: dict[str, Any] = {
+    "sasrec+": (0, (7, 2)),
+    "sasrec": (0, (2, 1.5)),
+    "bert4rec": (0, (5, 1.5, 1, 1.5)),
+}
+CONVERGING = ("sasrec+", "bert4rec", "gru4rec")
+COLUMNS = 3
+WIDTH_INCHES = 7.0
+EMPTY = "no finished run"
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # matplotlib brings it along: the same on every machine
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "figure.titlesize": 9,
+    "figure.labelsize": 8,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.4,
+    "grid.color": "#dddddd",
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "seqrec",
+}
+
+# Whatever would differ from one drawing to the next.
+METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+
+
+def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
+    """Write `figures/` of an experiment; returns what was written."""
+    found = survey(results)
+    paper = read_published(published / "num_negatives.csv", "dataset", "negatives")
+    figures = {
+        "num_negatives": negatives_figure(found, paper),
+        "convergence": convergence_figure(found, "epoch"),
+        "convergence_seconds": convergence_figure(found, "seconds"),
+    }
+    written = []
+    for name, figure in figures.items():
+        for form, metadata in METADATA.items():
+            path = results / "figures" / f"{name}.{form}"
+            with _style(), replacing(path) as part:
+                figure.savefig(part, format=form, metadata=metadata)
+            written.append(path)
+    return written
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our style alone: a reader's own matplotlib settings would change the bytes."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+@_style()
+def negatives_figure(found: Survey, published: Published) -> Figure:
+    """Test NDCG@10 of SASRec+ N against N, beside models that do not depend on N."""
+    figure, panels = _panels(
+        found,
+        "Test NDCG@10 by number of negatives",
+        "negatives per sequence, N",
+        "test NDCG@10",
+    )
+    for dataset, axes in panels.items():
+        records = [record for record in found.records if record.dataset == dataset]
+        curve = {n: r.model for r in records if (n := sampled_negatives(r.model)) is not None}
+        flat = [model for model in BASELINES if any(r.model == model for r in records)]
+        if not curve and not flat:
+            _empty(axes)
+            continue
+        axes.set_xscale("log")
+        if curve:
+            shown = display(curve[min(curve)])
+            scores = [_score(records, curve[n]) for n in sorted(curve)]
+            means = [mean for mean, _ in scores]
+            axes.plot(
+                sorted(curve),
+                means,
+                color=shown.colour,
+                linestyle=shown.line,
+                marker=shown.marker,
+                zorder=3,
+                label="SASRec+ N",
+            )
+            if any(deviations := [deviation for _, deviation in scores]):
+                axes.errorbar(
+                    sorted(curve), means, deviations, color=shown.colour, fmt="none", capsize=2
+                )
+        for model in flat:
+            mean, _ = _score(records, model)
+            shown = display(model)
+            axes.axhline(mean, color=shown.colour, linestyle=BASELINES[model], label=shown.title)
+        theirs = {int(n): row[METRIC] for (name, n), row in published.items() if name == dataset}
+        if theirs:
+            axes.plot(
+                sorted(theirs),
+                [theirs[n] for n in sorted(theirs)],
+                linestyle="none",
+                marker="o",
+                markersize=6,
+                markerfacecolor="none",
+                markeredgecolor="#999999",
+                label="SASRec+ N, published",
+            )
+        ticks = sorted({*curve, *theirs})
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_major_formatter(FixedFormatter([str(n) for n in ticks]))
+        axes.xaxis.set_minor_locator(NullLocator())
+    _legend(figure, panels.values())
+    return figure
+
+
+@_style()
+def convergence_figure(found: Survey, against: str) -> Figure:
+    """Validation NDCG@10 during training, against the column `epoch` or `seconds`."""
+    title, label = {
+        "epoch": ("Convergence: validation NDCG@10 by epoch", "epoch"),
+        "seconds": ("Convergence: validation NDCG@10 by training time", "training time, s"),
+    }[against]
+    figure, panels = _panels(found, title, label, "validation NDCG@10")
+    models: Sequence[str] = CONVERGING
+    if numbers := [n for r in found.records if (n := sampled_negatives(r.model)) is not None]:
+        models = (f"sasrec+{max(numbers)}", *CONVERGING)
+    for dataset, axes in panels.items():
+        for model in models:
+            shown = display(model)
+            for record in found.records:
+                if (record.dataset, record.model) != (dataset, model):
+                    continue
+                history = record.history()
+                if METRIC not in history or history.empty:
+                    continue
+                # A thin line a seed: after early stopping, a mean would be over other seeds.
+                best = [history["epoch"].tolist().index(record.best_epoch)]
+                axes.plot(
+                    history[against],
+                    history[METRIC],
+                    color=shown.colour,
+                    linestyle=shown.line,
+                    linewidth=1.0,
+                    marker=shown.marker,
+                    markevery=best,
+                    label=shown.title,
+                )
+        if axes.lines:
+            axes.set_ylim(bottom=0)
+            axes.xaxis.set_major_locator(
+                MaxNLocator(4, steps=[1, 2, 5, 10], integer=against == "epoch")
+            )
+        else:
+            _empty(axes)
+    _legend(figure, panels.values())
+    return figure
+
+
+# Details
+
+
+def _panels(found: Survey, title: str, x: str, y: str) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with one panel a dataset, in the paper's order; outer panels carry the labels."""
+    datasets = sorted({run.dataset for run in found.runs}, key=dataset_order)
+    columns = max(1, min(COLUMNS, len(datasets)))
+    rows = max(1, math.ceil(len(datasets) / columns))
+    # One panel or two are drawn larger, not across the page.
+    panel = WIDTH_INCHES / COLUMNS if columns == COLUMNS else WIDTH_INCHES / 2
+    height = 0.8 * panel * rows + 0.7
+    figure = Figure(figsize=(panel * columns, height), layout="constrained")
+    figure.suptitle(title)
+    panels = {}
+    for number, dataset in enumerate(datasets):
+        axes = panels[dataset] = figure.add_subplot(rows, columns, number + 1)
+        axes.set_title(dataset_title(dataset))
+        if number % columns == 0:
+            axes.set_ylabel(y)
+        if number + columns >= len(datasets):
+            axes.set_xlabel(x)
+    return figure, panels
+
+
+def _score(records: Sequence[Record], model: str) -> tuple[float, float]:
+    """Mean of the test metric over seeds, and its standard deviation (0 of one seed)."""
+    values = [record.test.get(METRIC) for record in records if record.model == model]
+    mean, deviation = mean_and_deviation(values)
+    return math.nan if mean is None else mean, deviation or 0.0
+
+
+def _empty(axes: Axes) -> None:
+    axes.grid(False)
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, EMPTY, transform=axes.transAxes, ha="center", va="center", color="#555555")
+
+
+def _legend(figure: Figure, panels: Iterable[Axes]) -> None:
+    """One legend for all panels, each model once."""
+    entries: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(str(label), handle)
+    if entries:
+        wide = figure.get_figwidth() > 0.6 * WIDTH_INCHES
+        figure.legend(
+            list(entries.values()),
+            list(entries),
+            loc="outside lower center",
+            ncols=len(entries) if wide else 2,
+        )

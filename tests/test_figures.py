@@ -1,0 +1,234 @@
+"""Figures: the paper's two, drawn from what the records hold."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from record_factory import make_history, make_record
+
+from seqrec.figures import convergence_figure, negatives_figure, write_figures
+from seqrec.records import survey
+from seqrec.tables import MODELS, read_published
+
+PUBLISHED = Path(__file__).parent.parent / "config" / "published"
+CURVE = read_published(PUBLISHED / "num_negatives.csv", "dataset", "negatives")
+
+
+def panels(figure: Figure) -> dict[str, Axes]:
+    return {axes.get_title(): axes for axes in figure.axes}
+
+
+def lines(axes: Axes) -> dict[str, list[Line2D]]:
+    """The lines of a panel by label, without the unlabelled caps of error bars."""
+    found: dict[str, list[Line2D]] = {}
+    for line in axes.lines:
+        if not str(line.get_label()).startswith("_"):
+            found.setdefault(str(line.get_label()), []).append(line)
+    return found
+
+
+def points(line: Line2D) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in zip(*line.get_data(), strict=True)]
+
+
+def negatives(results: Path) -> dict[str, Axes]:
+    return panels(negatives_figure(survey(results), CURVE))
+
+
+def test_the_negatives_panel_draws_each_record_at_its_n_on_a_log_axis(tmp_path: Path) -> None:
+    for n, ndcg in ((100, 0.17), (10, 0.14), (3000, 0.186)):
+        make_record(tmp_path, "ml-1m", f"sasrec+{n}", ndcg=ndcg)
+    axes = negatives(tmp_path)["MovieLens-1M"]
+    (line,) = lines(axes)["SASRec+ N"]
+    assert points(line) == [(10, 0.14), (100, 0.17), (3000, 0.186)]
+    assert line.get_marker() == "o"
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "negatives per sequence, N"
+    assert axes.get_ylabel() == "test NDCG@10"
+
+
+def test_ticks_are_the_numbers_that_exist(tmp_path: Path) -> None:
+    for n in (10, 30):
+        make_record(tmp_path, "demo", f"sasrec+{n}")
+    (axes,) = negatives(tmp_path).values()
+    assert list(axes.get_xticks()) == [10, 30]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["10", "30"]
+    assert list(axes.get_xticks(minor=True)) == []
+
+
+def test_models_without_n_are_dashed_lines_across_in_their_own_colours(tmp_path: Path) -> None:
+    for model, ndcg in (("sasrec+", 0.18), ("sasrec", 0.13), ("bert4rec", 0.15), ("gru4rec", 0.1)):
+        make_record(tmp_path, "demo", model, ndcg=ndcg)
+    (axes,) = negatives(tmp_path).values()
+    drawn = lines(axes)
+    assert set(drawn) == {"SASRec+", "SASRec", "BERT4Rec"}
+    for label, model, ndcg in (
+        ("SASRec+", "sasrec+", 0.18),
+        ("SASRec", "sasrec", 0.13),
+        ("BERT4Rec", "bert4rec", 0.15),
+    ):
+        (line,) = drawn[label]
+        assert points(line) == [(0, ndcg), (1, ndcg)]
+        assert to_hex(line.get_color()).upper() == MODELS[model].colour
+        assert line.is_dashed()
+
+
+def test_seeds_are_drawn_as_their_mean_with_error_bars(tmp_path: Path) -> None:
+    for seed, ndcg in enumerate((0.1, 0.2)):
+        make_record(tmp_path, "demo", "sasrec+10", seed, ndcg=ndcg)
+    (axes,) = negatives(tmp_path).values()
+    (line,) = lines(axes)["SASRec+ N"]
+    assert points(line) == [(10, pytest.approx(0.15))]
+    (bars,) = axes.collections
+    low, high = (float(y) for _, y in bars.get_segments()[0])  # type: ignore[attr-defined]
+    assert (low, high) == pytest.approx((0.15 - 0.0707107, 0.15 + 0.0707107), abs=1e-6)
+
+
+def test_published_points_are_hollow_and_only_where_the_paper_has_them(tmp_path: Path) -> None:
+    make_record(tmp_path, "beauty", "sasrec+10")
+    make_record(tmp_path, "demo", "sasrec+10")
+    drawn = negatives(tmp_path)
+    (line,) = lines(drawn["Amazon Beauty"])["SASRec+ N, published"]
+    assert points(line) == [
+        *((10, 0.0178), (30, 0.0211), (100, 0.0241), (300, 0.0270), (1000, 0.0297), (3000, 0.0297)),
+    ]
+    assert line.get_markerfacecolor() == "none"
+    assert line.get_linestyle() == "None"
+    assert "SASRec+ N, published" not in lines(drawn["Demo (simulated)"])
+
+
+def test_a_dataset_without_finished_runs_has_an_empty_panel_that_says_so(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m")
+    grid = {"runs": [{"dataset": "yelp", "model": "sasrec+", "seed": 0}]}
+    (tmp_path / "grid.json").write_text(json.dumps(grid))
+    found = survey(tmp_path)
+    for figure in (negatives_figure(found, CURVE), convergence_figure(found, "epoch")):
+        assert list(panels(figure)) == ["MovieLens-1M", "Yelp"]
+        axes = panels(figure)["Yelp"]
+        assert list(axes.lines) == []
+        assert [text.get_text() for text in axes.texts] == ["no finished run"]
+        assert not panels(figure)["MovieLens-1M"].texts
+
+
+def test_convergence_draws_the_validation_curve_by_epoch_and_by_seconds(tmp_path: Path) -> None:
+    history = make_history(4, speed=2.5)
+    for model in ("sasrec+10", "sasrec+100", "sasrec+", "bert4rec", "gru4rec", "sasrec"):
+        make_record(tmp_path, "demo", model, history=history, epochs=4, best_epoch=3)
+    found = survey(tmp_path)
+    for against, label in (("epoch", "epoch"), ("seconds", "training time, s")):
+        (axes,) = panels(convergence_figure(found, against)).values()
+        assert set(lines(axes)) == {"SASRec+ 100", "SASRec+", "BERT4Rec", "GRU4Rec"}
+        for drawn in lines(axes).values():
+            (line,) = drawn
+            assert points(line) == [(row[against], row["ndcg@10"]) for row in history]
+            assert line.get_markevery() == [2], "the best epoch is marked"
+        assert axes.get_xlabel() == label
+        assert axes.get_ylabel() == "validation NDCG@10"
+
+
+def test_convergence_draws_a_line_a_seed_under_one_legend_entry(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        make_record(tmp_path, "demo", "sasrec+", seed)
+    figure = convergence_figure(survey(tmp_path), "epoch")
+    (axes,) = panels(figure).values()
+    assert len(lines(axes)["SASRec+"]) == 2
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["SASRec+"]
+
+
+def test_a_model_looks_the_same_in_every_figure(tmp_path: Path) -> None:
+    for model in ("sasrec+", "bert4rec", "sasrec+10"):
+        make_record(tmp_path, "demo", model)
+    found = survey(tmp_path)
+    (flat,) = panels(negatives_figure(found, CURVE)).values()
+    (curves,) = panels(convergence_figure(found, "epoch")).values()
+    for one, other in (
+        ("SASRec+", "SASRec+"),
+        ("BERT4Rec", "BERT4Rec"),
+        ("SASRec+ N", "SASRec+ 10"),
+    ):
+        assert lines(flat)[one][0].get_color() == lines(curves)[other][0].get_color()
+
+
+def test_lines_differ_by_more_than_colour(tmp_path: Path) -> None:
+    for model in ("sasrec+", "sasrec", "bert4rec", "gru4rec", "sasrec+10"):
+        make_record(tmp_path, "demo", model)
+    found = survey(tmp_path)
+    for figure in (negatives_figure(found, CURVE), convergence_figure(found, "epoch")):
+        (axes,) = panels(figure).values()
+        drawn = [group[0] for group in lines(axes).values()]
+        looks = {
+            (str(line._dash_pattern), line.get_marker())  # type: ignore[attr-defined]
+            for line in drawn
+        }
+        assert len(looks) == len(drawn) > 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])
+def test_nothing_is_smaller_than_seven_points_or_outside_the_page(
+    tmp_path: Path, count: int
+) -> None:
+    names = ["ml-1m", "ml-20m", "steam", "beauty", "yelp", "demo", "mine"][:count]
+    for dataset in names:
+        for model in ("sasrec+", "sasrec", "bert4rec", "sasrec+10", "sasrec+3000", "gru4rec"):
+            make_record(tmp_path, dataset, model)
+    found = survey(tmp_path)
+    for figure in (negatives_figure(found, CURVE), convergence_figure(found, "seconds")):
+        figure.draw_without_rendering()
+        width, height = figure.get_size_inches() * figure.dpi
+        texts = [text for axes in figure.axes for text in axes.get_xticklabels()]
+        assert min(text.get_fontsize() for text in texts) >= 7
+        assert figure.get_figwidth() <= 7.0 + 1e-9
+        boxes = [figure.legends[0].get_window_extent()]
+        boxes += [axes.get_tightbbox() for axes in figure.axes]
+        assert figure._suptitle is not None  # type: ignore[attr-defined]
+        boxes.append(figure._suptitle.get_window_extent())  # type: ignore[attr-defined]
+        for box in boxes:
+            assert box.x0 >= -1 and box.y0 >= -1
+            assert box.x1 <= width + 1 and box.y1 <= height + 1
+        for axes in figure.axes:
+            assert not figure.legends[0].get_window_extent().overlaps(axes.get_tightbbox())
+
+
+def test_an_experiment_without_any_run_still_has_its_figures(tmp_path: Path) -> None:
+    written = write_figures(tmp_path, PUBLISHED)
+    assert len(written) == 9
+    assert all(path.stat().st_size > 0 for path in written)
+
+
+def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/matplotlibrc").write_text("font.size: 20\nlines.linewidth: 9\n")
+    made = []
+    for place, hash_seed, own in (("a", "1", {}), ("b", "2", {"MATPLOTLIBRC": f"{tmp_path}/own"})):
+        results = tmp_path / place
+        models = ["sasrec+", "sasrec+10", "sasrec+30", "gru4rec", "bert4rec", "sasrec"]
+        for model in models if place == "a" else reversed(models):
+            make_record(results, "ml-1m", model)
+            make_record(results, "demo", model, 1)
+        code = (
+            "import sys, pathlib, seqrec.figures as made; "
+            "made.write_figures(*map(pathlib.Path, sys.argv[1:]))"
+        )
+        subprocess.run(
+            [sys.executable, "-c", code, str(results), str(PUBLISHED)],
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": hash_seed} | own,
+        )
+        made.append({path.name: path.read_bytes() for path in (results / "figures").iterdir()})
+    assert set(made[0]) == {
+        f"{name}.{form}"
+        for name in ("num_negatives", "convergence", "convergence_seconds")
+        for form in ("png", "pdf", "svg")
+    }
+    for name, content in made[0].items():
+        assert content == made[1][name], name
+        assert b"CreationDate" not in content
+        assert b"dc:date" not in content
