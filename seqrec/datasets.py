@@ -63,8 +63,8 @@ class Format(Strict):
     @property
     def has_header(self) -> bool:
         """Whether the first line names the columns."""
-        if self.header is not None:
-            return self.header
+        if self.header is not None or self.kind in ("parquet", "jsonl"):
+            return bool(self.header)
         columns = self.columns
         return any(isinstance(c, str) for c in (columns.user, columns.item, columns.timestamp))
 
