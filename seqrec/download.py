@@ -67,9 +67,10 @@ class _Unusable(Exception):
 def download(name: str, dataset: Dataset, raw: Path = RAW, mirror: str | None = None) -> Path:
     """Have one source of `dataset` in `raw`, verified; return the path of its manifest.
 
-    A file that already lies in `raw` is verified and never overwritten. Otherwise sources are
-    tried in order, first in `mirror` (a folder or a URL prefix; None: the environment's
-    SEQREC_MIRROR), then at their public URLs.
+    A file that already lies in `raw` is never overwritten: where its checksum is known it must be
+    right, and is then used. Otherwise sources are tried in order: first in `mirror` (a folder or a
+    URL prefix; None: the environment's SEQREC_MIRROR), then among the user's files of which no
+    checksum is known, then at their public URLs.
     """
     if mirror is None:
         mirror = os.environ.get("SEQREC_MIRROR", "")
@@ -84,35 +85,38 @@ def download(name: str, dataset: Dataset, raw: Path = RAW, mirror: str | None = 
         return _write_manifest(path, name, file, None, "simulated", settings)
 
     sources = list(enumerate(dataset.sources))
-    tried: list[str] = []
-    for index, source in sources:
-        file = _local(source, raw)
-        if file.exists():
-            try:
-                _verify(file, source)
-            except _Unusable as problem:
-                raise SeqrecError(
-                    f"{file}: {problem}. Nothing was changed. "
-                    "Move the file away or put the right one there, then run again."
-                ) from None
-            return _write_manifest(path, name, file, index, "user file")
-        tried.append(f"{file}: not there")
-    places: list[tuple[int, Source, str, str]] = []
-    if mirror:
-        places += [
-            (index, source, f"{mirror.rstrip('/')}/{source.file}", "mirror")
-            for index, source in sources
-            if Path(source.file).name == source.file
-        ]
-    places += [(index, source, url, url) for index, source in sources for url in source.urls]
-    for index, source, place, origin in places:
-        file = raw / source.file
+    present = {index: file for index, source in sources if (file := _local(source, raw)).exists()}
+    for index, file in present.items():
         try:
-            _fetch(place, file, source)
+            _verify(file, dataset.sources[index])
+        except _Unusable as problem:
+            raise SeqrecError(
+                f"{file}: {problem}. Nothing was changed. "
+                "Move the file away or put the right one there, then run again."
+            ) from None
+        if dataset.sources[index].checksummed:
+            return _write_manifest(path, name, file, index, "user file")
+
+    tried = [f"{_local(s, raw)}: not there" for index, s in sources if index not in present]
+
+    def fetched(index: int, place: str) -> bool:
+        try:
+            _fetch(place, raw / dataset.sources[index].file, dataset.sources[index])
         except _Unusable as problem:
             tried.append(f"{place}: {problem}")
-        else:
-            return _write_manifest(path, name, file, index, origin)
+            return False
+        return True
+
+    for index, source in sources:
+        wanted = mirror and index not in present and Path(source.file).name == source.file
+        if wanted and fetched(index, f"{mirror.rstrip('/')}/{source.file}"):
+            return _write_manifest(path, name, raw / source.file, index, "mirror")
+    for index, file in present.items():
+        return _write_manifest(path, name, file, index, "user file")
+    for index, source in sources:
+        for url in source.urls:
+            if fetched(index, url):
+                return _write_manifest(path, name, raw / source.file, index, url)
     raise SeqrecError(_nothing_found(name, dataset, raw, tried))
 
 

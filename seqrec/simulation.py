@@ -55,7 +55,7 @@ def simulate_like(name: str, seed: int = 0, folder: Path = FOLDER) -> tuple[np.n
         min_length=size.min_length,
         max_length=max(ceil(mean_length), min(size.items // 2, int(50 * mean_length))),
         seed=seed,
-        # Tuned to ml-1m and beauty, where a tenth of the items takes 42% and 54% of the interactions.
+        # Tuned to ml-1m and beauty: a tenth of the items takes 42% and 54% of the interactions.
         genres=min(size.items, max(20, round(size.items**0.5 / 2))),
         tail=1.0,
     )

@@ -84,7 +84,7 @@ def dataset(*urls: str, **more: Any) -> Dataset:
     # The registry takes https only, and the server here speaks http: set past the check.
     source = Source(file="log.txt", sha256=SHA256, git_blob=GIT_BLOB)
     source = source.model_copy(update={"urls": urls})
-    return Dataset(title="Log", max_length=9, sources=[source], **more)
+    return Dataset(title="Log", max_length=9, sources=(source,), **more)
 
 
 def leftovers(raw: Path) -> list[str]:
@@ -227,10 +227,10 @@ def test_a_mirror_without_the_file_or_with_a_wrong_one_is_passed_over(
     server.behaviours["/log.txt"] = [whole]
     mirror = tmp_path / "mirror"
     mirror.mkdir()
-    for content in (None, b"1 2\n"):
-        if content:
-            (mirror / "log.txt").write_bytes(content)
-        raw = tmp_path / f"raw-{content}"
+    for wrong in (False, True):
+        if wrong:
+            (mirror / "log.txt").write_bytes(b"1 2\n")
+        raw = tmp_path / f"raw-{wrong}"
         manifest = download("log", dataset(f"{server.url}/log.txt"), raw, mirror=str(mirror))
         assert Manifest.load(manifest).origin == f"{server.url}/log.txt"
 
@@ -268,11 +268,23 @@ def test_a_later_source_is_enough(server: Server, tmp_path: Path) -> None:
     assert server.asked == []
 
 
+def test_a_mirror_comes_before_a_users_file_that_nothing_vouches_for(tmp_path: Path) -> None:
+    mirror, raw = tmp_path / "mirror", tmp_path / "raw"
+    for file in (mirror / "log.txt", raw / "other.json"):
+        file.parent.mkdir()
+        file.write_bytes(CONTENT)
+    both = Dataset(title="L", max_length=9, sources=(*dataset().sources, Source(file="other.json")))
+    manifest = download("log", both, raw, mirror=str(mirror))
+    assert Manifest.load(manifest).origin == "mirror"
+    (raw / "log.txt").unlink()
+    assert Manifest.load(download("log", both, raw, mirror="")).file == "other.json"
+
+
 def test_an_own_file_may_lie_anywhere(tmp_path: Path) -> None:
     file = tmp_path / "my data" / "log.csv"
     file.parent.mkdir()
     file.write_bytes(b"1,2\n")
-    own = Dataset(title="Own", max_length=9, sources=[Source(file=str(file))])
+    own = Dataset(title="Own", max_length=9, sources=(Source(file=str(file)),))
     manifest = download("own", own, tmp_path / "raw", mirror="")
     assert Manifest.load(manifest).path(manifest) == file
     file.unlink()

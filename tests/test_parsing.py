@@ -22,8 +22,8 @@ from seqrec.datasets import Columns, Format
 from seqrec.errors import SeqrecError
 from seqrec.parsing import Log, parse
 
-NAMES = {"user": "u", "item": "i", "timestamp": "t"}
-POSITIONS = {"user": 0, "item": 1, "timestamp": 2}
+NAMES: dict[str, int | str] = {"user": "u", "item": "i", "timestamp": "t"}
+POSITIONS: dict[str, int | str] = {"user": 0, "item": 1, "timestamp": 2}
 Row = tuple[str, str, int]
 ROWS: list[Row] = [("bob", "x", 3), ("ann", "y", 1), ("bob", "ü z", 2), ("ann", "x", 1)]
 
