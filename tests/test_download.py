@@ -109,6 +109,16 @@ def test_a_download_is_verified_and_written_down(server: Server, tmp_path: Path)
     assert leftovers(tmp_path) == ["log.json", "log.txt"]
 
 
+def test_the_file_is_asked_for_as_it_is_so_that_its_length_can_be_checked(
+    server: Server, tmp_path: Path
+) -> None:
+    def picky(handler: Any) -> None:
+        (status(406) if "gzip" in handler.headers["Accept-Encoding"] else whole)(handler)
+
+    server.behaviours["/log.txt"] = [picky]
+    download("log", dataset(f"{server.url}/log.txt"), tmp_path)
+
+
 def test_a_second_download_asks_nobody_and_changes_nothing(server: Server, tmp_path: Path) -> None:
     server.behaviours["/log.txt"] = [whole]
     wanted = dataset(f"{server.url}/log.txt")
