@@ -63,7 +63,15 @@ SIZES = {
     "mean_length": "Mean length",
     "density": "Density",
 }
-COUNTED = {"users_left_out": "Users left out", "repeated_targets": "Repeated targets"}
+COUNTED = {
+    "users_left_out": ("Users left out", "fewer than three interactions, which cannot be split"),
+    "repeated_test_targets": (
+        "Repeated test targets",
+        "already in the user's history, so a miss by the protocol",
+    ),
+    "unseen_test_targets": ("Unseen test targets", "items that occur in no train part"),
+}
+"""Statistics that are shown, and explained, where a dataset has any."""
 
 NOT_FINISHED = "—"
 STALE = "†"
@@ -343,9 +351,11 @@ def sizes_table(found: Survey, published: Published) -> Table:
         notes.append(
             f"{NOT_FINISHED} No finished run to take the sizes from: {', '.join(unknown)}."
         )
-    columns = SIZES | {
-        name: title for name, title in COUNTED.items() if any(line.get(name) for line in lines)
-    }
+    columns = dict(SIZES)
+    for name, (title, meaning) in COUNTED.items():
+        if any(line.get(name) for line in lines):
+            columns[name] = title
+            notes.append(f"{title}: {meaning}.")
     cells = [
         [Cell(line["title"])]
         + [
@@ -354,7 +364,9 @@ def sizes_table(found: Survey, published: Published) -> Table:
         ]
         for line in lines
     ]
-    data = pd.DataFrame(lines, columns=["dataset", "title", *SIZES, *COUNTED], dtype=object)
+    first = ["dataset", "title", *SIZES]
+    others = sorted({name for line in lines for name in line} - set(first))
+    data = pd.DataFrame(lines, columns=[*first, *others], dtype=object)
     return Table("Datasets", ["Dataset", *columns.values()], cells, data, notes)
 
 

@@ -205,7 +205,7 @@ def test_an_experiment_without_any_run_still_has_its_figures(tmp_path: Path) -> 
 
 def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
-    (tmp_path / "own/matplotlibrc").write_text("font.size: 20\nlines.linewidth: 9\n")
+    (tmp_path / "own/matplotlibrc").write_text("xtick.direction: in\naxes.facecolor: red\n")
     made = []
     for place, hash_seed, own in (("a", "1", {}), ("b", "2", {"MATPLOTLIBRC": f"{tmp_path}/own"})):
         results = tmp_path / place

@@ -87,6 +87,7 @@ def test_metrics_json_comes_last_and_a_failure_before_it_leaves_the_old_record(
 
     def note(self: Path, target: Path) -> Path:
         renamed.append(Path(target).name)
+        assert not (folder / "metrics.json").exists(), "no record of old and new files"
         return real(self, target)
 
     monkeypatch.setattr(Path, "replace", note)

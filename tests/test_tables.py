@@ -1,5 +1,6 @@
 """Tables: the paper's form, from records alone, with nothing invented."""
 
+import dataclasses
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from record_factory import folder_of, make_metrics, make_record
 
 from seqrec import tables
 from seqrec.errors import SeqrecError
+from seqrec.interactions import Statistics
 from seqrec.records import write_failure
 from seqrec.tables import display, mean_and_deviation, model_order, read_published, write_tables
 
@@ -246,14 +248,22 @@ def test_datasets_show_the_sizes_of_the_records_and_how_the_papers_differ(tmp_pa
 def test_what_was_left_out_or_repeated_is_shown_where_there_is_some(
     tmp_path: Path, name: str
 ) -> None:
+    title, meaning = tables.COUNTED[name]
     statistics = make_metrics("x", "y")["data"]["statistics"]
     make_record(tmp_path, data={"sha256": "d", "statistics": statistics | {name: 0}})
     write(tmp_path)
-    assert tables.COUNTED[name] not in rows(tmp_path, "datasets")["Dataset"]
+    assert title not in rows(tmp_path, "datasets")["Dataset"]
     make_record(tmp_path, data={"sha256": "d", "statistics": statistics | {name: 1234}})
     write(tmp_path)
-    assert rows(tmp_path, "datasets")["Dataset"][-1] == tables.COUNTED[name]
+    assert rows(tmp_path, "datasets")["Dataset"][-1] == title
     assert rows(tmp_path, "datasets")["MovieLens-1M"][-1] == "1,234"
+    assert f"{title}: {meaning}." in notes(tmp_path, "datasets")
+    assert pd.read_csv(tmp_path / "tables/datasets.csv")[name].tolist() == [1234]
+
+
+def test_the_statistics_shown_are_those_that_preprocessing_counts() -> None:
+    counted = {field.name for field in dataclasses.fields(Statistics)}
+    assert {*tables.SIZES, *tables.COUNTED} <= counted
 
 
 # Names and order
