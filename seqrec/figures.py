@@ -191,7 +191,7 @@ def convergence_figure(found: Survey, against: str) -> Figure:
         if axes.lines:
             axes.set_ylim(bottom=0)
             axes.xaxis.set_major_locator(
-                MaxNLocator(4, steps=[1, 2, 5, 10], integer=against == "epoch")
+                MaxNLocator(5, steps=[1, 2, 5, 10], integer=against == "epoch")
             )
         else:
             _empty(axes)

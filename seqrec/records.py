@@ -191,7 +191,7 @@ def survey(results: Path) -> Survey:
             except SeqrecError as error:
                 # Relative to the experiment, so that its tables are the same wherever it lies.
                 reason = str(error).removesuffix(_delete(folder)).replace(f"{results}/", "")
-                missing.append(Missing(*run, _one_line(reason), _delete(folder, results)))
+                missing.append(Missing(*run, _sentence(reason), _delete(folder, results)))
         elif (folder / "failure.json").is_file():
             missing.append(Missing(*run, *_failure(folder / "failure.json")))
     known = {record.run for record in records} | {Run(*m[:3]) for m in missing}
@@ -200,7 +200,7 @@ def survey(results: Path) -> Survey:
         if data_failure.is_file():
             missing.append(Missing(*run, *_failure(data_failure)))
         else:
-            missing.append(Missing(*run, "not run", "Run the experiment again."))
+            missing.append(Missing(*run, "not run.", "Run the experiment again."))
     return Survey(sorted(records, key=lambda record: record.run), sorted(missing))
 
 
@@ -356,9 +356,9 @@ def _failure(path: Path) -> tuple[str, str]:
     try:
         failure = _read_json(path)
     except SeqrecError:
-        return f"failed; {path.name} does not say why, it cannot be read", remedy
-    reason = _one_line(str(failure.get("error") or "failed"))
-    return reason, _one_line(str(failure.get("remedy") or remedy))
+        return f"failed; {path.name} does not say why, it cannot be read.", remedy
+    reason = _sentence(str(failure.get("error") or "failed"))
+    return reason, _sentence(str(failure.get("remedy") or remedy))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -389,6 +389,12 @@ def _plain(value: Any) -> Any:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _sentence(text: str) -> str:
+    """One line that another can follow."""
+    line = _one_line(text)
+    return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
 def _delete(folder: Path, base: Path | None = None) -> str:

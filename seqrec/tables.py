@@ -435,7 +435,7 @@ def _missing_notes(missing: Iterable[Missing]) -> list[str]:
             f"{display(model).title} (seed {', '.join(str(run.seed) for run in seeds[model])})"
             for model in sorted(seeds, key=model_order)
         ]
-        notes.append(f"{NOT_FINISHED} {', '.join(names)}: {reason.rstrip('.')}. {remedy}")
+        notes.append(f"{NOT_FINISHED} {', '.join(names)}: {reason} {remedy}")
     return notes
 
 

@@ -147,9 +147,9 @@ def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_pa
         json.dumps({"dataset": "yelp", "error": "no file", "remedy": "Ask Yelp."})
     )
     assert missing_runs(tmp_path) == [
-        Missing("ml-1m", "bert4rec", 1, "not run", "Run the experiment again."),
-        Missing("ml-1m", "gru4rec", 0, "CUDA out of memory", "Halve the batch."),
-        Missing("yelp", "sasrec", 0, "no file", "Ask Yelp."),
+        Missing("ml-1m", "bert4rec", 1, "not run.", "Run the experiment again."),
+        Missing("ml-1m", "gru4rec", 0, "CUDA out of memory.", "Halve the batch."),
+        Missing("yelp", "sasrec", 0, "no file.", "Ask Yelp."),
     ]
 
 

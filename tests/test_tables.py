@@ -172,7 +172,7 @@ def test_missing_runs_are_dashes_and_are_listed_with_reasons(tmp_path: Path) -> 
         ["ml-1m", "bert4rec", 0],
         ["yelp", "sasrec", 0],
     ]
-    assert listed["reason"][2] == "not run"
+    assert listed["reason"][2] == "not run."
     assert len(pd.read_csv(tmp_path / "results.csv")) == 1
 
 
