@@ -214,6 +214,22 @@ def missing_runs(results: Path) -> list[Missing]:
     return survey(results).missing
 
 
+def is_finished(folder: Path, config_hash: str, data: Path, any_code: bool) -> bool:
+    """Whether `folder` holds a record of this configuration and of the log in `data`.
+
+    With `any_code` false, a record that other training code than today's has made does not count.
+    """
+    try:
+        record = read_record(folder)
+        found = _read_json(folder / "metrics.json")
+        digest = _read_json(data / "digest.json")["sha256"]
+    except (SeqrecError, KeyError, OSError, ValueError):
+        return False
+    same_code = record.seqrec.training_code == training_code_fingerprint()
+    same_run = (found.get("config_hash"), record.data.sha256) == (config_hash, digest)
+    return same_run and (any_code or same_code)
+
+
 # Writing
 
 

@@ -1,0 +1,99 @@
+# Entry of the workflow: reads and checks the experiment, then includes one file of rules a stage.
+#
+#   snakemake                                     the demo
+#   snakemake --config experiment=paper           the paper, into results/paper
+#   snakemake --config experiment=paper name=quick set='training.max_epochs=2 datasets=[ml-1m]'
+#
+# Targets: all (default), data, runs; tables and figures are made from the records there are.
+
+import json
+import shlex
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from seqrec.datasets import load_dataset
+from seqrec.errors import SeqrecError
+from seqrec.experiment import WorkflowConfig, load_experiment
+from seqrec.strict import validate
+
+
+configfile: "config/workflow.yaml"
+
+
+try:
+    options = validate(WorkflowConfig, config, "config/workflow.yaml or --config")
+    settings = shlex.split(options.set)
+    # Promoted records have no grid: nothing is ever trained into results/reference.
+    GRID = (
+        None
+        if options.experiment == "reference"
+        else load_experiment(options.experiment, settings, options.name or None)
+    )
+except SeqrecError as error:
+    raise WorkflowError(str(error)) from None
+
+NAME = GRID.name if GRID else "reference"
+RESULTS = f"results/{NAME}"
+DATASETS = GRID.datasets if GRID else []
+RUNS = {str(run.folder): run for run in GRID.runs} if GRID else {}
+RECORDS = [f"{RESULTS}/{folder}/metrics.json" for folder in RUNS]
+
+# The words of shell commands that every job shares. This Python is named in full, so that jobs
+# find the package wherever they run and whether or not its environment is activated.
+SEQREC = f"{shlex.quote(sys.executable)} -m seqrec"
+EXPERIMENT = shlex.join(
+    [options.experiment, *settings, *(["--name", NAME] if options.name else [])]
+)
+DEVICE = options.device
+RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    model="[^/]+",
+    seed="[0-9]+",
+
+
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    data,
+    runs,
+    tables,
+    figures,
+
+
+if GRID:
+
+    include: "workflow/rules/data.smk"
+    include: "workflow/rules/train.smk"
+
+    rule all:
+        default_target: True
+        input:
+            RECORDS,
+            rules.final_tables.output,
+            rules.final_figures.output,
+
+    rule data:
+        input:
+            expand("data/processed/{dataset}/digest.json", dataset=DATASETS),
+
+    rule runs:
+        input:
+            RECORDS,
+
+
+rule tables:
+    input:
+        rules.write_tables.output,
+
+
+rule figures:
+    input:
+        rules.draw_figures.output,

@@ -1,0 +1,586 @@
+"""Experiments as data: from a small YAML file to the resolved configuration of every run.
+
+An experiment names datasets and models; their entries live in `config/datasets/` and
+`config/models/`. What is written later wins: the model's entry, then the experiment's common
+`training` and `evaluation`, then its `overrides` in order, then settings of the command line.
+Nothing here imports torch, so that a workflow of thousands of runs is planned in seconds.
+"""
+
+import hashlib
+import importlib
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
+
+from seqrec.datasets import dataset_names, load_dataset
+from seqrec.errors import SeqrecError
+from seqrec.strict import Strict, load_yaml, nearest, validate
+
+CONFIG = Path("config")
+
+# Names become folders and Snakemake wildcards, so they hold nothing that a path could trip over.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$")]
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Loss(Strict):
+    """What is minimised. A model without a loss is not trained but fits itself."""
+
+    kind: Literal["cross-entropy", "sampled-cross-entropy", "binary-cross-entropy"]
+    """Over all items; over the target and its negatives; or one binary decision for each."""
+    negatives: PositiveInt | None = None
+    """Negatives drawn for each target, for the two sampled kinds."""
+    sharing: Literal["sequence", "position"] | None = None
+    """Negatives drawn once a sequence without replacement (default of sampled-cross-entropy), or
+    for each position with replacement (default of binary-cross-entropy)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_sharing(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("sharing") is None:
+            default = {"sampled-cross-entropy": "sequence", "binary-cross-entropy": "position"}
+            data = {**data, "sharing": default.get(data.get("kind", ""))}
+        return data
+
+    @model_validator(mode="after")
+    def _negatives_fit_the_kind(self) -> "Loss":
+        if self.kind == "cross-entropy" and (self.negatives or self.sharing):
+            raise ValueError("cross-entropy scores all items; leave out negatives and sharing")
+        if self.kind != "cross-entropy" and self.negatives is None:
+            raise ValueError(f"{self.kind} needs 'negatives: N'")
+        return self
+
+
+class Training(Strict):
+    """Optimisation with early stopping on NDCG@10 of the validation items."""
+
+    batch_size: PositiveInt = 128
+    """Users in a batch."""
+    learning_rate: PositiveFloat = 1e-3
+    """Of Adam."""
+    max_epochs: PositiveInt = 100
+    patience: PositiveInt = 10
+    """Epochs without a better validation NDCG@10 after which training stops."""
+    validation_users: PositiveInt = 10_000
+    """Users validated after each epoch, drawn once a run where there are more."""
+
+
+class Evaluation(Strict):
+    """Full ranking of all unseen items; sampled metrics only where asked for."""
+
+    batch_size: PositiveInt = 256
+    """Users scored at a time."""
+    cutoffs: Annotated[list[PositiveInt], Field(min_length=1)] = [10, 100]
+    """The k of HitRate@k, NDCG@k and MRR@k; 10 is always there, early stopping needs it."""
+    sampled_negatives: PositiveInt | None = None
+    """Also rank each test target among so many unseen items, drawn uniformly and by popularity."""
+
+
+class NoHyperparameters(Strict):
+    """Popularity has none."""
+
+
+class BPRMFHyperparameters(Strict):
+    """Of BPR-MF, as the library `implicit` names them."""
+
+    factors: PositiveInt = 128
+    learning_rate: PositiveFloat = 0.05
+    regularization: NonNegativeFloat = 0.01
+    iterations: PositiveInt = 100
+
+
+class GRU4RecHyperparameters(Strict):
+    hidden_size: PositiveInt = 64
+    layers: PositiveInt = 1
+
+
+class _Transformer(Strict):
+    hidden_size: PositiveInt = 64
+    heads: PositiveInt = 1
+    dropout: Probability = 0.1
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> "_Transformer":
+        if self.hidden_size % self.heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}"
+            )
+        return self
+
+
+class SASRecHyperparameters(_Transformer):
+    blocks: PositiveInt = 2
+
+
+class GPT4RecHyperparameters(_Transformer):
+    layers: PositiveInt = 2
+
+
+class BERT4RecHyperparameters(_Transformer):
+    layers: PositiveInt = 2
+    heads: PositiveInt = 2
+    intermediate_size: PositiveInt = 256
+    mask_probability: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+
+
+IMPLEMENTATIONS: dict[str, tuple[str, type[Strict]]] = {
+    "popularity": ("seqrec.models.popularity:Popularity", NoHyperparameters),
+    "bpr-mf": ("seqrec.models.bprmf:BPRMF", BPRMFHyperparameters),
+    "gru4rec": ("seqrec.models.gru4rec:GRU4Rec", GRU4RecHyperparameters),
+    "sasrec": ("seqrec.models.sasrec:SASRec", SASRecHyperparameters),
+    "gpt4rec": ("seqrec.models.gpt4rec:GPT4Rec", GPT4RecHyperparameters),
+    "bert4rec": ("seqrec.models.bert4rec:BERT4Rec", BERT4RecHyperparameters),
+}
+"""The models of the package: import path and hyperparameters."""
+
+
+def _partial(model: type[Strict]) -> type[Strict]:
+    """The same keys and checks with every key optional, for values that override others."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        checks = Field(description=field.description)
+        checks.metadata = field.metadata
+        fields[name] = (Annotated[field.annotation, checks], None)
+    return create_model(f"{model.__name__}Values", __base__=Strict, __doc__=model.__doc__, **fields)
+
+
+TrainingValues = _partial(Training)
+EvaluationValues = _partial(Evaluation)
+
+
+class ModelEntry(Strict):
+    """`config/models/<name>.yaml`: an implementation with its loss and hyperparameters.
+
+    A file named `<base>+N.yaml` serves every `<base>+<number>`; the value `N` stands for it.
+    """
+
+    implementation: str
+    """One of the package's models, or an import path `package.module:Class` to your own."""
+    description: str = ""
+    hyperparameters: dict[str, Any] = {}
+    loss: Loss | None = None
+    """Left out for models that fit themselves (popularity, bpr-mf)."""
+    training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+
+
+class NamedModel(Strict):
+    """A model of one experiment alone: another entry with some values changed."""
+
+    name: Name
+    like: str
+    """The entry of `config/models/` to start from."""
+    hyperparameters: dict[str, Any] = {}
+    loss: Loss | None = None
+    training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+
+
+class Override(Strict):
+    """Values for some of the runs: those of the named datasets and models (all if left out)."""
+
+    datasets: list[str] | None = None
+    models: list[str] | None = None
+    """Names or patterns such as `sasrec*`."""
+    seeds: list[NonNegativeInt] | None = None
+    """Seeds to run instead of the experiment's."""
+    max_length: PositiveInt | None = None
+    hyperparameters: dict[str, Any] = {}
+    loss: Loss | None = None
+    training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+    evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
+        default_factory=EvaluationValues
+    )
+
+    def applies(self, dataset: str, model: str) -> bool:
+        return (self.datasets is None or dataset in self.datasets) and (
+            self.models is None or any(fnmatchcase(model, pattern) for pattern in self.models)
+        )
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class Experiment(Strict):
+    """`config/<experiment>.yaml`: the grid of runs and what differs between them."""
+
+    description: str = ""
+    datasets: Annotated[list[Name], Field(min_length=1), BeforeValidator(_listed)]
+    models: Annotated[list[Name | NamedModel], Field(min_length=1), BeforeValidator(_listed)]
+    """Names of `config/models/`, or entries of this experiment alone (`name`, `like`, changes)."""
+    negatives: Annotated[list[PositiveInt], BeforeValidator(_listed)] = []
+    """Every model named `...+N` is run once for each of these."""
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), BeforeValidator(_listed)] = [0]
+    training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+    evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
+        default_factory=EvaluationValues
+    )
+    overrides: list[Override] = []
+
+
+class RunConfig(Strict):
+    """Everything that decides the result of one run; its hash and the data's are its identity."""
+
+    dataset: Name
+    model: Name
+    seed: NonNegativeInt
+    implementation: str
+    hyperparameters: dict[str, Any]
+    max_length: Annotated[int, Field(ge=2)]
+    """Items that the model reads of a user, the most recent ones."""
+    loss: Loss | None
+    training: Training | None
+    evaluation: Evaluation
+
+    def json(self) -> str:  # type: ignore[override]
+        """One line with sorted keys: equal for equal configurations."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def hash(self) -> str:
+        """SHA-256 of `json()`."""
+        return hashlib.sha256(self.json().encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder inside an experiment's results."""
+        return Path("runs", self.dataset, self.model, f"seed-{self.seed}")
+
+
+SCHEMAS: dict[str, type[Strict]] = {"experiment": Experiment, "model": ModelEntry}
+"""Configuration files that editors check; `seqrec schema` adds the datasets'."""
+
+
+class Grid:
+    """An experiment with its name and its runs, in the order of the file."""
+
+    def __init__(self, name: str, source: str, experiment: Experiment, config: Path) -> None:
+        self.name = name
+        self.experiment = experiment
+        self.runs = _expand(source, experiment, config)
+
+    @property
+    def datasets(self) -> list[str]:
+        return list(dict.fromkeys(run.dataset for run in self.runs))
+
+    def json(self) -> str:
+        """The content of `grid.json`: what tables expect to find."""
+        keys = ("dataset", "model", "seed")
+        runs = [{key: getattr(run, key) for key in keys} for run in self.runs]
+        return json.dumps({"experiment": self.name, "runs": runs}, sort_keys=True)
+
+
+def load_experiment(
+    name: str, settings: Sequence[str] = (), rename: str | None = None, config: Path = CONFIG
+) -> Grid:
+    """Read `config/<name>.yaml`, apply `key=value` settings, and expand it to its runs.
+
+    With settings the experiment must be given a new name, whose results are kept apart.
+    Raises `SeqrecError` for every mistake in the files or the settings.
+    """
+    path = config / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in config.glob("*.yaml")]
+        raise SeqrecError(f"{path}: no such experiment; {nearest(name, known)}")
+    if settings and (rename is None or (config / f"{rename}.yaml").exists()):
+        raise SeqrecError(
+            f"{path}: {' '.join(settings)} changes a named experiment, so its results need a name "
+            "of their own that no file in config/ has: name=<new name> for the workflow, "
+            "--name <new name> for seqrec train."
+        )
+    data = load_yaml(path)
+    source = str(path)
+    if settings:
+        data = _with_settings(data, settings)
+        source = f"{path} with {' '.join(settings)}"
+    experiment = validate(Experiment, data, source)
+    return Grid(_checked_name(rename or name), source, experiment, config)
+
+
+class WorkflowConfig(Strict):
+    """`config/workflow.yaml`: what the workflow runs, and where."""
+
+    experiment: Name
+    """A file of `config/`, or `reference` for the promoted records."""
+    name: str
+    """New name of an experiment that `set` changes."""
+    set: str
+    """`key=value` settings, separated by spaces."""
+    device: str
+    threads: PositiveInt
+    """CPU threads of a run."""
+    retrain: Literal["", "stale"]
+    """`stale`: a record of older training code does not count as finished."""
+
+
+def resolve_run(
+    grid: Grid, dataset: str, model: str, seed: int, config: Path = CONFIG
+) -> RunConfig:
+    """One run as the experiment would resolve it, also where its grid does not hold it."""
+    for run in grid.runs:
+        if (run.dataset, run.model, run.seed) == (dataset, model, seed):
+            return run
+    alone = grid.experiment.model_copy(
+        update={"datasets": [dataset], "models": _only(grid.experiment, model), "negatives": []}
+    )
+    return _resolve(f"experiment {grid.name}", alone, dataset, alone.models[0], seed, config)
+
+
+def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:
+    """Read `config/models/<name>.yaml`, or the `+N` template that serves the name."""
+    folder = config / "models"
+    path = folder / f"{name}.yaml"
+    match = re.fullmatch(r"(.+)\+(\d+)", name)
+    if not path.is_file() and match and (folder / f"{match[1]}+N.yaml").is_file():
+        path = folder / f"{match[1]}+N.yaml"
+        return _entry(path, int(match[2]))
+    if not path.is_file() or name.endswith("+N"):
+        known = [file.stem for file in folder.glob("*.yaml")]
+        raise SeqrecError(f"model {name!r}: no {path}; {nearest(name, known)}")
+    return _entry(path, None)
+
+
+def write_schemas(folder: Path) -> dict[Path, str]:
+    """The JSON Schemas for editors, as text for each file of `folder`."""
+    from seqrec.datasets import Dataset
+
+    return {
+        folder / f"{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
+        for name, model in {**SCHEMAS, "dataset": Dataset}.items()
+    }
+
+
+def import_model(implementation: str) -> type:
+    """The class behind an implementation's name or import path."""
+    path = IMPLEMENTATIONS[implementation][0] if implementation in IMPLEMENTATIONS else None
+    module_name, _, class_name = (path or implementation).partition(":")
+    # Own models are looked for from the folder the experiment is run in.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module_name), class_name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SeqrecError(
+            f"implementation {implementation!r} cannot be imported ({error}). Write one of "
+            f"{', '.join(IMPLEMENTATIONS)}, or package.module:Class of a module that Python finds "
+            "from the project's folder."
+        ) from error
+
+
+@cache
+def _entry(path: Path, number: int | None) -> ModelEntry:
+    data = load_yaml(path)
+    if number is not None:
+        data = _substitute(data, "N", number)
+    entry = validate(ModelEntry, data, str(path))
+    _check_hyperparameters(entry.implementation, entry.hyperparameters, str(path))
+    return entry
+
+
+def _substitute(data: Any, placeholder: str, value: int) -> Any:
+    if isinstance(data, dict):
+        return {key: _substitute(item, placeholder, value) for key, item in data.items()}
+    return value if data == placeholder else data
+
+
+def _check_hyperparameters(
+    implementation: str, values: dict[str, Any], where: str
+) -> dict[str, Any]:
+    """The hyperparameters with their defaults filled in."""
+    if implementation in IMPLEMENTATIONS:
+        model = IMPLEMENTATIONS[implementation][1]
+        return validate(model, values, f"{where}: hyperparameters").model_dump(mode="json")
+    if ":" not in implementation:
+        raise SeqrecError(
+            f"{where}: implementation: unknown {implementation!r}; "
+            f"{nearest(implementation, IMPLEMENTATIONS)} An own model is written "
+            "package.module:Class."
+        )
+    parameters = inspect.signature(import_model(implementation)).parameters
+    given_by_the_run = ("num_items", "max_length")
+    valid = {name: p for name, p in parameters.items() if name not in given_by_the_run}
+    for name in values:
+        if name not in valid:
+            raise SeqrecError(
+                f"{where}: hyperparameters: {implementation} takes no {name!r}; "
+                f"{nearest(name, valid)}"
+            )
+    for name, parameter in valid.items():
+        if parameter.default is parameter.empty and name not in values:
+            raise SeqrecError(f"{where}: hyperparameters: {implementation} needs {name!r}.")
+    defaults = {name: p.default for name, p in valid.items() if p.default is not p.empty}
+    return {**defaults, **values}
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*", name) or name == "reference":
+        raise SeqrecError(
+            f"experiment name {name!r}: write letters, digits, '-', '_' or '.'; 'reference' is "
+            "kept for promoted records."
+        )
+    return name
+
+
+RUN_KEYS = ("max_length", "hyperparameters", "loss", "training", "evaluation")
+
+
+def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Apply `key=value` settings: the grid's own keys replace, a run's come last of all."""
+    data = dict(data)
+    last: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise SeqrecError(f"setting {setting!r}: write key=value, as training.max_epochs=5.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SeqrecError(f"setting {setting!r}: {text!r} is not a YAML value.") from None
+        first, *rest = key.split(".")
+        if first in ("datasets", "models", "negatives", "seeds") and not rest:
+            data[first] = value
+            if first == "seeds":
+                data["overrides"] = [
+                    {k: v for k, v in block.items() if k != "seeds"}
+                    for block in data.get("overrides", [])
+                ]
+            continue
+        if first not in RUN_KEYS:
+            valid = ["datasets", "models", "negatives", "seeds", *RUN_KEYS]
+            raise SeqrecError(f"setting {setting!r}: unknown key {first!r}; {nearest(first, valid)}")
+        place = last
+        for part in [first, *rest][:-1]:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise SeqrecError(f"setting {setting!r}: {part!r} was already set to a value.")
+        place[[first, *rest][-1]] = value
+    if last:
+        data["overrides"] = [*data.get("overrides", []), last]
+    return data
+
+
+def _only(experiment: Experiment, model: str) -> list[str | NamedModel]:
+    named = [m for m in experiment.models if isinstance(m, NamedModel) and m.name == model]
+    return [*named[:1]] or [model]
+
+
+def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig]:
+    known = dataset_names(config / "datasets")
+    for dataset in experiment.datasets:
+        if dataset not in known:
+            raise SeqrecError(f"{source}: datasets: no {dataset!r}; {nearest(dataset, known)}")
+    models: list[str | NamedModel] = []
+    for model in experiment.models:
+        if isinstance(model, str) and model.endswith("+N"):
+            if not experiment.negatives:
+                raise SeqrecError(f"{source}: models: {model} needs 'negatives: [...]' to fill N.")
+            models += [f"{model[:-1]}{count}" for count in experiment.negatives]
+        else:
+            models.append(model)
+    names = [model if isinstance(model, str) else model.name for model in models]
+    for kind, listed in (("datasets", experiment.datasets), ("models", names)):
+        for name in listed:
+            if listed.count(name) > 1:
+                raise SeqrecError(f"{source}: {kind}: {name!r} is listed twice.")
+    _check_overrides(source, experiment, names)
+    return [
+        _resolve(source, experiment, dataset, model, seed, config)
+        for dataset in experiment.datasets
+        for model, name in zip(models, names, strict=True)
+        for seed in _seeds(experiment, dataset, name)
+    ]
+
+
+def _check_overrides(source: str, experiment: Experiment, names: list[str]) -> None:
+    """An override that reaches no run is a typo."""
+    for number, override in enumerate(experiment.overrides):
+        place = f"{source}: overrides.{number}"
+        if override.datasets and not set(override.datasets) & set(experiment.datasets):
+            raise SeqrecError(
+                f"{place}.datasets: {', '.join(override.datasets)} reaches no run of this "
+                f"experiment; {nearest(override.datasets[0], experiment.datasets)}"
+            )
+        for pattern in override.models or []:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise SeqrecError(
+                    f"{place}.models: {pattern!r} reaches no run of this experiment; "
+                    f"{nearest(pattern, names)}"
+                )
+
+
+def _seeds(experiment: Experiment, dataset: str, model: str) -> list[int]:
+    seeds = experiment.seeds
+    for override in experiment.overrides:
+        if override.seeds is not None and override.applies(dataset, model):
+            seeds = override.seeds
+    return seeds
+
+
+def _resolve(
+    source: str,
+    experiment: Experiment,
+    dataset: str,
+    model: str | NamedModel,
+    seed: int,
+    config: Path,
+) -> RunConfig:
+    name = model if isinstance(model, str) else model.name
+    entry = load_model_entry(model if isinstance(model, str) else model.like, config)
+    layers: list[Any] = [entry]
+    if isinstance(model, NamedModel):
+        layers.append(model)
+    layers.append(experiment)
+    layers += [block for block in experiment.overrides if block.applies(dataset, name)]
+
+    def merged(section: str) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for layer in layers:
+            part = getattr(layer, section, {})
+            values |= part if isinstance(part, dict) else part.model_dump(exclude_unset=True)
+        return values
+
+    def last(key: str) -> Any:
+        return [value for layer in layers if (value := getattr(layer, key, None))][-1:]
+
+    # Loss and training reach the models that are trained; one without a loss fits itself.
+    loss = last("loss")[0] if entry.loss else None
+    where = f"{source}: {dataset} {name}"
+    return validate(
+        RunConfig,
+        {
+            "dataset": dataset,
+            "model": name,
+            "seed": seed,
+            "implementation": entry.implementation,
+            "hyperparameters": _check_hyperparameters(
+                entry.implementation, merged("hyperparameters"), where
+            ),
+            "max_length": (last("max_length") or [_max_length(dataset, config)])[0],
+            "loss": loss and loss.model_dump(),
+            "training": merged("training") if loss else None,
+            "evaluation": merged("evaluation"),
+        },
+        where,
+    )
+
+
+@cache
+def _max_length(dataset: str, config: Path) -> int:
+    return load_dataset(dataset, config / "datasets").max_length

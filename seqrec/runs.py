@@ -1,0 +1,293 @@
+"""One run, from its configuration to its record: the only place where the parts meet."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import yaml
+from safetensors.torch import save_file
+from torch import Tensor
+
+import seqrec
+from seqrec.errors import SeqrecError
+from seqrec.evaluation import ScoreUsers, network_scorer, rank_users, rank_users_sampled, seen_pairs
+from seqrec.experiment import RunConfig, import_model
+from seqrec.files import replacing, write_text
+from seqrec.interactions import Interactions
+from seqrec.metrics import metrics_from_ranks
+from seqrec.models.fitted import Fitted
+from seqrec.models.network import Network
+from seqrec.records import training_code_fingerprint, write_failure, write_record
+from seqrec.splits import Split, Splits, leave_one_out
+from seqrec.training import metric_cutoffs, train
+
+
+class Outcome(NamedTuple):
+    """What a trained or fitted model leaves for its record."""
+
+    history: list[dict[str, Any]]
+    best_epoch: int | None
+    training_seconds: float
+    weights: dict[str, Tensor]
+    validation_score: ScoreUsers
+    test_score: ScoreUsers
+
+
+def run(
+    config: RunConfig,
+    data: Path,
+    folder: Path,
+    device_name: str = "auto",
+    threads: int | None = None,
+    report: Callable[[dict[str, Any]], None] = lambda epoch: None,
+) -> dict[str, Any]:
+    """Do one run on the log in `data` and write its record into `folder`; returns the metrics.
+
+    On failure `failure.json` says what, where and how to go on, and the error is raised again.
+    """
+    try:
+        try:
+            metrics = _run(config, data, folder, device_name, threads, report)
+        except (MemoryError, RuntimeError) as error:
+            raise _out_of_memory(error, config) from error
+    except Exception as error:
+        expected = isinstance(error, SeqrecError)
+        write_failure(
+            folder,
+            dataset=config.dataset,
+            model=config.model,
+            seed=config.seed,
+            error=str(error) if expected else f"{type(error).__name__}: {error}",
+            where=f"{data}, on {platform.node()}",
+            remedy="Mend what the error names and run the same command again; "
+            "finished runs are kept."
+            if expected
+            else "This is a fault of the program: see the run's log for the traceback.",
+        )
+        raise
+    return metrics
+
+
+def _run(
+    config: RunConfig,
+    data: Path,
+    folder: Path,
+    device_name: str,
+    threads: int | None,
+    report: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    device = choose_device(device_name)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    interactions = Interactions.load(data)
+    splits = leave_one_out(interactions)
+    torch.manual_seed(config.seed)
+    model = build_model(config, interactions.num_items)
+    if isinstance(model, Network):
+        outcome = _train(model.to(device), splits, config, device, report)
+    else:
+        outcome = _fit(model, splits, config)
+
+    def ranks(score: ScoreUsers, split: Split) -> np.ndarray:
+        with torch.inference_mode():
+            return rank_users(
+                score, split, np.arange(split.num_users), config.evaluation.batch_size
+            )
+
+    cutoffs = metric_cutoffs(config)
+    test_ranks = ranks(outcome.test_score, splits.test)
+    metrics: dict[str, Any] = {
+        "format": 1,
+        "dataset": config.dataset,
+        "model": config.model,
+        "negatives": config.loss.negatives if config.loss else None,
+        "seed": config.seed,
+        "config": config.model_dump(mode="json"),
+        "config_hash": config.hash(),
+        "data": {"sha256": interactions.digest, "statistics": interactions.statistics},
+        **provenance(device),
+        "epochs": len(outcome.history) or None,
+        "best_epoch": outcome.best_epoch,
+        "training_seconds": outcome.training_seconds,
+        "seconds_per_epoch": outcome.training_seconds / len(outcome.history)
+        if outcome.history
+        else None,
+        "parameters": sum(tensor.numel() for tensor in outcome.weights.values()),
+        "validation": metrics_from_ranks(ranks(outcome.validation_score, splits.validation), cutoffs),
+        "test": metrics_from_ranks(test_ranks, cutoffs),
+    }
+    if config.evaluation.sampled_negatives is not None:
+        metrics["test_sampled"] = _sampled_metrics(outcome.test_score, splits, config, cutoffs)
+    metrics["peak_memory_bytes"] = peak_memory(device)
+
+    with replacing(folder / "model.safetensors") as part:
+        save_file({name: tensor.contiguous() for name, tensor in outcome.weights.items()}, part)
+    write_text(
+        folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
+    )
+    write_record(folder, metrics, outcome.history, test_ranks)
+    return metrics
+
+
+def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
+    """An instance of the configured implementation, its weights drawn from torch's seed."""
+    model_class = import_model(config.implementation)
+    wanted = Network if config.loss else Fitted
+    if not issubclass(model_class, wanted):
+        raise SeqrecError(
+            f"implementation {config.implementation!r}: an entry "
+            f"{'with' if config.loss else 'without'} a loss must be a subclass of "
+            f"{wanted.__module__}.{wanted.__name__}."
+        )
+    built = model_class(num_items, config.max_length, **config.hyperparameters)
+    return built  # type: ignore[no-any-return]
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA where there is one, else the CPU; anything else is taken as named."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SeqrecError(
+            f"--device {name}: cannot be used here ({str(error).splitlines()[0]}). "
+            "Write auto, cpu, cuda or cuda:<number>."
+        ) from error
+    return device
+
+
+def provenance(device: torch.device) -> dict[str, Any]:
+    """By what and on what a run is made."""
+    job = {key.lower(): os.environ[key] for key in ("SLURM_JOB_ID",) if key in os.environ}
+    return {
+        "seqrec": {
+            "version": seqrec.__version__,
+            "commit": _commit(),
+            "training_code": training_code_fingerprint(),
+        },
+        "libraries": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "implicit")},
+        },
+        "device": device_title(device),
+        "device_kind": device.type,
+        "threads": torch.get_num_threads(),
+        "runs_sharing_device": 1,
+        "precision": "float32",
+        "job": job or None,
+    }
+
+
+def device_title(device: torch.device) -> str:
+    """The name of the processor or accelerator."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the accelerator where there is one, else the process's resident memory."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _train(
+    network: Network,
+    splits: Splits,
+    config: RunConfig,
+    device: torch.device,
+    report: Callable[[dict[str, Any]], None],
+) -> Outcome:
+    trained = train(network, splits, config, device, report)
+    network.eval()
+    weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+    validation, test = (
+        network_scorer(network, split, config.max_length, device)
+        for split in (splits.validation, splits.test)
+    )
+    return Outcome(
+        trained.history, trained.best_epoch, trained.training_seconds, weights, validation, test
+    )
+
+
+def _fit(model: Fitted, splits: Splits, config: RunConfig) -> Outcome:
+    validated = build_model(config, splits.test.num_items)
+    if not isinstance(validated, Fitted):
+        raise TypeError(f"{config.implementation} is not a fitted model")
+    validated.fit(splits.validation, config.seed, torch.get_num_threads())
+    start = time.perf_counter()
+    model.fit(splits.test, config.seed, torch.get_num_threads())
+    seconds = time.perf_counter() - start
+    return Outcome([], None, seconds, model.state(), validated.score, model.score)
+
+
+def _sampled_metrics(
+    score: ScoreUsers, splits: Splits, config: RunConfig, cutoffs: list[int]
+) -> dict[str, dict[str, float]]:
+    """Metrics against sampled items, uniform and by popularity in the train part."""
+    negatives = config.evaluation.sampled_negatives
+    if negatives is None:
+        raise ValueError("no sampled metrics were asked for")
+    _, train_items = seen_pairs(splits.train, np.arange(splits.train.num_users))
+    counts = np.bincount(train_items, minlength=splits.test.num_items + 1)[1:]
+    found = {}
+    for name, weights in (("uniform", np.ones(len(counts))), ("popularity", counts)):
+        # A key of its own keeps these draws apart from those of training.
+        rng = np.random.default_rng([config.seed, negatives, len(found)])
+        with torch.inference_mode():
+            ranks = rank_users_sampled(
+                score, splits.test, weights, negatives, config.evaluation.batch_size, rng
+            )
+        found[name] = metrics_from_ranks(ranks, cutoffs)
+    return found
+
+
+def _out_of_memory(error: Exception, config: RunConfig) -> Exception:
+    """A message with the remedy if `error` is about memory, else `error` itself."""
+    text = str(error).lower()
+    if not isinstance(error, MemoryError | torch.OutOfMemoryError) and (
+        "memory" not in text or "alloc" not in text
+    ):
+        return error
+    size = config.training.batch_size if config.training else config.evaluation.batch_size
+    return SeqrecError(
+        f"out of memory ({str(error).splitlines()[0] if str(error) else 'host'}). Lower "
+        f"training.batch_size (it is {size}) or evaluation.batch_size (it is "
+        f"{config.evaluation.batch_size}), or use a device with more memory."
+    )
+
+
+def _commit() -> str | None:
+    """The checkout's commit, marked `-dirty` where files differ from it; None outside of git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

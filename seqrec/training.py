@@ -1,0 +1,206 @@
+"""The training loop: epochs of shuffled users, validation after each, early stopping.
+
+The protocol is that of the paper's code: Adam without schedule or clipping, NDCG@10 of the
+validation items under full ranking as the stopping metric, the best epoch's weights kept.
+"""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqrec import losses
+from seqrec.errors import SeqrecError
+from seqrec.evaluation import last_items, network_scorer, rank_users, seen_pairs
+from seqrec.experiment import Loss, RunConfig
+from seqrec.metrics import metrics_from_ranks
+from seqrec.models.network import Network
+from seqrec.negatives import NegativeSampler
+from seqrec.splits import Split, Splits
+
+STOPPING_METRIC = "ndcg@10"
+
+Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Loss of hidden states `[batch, time, width]`, labels `[batch, time]` and sequences."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training went; the network holds the best epoch's weights."""
+
+    history: list[dict[str, Any]]
+    """One entry an epoch: epoch, seconds since the start, training loss, validation metrics."""
+    best_epoch: int
+    """Counted from 1."""
+    training_seconds: float
+    """The loop with its validations, until early stopping has fired."""
+
+
+def train(
+    network: Network,
+    splits: Splits,
+    config: RunConfig,
+    device: torch.device,
+    report: Callable[[dict[str, Any]], None] = lambda epoch: None,
+) -> Trained:
+    """Train `network` in place; `report` gets each epoch's history entry.
+
+    Raises `SeqrecError` when nobody can be trained on, when there are too few items for the
+    negatives, and when the loss stops being finite.
+    """
+    training, loss = config.training, config.loss
+    if training is None or loss is None:
+        raise ValueError(f"{config.model} has no loss to train with")
+    task = network.task
+    window = task.training_window(config.max_length)
+    users = trainable_users(splits.train, task.shortest())
+    # Two streams, so that what is drawn for training never depends on the size of validation.
+    seeds = np.random.SeedSequence(config.seed).spawn(2)
+    generator = torch.Generator().manual_seed(int(seeds[0].generate_state(1)[0]))
+    validated = sample_users(splits.validation, training.validation_users, seeds[1])
+    objective = make_objective(network, splits.train, users, window, loss, generator, device)
+    score = network_scorer(network, splits.validation, config.max_length, device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate, fused=True)
+    cutoffs = metric_cutoffs(config)
+
+    history: list[dict[str, Any]] = []
+    best_epoch, best_metric, best_weights = 0, -1.0, network.state_dict()
+    start = time.perf_counter()
+    for epoch in range(1, training.max_epochs + 1):
+        network.train()
+        order = users[torch.randperm(len(users), generator=generator).numpy()]
+        total, labelled = torch.zeros((), device=device), 0
+        for first in range(0, len(order), training.batch_size):
+            batch = last_items(splits.train, order[first : first + training.batch_size], window)
+            sequences = torch.from_numpy(batch).to(device)
+            inputs, labels = task.training_batch(sequences, generator)
+            labels_in_batch = int((labels > 0).sum())
+            if labels_in_batch == 0:  # short masked sequences may draw no mask at all
+                continue
+            optimiser.zero_grad(set_to_none=True)
+            value = objective(network(inputs), labels, sequences)
+            value.backward()
+            optimiser.step()
+            total += value.detach() * labels_in_batch
+            labelled += labels_in_batch
+        training_loss = float(total) / max(1, labelled)
+        if not np.isfinite(training_loss):
+            raise SeqrecError(
+                f"the training loss is {training_loss} in epoch {epoch}. "
+                f"Lower training.learning_rate (it is {training.learning_rate})."
+            )
+        metrics = validate(network, score, splits.validation, validated, config, cutoffs)
+        seconds = time.perf_counter() - start
+        history.append(
+            {"epoch": epoch, "seconds": seconds, "training_loss": training_loss, **metrics}
+        )
+        if metrics[STOPPING_METRIC] > best_metric:
+            best_epoch, best_metric = epoch, metrics[STOPPING_METRIC]
+            best_weights = copy.deepcopy(network.state_dict())
+        report(history[-1])
+        if epoch - best_epoch >= training.patience:
+            break
+    training_seconds = time.perf_counter() - start
+    network.load_state_dict(best_weights)
+    return Trained(history, best_epoch, training_seconds)
+
+
+@torch.no_grad()
+def validate(
+    network: Network,
+    score: Callable[[np.ndarray], Tensor],
+    split: Split,
+    users: np.ndarray,
+    config: RunConfig,
+    cutoffs: list[int],
+) -> dict[str, float]:
+    """Metrics of the given users' targets with dropout off."""
+    network.eval()
+    return metrics_from_ranks(
+        rank_users(score, split, users, config.evaluation.batch_size), cutoffs
+    )
+
+
+def metric_cutoffs(config: RunConfig) -> list[int]:
+    """The configured cutoffs and 10, which early stopping reads."""
+    return sorted({10, *config.evaluation.cutoffs})
+
+
+def trainable_users(split: Split, shortest: int) -> np.ndarray:
+    """Users whose train part gives at least one label."""
+    users = np.flatnonzero(split.ends - split.starts >= shortest)
+    if len(users) == 0:
+        raise SeqrecError(
+            f"no user has {shortest} train interactions, so there is nothing to train on: two of "
+            "each user's interactions are held out for validation and test."
+        )
+    return users
+
+
+def sample_users(split: Split, limit: int, seed: np.random.SeedSequence) -> np.ndarray:
+    """All users, or `limit` of them drawn once where there are more."""
+    if split.num_users <= limit:
+        return np.arange(split.num_users)
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(split.num_users, limit, replace=False))
+
+
+def make_objective(
+    network: Network,
+    split: Split,
+    users: np.ndarray,
+    window: int,
+    loss: Loss,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Objective:
+    """The configured loss as a function of a batch; it draws its own negatives."""
+    if loss.kind == "cross-entropy":
+
+        def full(hidden: Tensor, labels: Tensor, sequences: Tensor) -> Tensor:
+            labelled = labels > 0
+            return losses.cross_entropy(hidden[labelled], labels[labelled], network.item_table)
+
+        return full
+
+    count = loss.negatives
+    if count is None:
+        raise ValueError(f"{loss.kind} needs a number of negatives")
+    _, train_items = seen_pairs(split, np.arange(split.num_users))
+    sampler = NegativeSampler(torch.from_numpy(train_items).to(device), split.num_items)
+    if loss.sharing == "sequence":
+        sampler.check(count, longest_distinct(split, users, window))
+    to_rows = network.task.special_rows - 1
+    function = {
+        "sampled-cross-entropy": losses.sampled_cross_entropy,
+        "binary-cross-entropy": losses.binary_cross_entropy,
+    }[loss.kind]
+
+    def sampled(hidden: Tensor, labels: Tensor, sequences: Tensor) -> Tensor:
+        labelled = labels > 0
+        sequence = labelled.nonzero()[:, 0]
+        if loss.sharing == "sequence":
+            negatives = sampler.without_replacement(sequences, count, generator)
+        else:
+            negatives = sampler.with_replacement(sequences, sequence, count, generator)
+            sequence = torch.arange(len(sequence), device=device)
+        return function(
+            hidden[labelled], labels[labelled], network.item_table, negatives + to_rows, sequence
+        )
+
+    return sampled
+
+
+def longest_distinct(split: Split, users: np.ndarray, window: int) -> int:
+    """The most distinct items that any training sequence holds."""
+    most = 0
+    for first in range(0, len(users), 4096):
+        items = np.sort(last_items(split, users[first : first + 4096], window), axis=1)
+        new = (items[:, 1:] != items[:, :-1]) & (items[:, 1:] > 0)
+        most = max(most, int((new.sum(1) + (items[:, 0] > 0)).max()))
+    return most
