@@ -210,8 +210,9 @@ class Override(Strict):
     )
 
     def applies(self, dataset: str, model: str) -> bool:
-        return (self.datasets is None or dataset in self.datasets) and (
-            self.models is None or any(fnmatchcase(model, pattern) for pattern in self.models)
+        return all(
+            patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns)
+            for patterns, name in ((self.datasets, dataset), (self.models, model))
         )
 
 
@@ -307,11 +308,15 @@ def load_experiment(
         )
     data = load_yaml(path)
     source = str(path)
-    if settings:
-        data = _with_settings(data, settings)
-        source = f"{path} with {' '.join(settings)}"
     experiment = validate(Experiment, data, source)
-    return Grid(_checked_name(rename or name), source, experiment, config)
+    grid = Grid(_checked_name(rename or name), source, experiment, config)
+    _refuse_idle_overrides(source, grid)
+    if not settings:
+        return grid
+    # A narrower grid may leave some of the file's overrides without a run; that is no mistake.
+    source = f"{path} with {' '.join(settings)}"
+    experiment = validate(Experiment, _with_settings(data, settings), source)
+    return Grid(grid.name, source, experiment, config)
 
 
 class WorkflowConfig(Strict):
@@ -484,6 +489,10 @@ def _only(experiment: Experiment, model: str) -> list[str | NamedModel]:
 def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig]:
     known = dataset_names(config / "datasets")
     for dataset in experiment.datasets:
+        if dataset in ("datasets", "missing"):
+            raise SeqrecError(
+                f"{source}: datasets: {dataset!r} is the name of a table; rename the dataset's file."
+            )
         if dataset not in known:
             raise SeqrecError(f"{source}: datasets: no {dataset!r}; {nearest(dataset, known)}")
     models: list[str | NamedModel] = []
@@ -499,7 +508,6 @@ def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig
         for name in listed:
             if listed.count(name) > 1:
                 raise SeqrecError(f"{source}: {kind}: {name!r} is listed twice.")
-    _check_overrides(source, experiment, names)
     return [
         _resolve(source, experiment, dataset, model, seed, config)
         for dataset in experiment.datasets
@@ -508,21 +516,20 @@ def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig
     ]
 
 
-def _check_overrides(source: str, experiment: Experiment, names: list[str]) -> None:
-    """An override that reaches no run is a typo."""
-    for number, override in enumerate(experiment.overrides):
-        place = f"{source}: overrides.{number}"
-        if override.datasets and not set(override.datasets) & set(experiment.datasets):
-            raise SeqrecError(
-                f"{place}.datasets: {', '.join(override.datasets)} reaches no run of this "
-                f"experiment; {nearest(override.datasets[0], experiment.datasets)}"
-            )
-        for pattern in override.models or []:
-            if not any(fnmatchcase(name, pattern) for name in names):
-                raise SeqrecError(
-                    f"{place}.models: {pattern!r} reaches no run of this experiment; "
-                    f"{nearest(pattern, names)}"
-                )
+def _refuse_idle_overrides(source: str, grid: Grid) -> None:
+    """An override that names a dataset or model that no run has is a typo."""
+    models = [run.model for run in grid.runs]
+    for number, override in enumerate(grid.experiment.overrides):
+        for kind, patterns, names in (
+            ("datasets", override.datasets, grid.datasets),
+            ("models", override.models, list(dict.fromkeys(models))),
+        ):
+            for pattern in patterns or []:
+                if not any(fnmatchcase(name, pattern) for name in names):
+                    raise SeqrecError(
+                        f"{source}: overrides.{number}.{kind}: {pattern!r} is in no run of this "
+                        f"experiment; {nearest(pattern, names)}"
+                    )
 
 
 def _seeds(experiment: Experiment, dataset: str, model: str) -> list[int]:
