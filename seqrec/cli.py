@@ -349,10 +349,10 @@ def promote(results: Path, replace: bool) -> None:
 @main.command()
 def schema() -> None:
     """Write the JSON Schemas that editors check configuration files with, to config/schema/."""
-    from seqrec.experiment import write_schemas
+    from seqrec.experiment import json_schemas
     from seqrec.files import write_text
 
-    for path, text in write_schemas(Path("config/schema")).items():
+    for path, text in json_schemas().items():
         write_text(path, text)
         click.echo(path)
 

@@ -18,9 +18,7 @@ ScoreUsers = Callable[[np.ndarray], Tensor]
 """Scores `[users, items]` in float32 for an array of user indices; column i is item i + 1."""
 
 
-def rank_targets(
-    scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor
-) -> Tensor:
+def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor) -> Tensor:
     """1-based ranks `[users]` of `targets` among the unseen items.
 
     `scores` `[users, items]` (overwritten where seen), `targets` `[users]`; the pairs (`seen_user`,
@@ -36,9 +34,7 @@ def rank_targets(
     return torch.where(missed, scores.shape[1] + 1, ranks)
 
 
-def rank_users(
-    score: ScoreUsers, split: Split, users: np.ndarray, batch_size: int
-) -> np.ndarray:
+def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: int) -> np.ndarray:
     """Test or validation ranks (int32 `[users]`) of the given users under full ranking."""
     ranks = []
     for batch in _batches(users, batch_size):

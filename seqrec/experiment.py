@@ -31,7 +31,7 @@ from pydantic import (
     model_validator,
 )
 
-from seqrec.datasets import dataset_names, load_dataset
+from seqrec.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.strict import Strict, load_yaml, nearest, validate
 
@@ -265,8 +265,12 @@ class RunConfig(Strict):
         return Path("runs", self.dataset, self.model, f"seed-{self.seed}")
 
 
-SCHEMAS: dict[str, type[Strict]] = {"experiment": Experiment, "model": ModelEntry}
-"""Configuration files that editors check; `seqrec schema` adds the datasets'."""
+SCHEMAS: dict[str, type[Strict]] = {
+    "dataset": Dataset,
+    "experiment": Experiment,
+    "model": ModelEntry,
+}
+"""The kinds of configuration file."""
 
 
 class Grid:
@@ -362,13 +366,12 @@ def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:
     return _entry(path, None)
 
 
-def write_schemas(folder: Path) -> dict[Path, str]:
-    """The JSON Schemas for editors, as text for each file of `folder`."""
-    from seqrec.datasets import Dataset
-
+def json_schemas() -> dict[Path, str]:
+    """The JSON Schemas for editors: the text of each file of `config/schema/`."""
     return {
-        folder / f"{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
-        for name, model in {**SCHEMAS, "dataset": Dataset}.items()
+        CONFIG / "schema" / f"{kind}.schema.json": json.dumps(model.model_json_schema(), indent=2)
+        + "\n"
+        for kind, model in SCHEMAS.items()
     }
 
 
@@ -380,7 +383,7 @@ def import_model(implementation: str) -> type:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module_name), class_name)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise SeqrecError(
             f"implementation {implementation!r} cannot be imported ({error}). Write one of "
@@ -469,7 +472,9 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
             continue
         if first not in RUN_KEYS:
             valid = ["datasets", "models", "negatives", "seeds", *RUN_KEYS]
-            raise SeqrecError(f"setting {setting!r}: unknown key {first!r}; {nearest(first, valid)}")
+            raise SeqrecError(
+                f"setting {setting!r}: unknown key {first!r}; {nearest(first, valid)}"
+            )
         place = last
         for part in [first, *rest][:-1]:
             place = place.setdefault(part, {})
@@ -491,7 +496,7 @@ def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig
     for dataset in experiment.datasets:
         if dataset in ("datasets", "missing"):
             raise SeqrecError(
-                f"{source}: datasets: {dataset!r} is the name of a table; rename the dataset's file."
+                f"{source}: datasets: {dataset!r} is a table's name; rename the dataset's file."
             )
         if dataset not in known:
             raise SeqrecError(f"{source}: datasets: no {dataset!r}; {nearest(dataset, known)}")

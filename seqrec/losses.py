@@ -25,7 +25,7 @@ def cross_entropy(
     `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`.
     """
     chunk = max(1, logits_per_chunk // len(table))
-    return _CrossEntropy.apply(hidden, table, targets, chunk)  # type: ignore[no-any-return]
+    return _CrossEntropy.apply(hidden, table, targets, chunk)
 
 
 def sampled_cross_entropy(
@@ -133,7 +133,7 @@ def _mean_over_chunks(
         target_logits = (states * F.embedding(targets[positions], items)).sum(1, keepdim=True)
         return loss(torch.cat([target_logits, negative_logits], 1)) / len(hidden)
 
-    return _Chunked.apply(hidden, table, chunk_loss, chunks)  # type: ignore[no-any-return]
+    return _Chunked.apply(hidden, table, chunk_loss, chunks)
 
 
 class _Chunked(torch.autograd.Function):

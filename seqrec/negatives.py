@@ -64,15 +64,12 @@ class NegativeSampler:
         draws = torch.rand(
             len(sequence), negatives, generator=generator, device=generator.device
         ).to(ranks.device)
-        wanted = (draws * allowed[sequence, None]).int() + 1
-        # Rows of positions are searched in the running counts of their sequences.
+        limit = allowed[sequence, None]
+        wanted = torch.minimum((draws * limit).int() + 1, limit)
+        # The positions of a sequence are searched together, in its running counts.
         counts = torch.bincount(sequence, minlength=len(sequences))
-        out = torch.empty_like(wanted, dtype=torch.long)
-        longest = int(counts.max())
         offset = torch.arange(len(sequence), device=sequence.device)
         offset = offset - (counts.cumsum(0) - counts)[sequence]
-        padded = wanted.new_ones(len(sequences), longest, negatives)
+        padded = wanted.new_ones(len(sequences), int(counts.max()), negatives)
         padded[sequence, offset] = wanted
-        found = torch.searchsorted(ranks, padded.flatten(1)).view_as(padded)
-        out.copy_(found[sequence, offset])
-        return out
+        return torch.searchsorted(ranks, padded.flatten(1)).view_as(padded)[sequence, offset]

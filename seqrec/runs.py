@@ -90,6 +90,8 @@ def _run(
         torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(device.type == "cpu")
     interactions = Interactions.load(data)
+    # Before training: the code that runs is the code of this moment.
+    made_by = provenance(device)
     splits = leave_one_out(interactions)
     torch.manual_seed(config.seed)
     model = build_model(config, interactions.num_items)
@@ -115,7 +117,7 @@ def _run(
         "config": config.model_dump(mode="json"),
         "config_hash": config.hash(),
         "data": {"sha256": interactions.digest, "statistics": interactions.statistics},
-        **provenance(device),
+        **made_by,
         "epochs": len(outcome.history) or None,
         "best_epoch": outcome.best_epoch,
         "training_seconds": outcome.training_seconds,
@@ -123,7 +125,9 @@ def _run(
         if outcome.history
         else None,
         "parameters": sum(tensor.numel() for tensor in outcome.weights.values()),
-        "validation": metrics_from_ranks(ranks(outcome.validation_score, splits.validation), cutoffs),
+        "validation": metrics_from_ranks(
+            ranks(outcome.validation_score, splits.validation), cutoffs
+        ),
         "test": metrics_from_ranks(test_ranks, cutoffs),
     }
     if config.evaluation.sampled_negatives is not None:
@@ -149,8 +153,8 @@ def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
             f"{'with' if config.loss else 'without'} a loss must be a subclass of "
             f"{wanted.__module__}.{wanted.__name__}."
         )
-    built = model_class(num_items, config.max_length, **config.hyperparameters)
-    return built  # type: ignore[no-any-return]
+    model: Network | Fitted = model_class(num_items, config.max_length, **config.hyperparameters)
+    return model
 
 
 def choose_device(name: str) -> torch.device:
@@ -250,7 +254,7 @@ def _sampled_metrics(
         raise ValueError("no sampled metrics were asked for")
     _, train_items = seen_pairs(splits.train, np.arange(splits.train.num_users))
     counts = np.bincount(train_items, minlength=splits.test.num_items + 1)[1:]
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, weights in (("uniform", np.ones(len(counts))), ("popularity", counts)):
         # A key of its own keeps these draws apart from those of training.
         rng = np.random.default_rng([config.seed, negatives, len(found)])

@@ -214,7 +214,8 @@ def relative_difference(ours: Tensor, theirs: Tensor) -> float:
 
 @pytest.mark.parametrize("logits_per_chunk", [1, 150, losses.LOGITS_PER_CHUNK])
 @pytest.mark.parametrize(
-    "file", ["sasrec_ce", "sasrec_ce_sampled", "sasrec_bce", "gru4rec_ce", "gpt4rec_ce", "bert4rec_ce"]
+    "file",
+    ["sasrec_ce", "sasrec_ce_sampled", "sasrec_bce", "gru4rec_ce", "gpt4rec_ce", "bert4rec_ce"],
 )
 def test_one_training_step_has_the_reference_loss_and_gradients(
     file: str, logits_per_chunk: int

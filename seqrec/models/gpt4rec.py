@@ -49,10 +49,11 @@ class GPT4Rec(Network):
         self.layers = nn.ModuleList(Layer(hidden_size, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(hidden_size)
         initialise_normal(self)
-        for layer in self.layers:
-            # GPT-2 scales the projections that end in a residual by the depth of the network.
-            for projection in (layer.attention.out_projection, layer.outer):
-                nn.init.normal_(projection.weight, std=0.02 / math.sqrt(2 * layers))
+        for module in self.modules():
+            if isinstance(module, Layer):
+                # GPT-2 scales the projections that end in a residual by the network's depth.
+                for projection in (module.attention.out_projection, module.outer):
+                    nn.init.normal_(projection.weight, std=0.02 / math.sqrt(2 * layers))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Hidden states `[batch, time, width]` of item rows `[batch, time]`.

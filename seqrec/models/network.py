@@ -19,9 +19,7 @@ class Network(nn.Module):
 
     def __init__(self, num_items: int, hidden_size: int) -> None:
         super().__init__()
-        self.items = nn.Embedding(
-            num_items + self.task.special_rows, hidden_size, padding_idx=0
-        )
+        self.items = nn.Embedding(num_items + self.task.special_rows, hidden_size, padding_idx=0)
 
     @property
     def item_table(self) -> Tensor:
@@ -50,12 +48,14 @@ class Attention(nn.Module):
         weight_q, weight_kv = self.in_projection.weight.split([width, 2 * width])
         bias_q, bias_kv = self.in_projection.bias.split([width, 2 * width])
         keys, values = F.linear(context, weight_kv, bias_kv).chunk(2, dim=-1)
-        heads = [
-            x.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
-            for x in (F.linear(queries, weight_q, bias_q), keys, values)
-        ]
+
+        def by_head(x: Tensor) -> Tensor:
+            return x.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
+
         attended = F.scaled_dot_product_attention(
-            *heads,
+            by_head(F.linear(queries, weight_q, bias_q)),
+            by_head(keys),
+            by_head(values),
             attn_mask=None if real is None else real[:, None, None, :],
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=causal,

@@ -53,9 +53,10 @@ class SASRec(Network):
         self.blocks = nn.ModuleList(Block(hidden_size, heads, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(hidden_size, eps=1e-8)
         initialise_normal(self)
-        for block in self.blocks:
-            # The reference re-draws every weight but the stacked projection of its attention.
-            nn.init.xavier_uniform_(block.attention.in_projection.weight)
+        for module in self.modules():
+            if isinstance(module, Attention):
+                # The reference re-draws every weight but this stacked projection.
+                nn.init.xavier_uniform_(module.in_projection.weight)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Hidden states `[batch, time, width]` of item rows `[batch, time]`."""

@@ -1,0 +1,88 @@
+# The two commands: `make demo` and `make test`. This file sets up an environment and calls;
+# everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
+#
+# Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
+#           PYTHON=python3.12  PROFILE=default
+
+PYTHON ?= python3
+PROFILE ?= default
+CORES ?= all
+EXPERIMENT ?= demo
+NAME ?=
+SET ?=
+RETRAIN ?=
+
+# Relative, so that a checkout may lie in a folder whose path holds spaces.
+BIN := .venv/bin
+READY := .venv/.ready
+SEQREC = $(BIN)/python -m seqrec
+RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
+SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
+CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN)
+
+.PHONY: help demo paper experiment runs tables figures test test-all lint format lock setup clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
+
+setup: $(READY) ## create .venv with the locked dependencies and the package
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $(READY)
+
+demo: ## run the demo: every model family on a small simulated dataset, on CPU
+	@$(MAKE) --no-print-directory experiment EXPERIMENT=demo
+
+paper: ## reproduce the paper, with what data can be had
+	@$(MAKE) --no-print-directory experiment EXPERIMENT=paper
+
+# Tables and figures of what there is are made whether or not every run succeeded; what is missing
+# is listed with its reason, and then the whole ends with an error.
+experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figures
+	@$(SEQREC) check $(EXPERIMENT) $(SET) $(if $(NAME),--name $(NAME)) > /dev/null
+	@$(RUNS); status=$$?; \
+	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all && \
+	cat $(RESULTS)/tables/[!m]*.md && \
+	$(SEQREC) missing $(RESULTS) && exit $$status
+
+runs: $(READY) ## train what EXPERIMENT lacks
+	@$(RUNS)
+
+RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
+	$(SNAKEMAKE) runs $(CONFIG) $${stale:+--forcerun $$stale}
+
+tables figures: $(READY) ## make them again from the run records of EXPERIMENT
+	$(SNAKEMAKE) $@ $(CONFIG)
+
+test: $(READY) ## the fast tests
+	$(BIN)/python -m pytest
+
+test-all: $(READY) ## all tests, the slow ones too
+	$(BIN)/python -m pytest -m ''
+
+lint: $(READY) ## style, types and the workflow's own checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/python -m snakemake --lint
+
+format: $(READY) ## format Python and Snakemake files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+# CPU and GPU builds of torch share a version; their own dependencies follow from it.
+lock: ## pin what a new environment installs today
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	{ echo '# Made by `make lock`; a constraints file for pip.'; \
+	  .venv-lock/bin/python -m pip freeze --exclude-editable \
+	  | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^torch @.*/torch==2.13.0/; /^(nvidia|triton|cuda)/d'; } > requirements.lock
+	rm -rf .venv-lock
+
+clean: ## remove the environment (never data or results)
+	rm -rf .venv
