@@ -304,7 +304,9 @@ def load_experiment(
     if not path.is_file():
         known = [file.stem for file in config.glob("*.yaml")]
         raise SeqrecError(f"{path}: no such experiment; {nearest(name, known)}")
-    if settings and (rename is None or (config / f"{rename}.yaml").exists()):
+    if rename and rename != name and (config / f"{rename}.yaml").exists():
+        raise SeqrecError(f"{path}: {rename!r} is the name of another experiment; take a new name.")
+    if settings and rename in (None, "", name):
         raise SeqrecError(
             f"{path}: {' '.join(settings)} changes a named experiment, so its results need a name "
             "of their own that no file in config/ has: name=<new name> for the workflow, "

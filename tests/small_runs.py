@@ -1,0 +1,88 @@
+"""Small logs and configurations for tests that train, and a project folder for those that read."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqrec.datasets import Dataset
+from seqrec.download import download
+from seqrec.experiment import RunConfig
+from seqrec.interactions import Interactions, preprocess
+from seqrec.simulation import simulate
+
+ROOT = Path(__file__).parents[1]
+
+SIZES = {"users": 120, "items": 60, "mean_length": 12, "min_length": 4, "max_length": 30}
+"""Of a simulated log on which an epoch takes a moment; it has more items than the cutoff 10."""
+
+LOSSES: dict[str, dict[str, Any]] = {
+    "full": {"kind": "cross-entropy"},
+    "sampled": {"kind": "sampled-cross-entropy", "negatives": 8},
+    "sampled by position": {
+        "kind": "sampled-cross-entropy",
+        "negatives": 8,
+        "sharing": "position",
+    },
+    "binary": {"kind": "binary-cross-entropy", "negatives": 1},
+    "binary by sequence": {
+        "kind": "binary-cross-entropy",
+        "negatives": 8,
+        "sharing": "sequence",
+    },
+}
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "sasrec": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
+    "gru4rec": {"hidden_size": 8},
+    "gpt4rec": {"hidden_size": 8, "layers": 1, "dropout": 0.1},
+    "bert4rec": {"hidden_size": 8, "layers": 1, "heads": 2, "intermediate_size": 16},
+}
+"""The smallest of each."""
+
+
+def log_of(users: Sequence[Sequence[int]], num_items: int) -> Interactions:
+    """A log of the given histories, in memory."""
+    items = np.array([item for user in users for item in user], np.int32)
+    offsets = np.cumsum([0, *map(len, users)])
+    return Interactions(items, offsets, num_items, statistics={}, digest="")
+
+
+def simulated_log(**sizes: Any) -> Interactions:
+    """A simulated log, in memory; `sizes` replace those of SIZES."""
+    sizes = SIZES | sizes
+    return Interactions(*simulate(**sizes), sizes["items"], statistics={}, digest="")
+
+
+def preprocessed_log(folder: Path, **sizes: Any) -> Path:
+    """The folder of a simulated log that went through download and preprocessing."""
+    dataset = Dataset.model_validate(
+        {"title": "Small", "max_length": 10, "simulate": SIZES | sizes}
+    )
+    manifest = download("small", dataset, folder / "raw", mirror="")
+    preprocess("small", dataset, manifest, folder / "processed")
+    return folder / "processed"
+
+
+def small_config(implementation: str = "sasrec", loss: str = "full", **changes: Any) -> RunConfig:
+    """A run of a small network, or of a model that fits itself where `implementation` is none."""
+    trained = implementation in NETWORKS
+    values = {
+        "dataset": "small",
+        "model": implementation,
+        "seed": 0,
+        "implementation": implementation,
+        "hyperparameters": NETWORKS.get(implementation, {}),
+        "max_length": 10,
+        "loss": LOSSES[loss] if trained else None,
+        "training": {"batch_size": 32, "max_epochs": 2} if trained else None,
+        "evaluation": {"batch_size": 50},
+    }
+    return RunConfig.model_validate(values | changes)
+
+
+def copied_config(project: Path) -> Path:
+    """The shipped `config/` in a folder of its own, to be changed by a test."""
+    return Path(shutil.copytree(ROOT / "config", project / "config"))
