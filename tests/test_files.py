@@ -1,0 +1,74 @@
+"""Files are whole or absent."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seqrec.errors import SeqrecError
+from seqrec.files import git_blob_id, replacing, sha256, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file.csv"
+    write_text(path, "old")
+    with replacing(path) as part:
+        part.write_text("ne")
+        assert path.read_text() == "old"
+        assert part.parent == path.parent
+        assert part.suffix == path.suffix
+        part.write_text("new")
+    assert path.read_text() == "new"
+    assert names(path.parent) == ["file.csv"]
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_failure_leaves_what_was_there_and_no_part(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / "file"
+    if before is not None:
+        path.write_text(before)
+    with pytest.raises(RuntimeError, match="half"), replacing(path) as part:
+        part.write_text("ha")
+        raise RuntimeError("half")
+    assert names(tmp_path) == ([] if before is None else ["file"])
+    assert before is None or path.read_text() == before
+
+
+def test_an_error_of_the_system_names_the_file_and_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "below"
+    with pytest.raises(SeqrecError) as caught:
+        write_text(path, "text")
+    assert str(path) in str(caught.value)
+    assert "run again" in str(caught.value)
+
+    with pytest.raises(SeqrecError, match="No space left"), replacing(tmp_path / "full"):
+        raise OSError(28, "No space left on device")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_written_file_has_the_rights_of_any_other(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "ours", "text")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_text_is_written_byte_for_byte(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "ä\r\nb\n")
+    assert (tmp_path / "file").read_bytes() == b"\xc3\xa4\r\nb\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"abc\0\n", bytes(100_000)])
+def test_checksums_are_those_of_hashlib_and_git(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert sha256(path) == hashlib.sha256(content).hexdigest()
+    git = subprocess.run(
+        ["git", "hash-object", "--no-filters", path], capture_output=True, text=True, check=True
+    )
+    assert git_blob_id(path) == git.stdout.strip()

@@ -1,0 +1,172 @@
+"""Losses equal their textbook form, in value and gradients, and hold no more than a chunk."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seqrec import losses
+
+
+def textbook_cross_entropy(hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
+    return F.cross_entropy(hidden @ table.T, targets)
+
+
+def textbook_sampled(
+    hidden: Tensor, targets: Tensor, table: Tensor, negatives: Tensor, sequence: Tensor
+) -> Tensor:
+    """One position after another: the target against its negatives."""
+    values = []
+    for state, target, row in zip(hidden, targets, sequence, strict=True):
+        candidates = torch.cat([target[None], negatives[row]])
+        values.append(-torch.log_softmax(table[candidates] @ state, 0)[0])
+    return torch.stack(values).mean()
+
+
+def textbook_binary(
+    hidden: Tensor, targets: Tensor, table: Tensor, negatives: Tensor, sequence: Tensor
+) -> Tensor:
+    """One decision after another: yes for the target, no for each negative."""
+    values = []
+    for state, target, row in zip(hidden, targets, sequence, strict=True):
+        values.append(-F.logsigmoid(table[target] @ state))
+        values += [-F.logsigmoid(-(table[negative] @ state)) for negative in negatives[row]]
+    return torch.stack(values).mean()
+
+
+sizes = {
+    "seed": st.integers(0, 10_000),
+    "lengths": st.lists(st.integers(0, 4), min_size=1, max_size=5).filter(any),
+    "rows": st.integers(2, 12),
+    "width": st.integers(1, 5),
+    "negatives": st.integers(1, 6),
+    "logits_per_chunk": st.integers(1, 200),
+    "scale": st.sampled_from([0.1, 1.0, 30.0]),
+}
+
+
+def drawn(
+    seed: int, lengths: list[int], rows: int, width: int, negatives: int, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Random arguments of a loss, in double precision; a sequence may have no labelled position."""
+    generator = torch.Generator().manual_seed(seed)
+    sequence = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    options: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
+    return (
+        scale * torch.randn(len(sequence), width, **options),
+        torch.randint(rows, (len(sequence),), generator=generator),
+        torch.randn(rows, width, **options),
+        torch.randint(rows, (len(lengths), negatives), generator=generator),
+        sequence,
+    )
+
+
+def value_and_gradients(
+    loss: Callable[..., Tensor], hidden: Tensor, targets: Tensor, table: Tensor, *more: Any
+) -> list[Tensor]:
+    hidden, table = hidden.clone().requires_grad_(), table.clone().requires_grad_()
+    value = loss(hidden, targets, table, *more)
+    # A factor in front: the gradient of what comes after the loss has to arrive.
+    return [value.detach(), *torch.autograd.grad(3.0 * value, (hidden, table))]
+
+
+def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-7, atol=1e-8)
+
+
+@given(**sizes)
+def test_full_cross_entropy_is_the_textbooks(logits_per_chunk: int, **size: Any) -> None:
+    hidden, targets, table, _, _ = drawn(**size)
+    assert_same(
+        value_and_gradients(losses.cross_entropy, hidden, targets, table, logits_per_chunk),
+        value_and_gradients(textbook_cross_entropy, hidden, targets, table),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (losses.sampled_cross_entropy, textbook_sampled),
+        (losses.binary_cross_entropy, textbook_binary),
+    ],
+)
+@pytest.mark.parametrize("sharing", ["sequence", "position"])
+@given(**sizes)
+def test_sampled_losses_are_the_textbooks(
+    ours: Callable[..., Tensor],
+    theirs: Callable[..., Tensor],
+    sharing: str,
+    logits_per_chunk: int,
+    **size: Any,
+) -> None:
+    hidden, targets, table, negatives, sequence = drawn(**size)
+    if sharing == "position":
+        negatives, sequence = negatives[sequence], torch.arange(len(sequence))
+    arguments = (hidden, targets, table, negatives, sequence)
+    assert_same(
+        value_and_gradients(ours, *arguments, logits_per_chunk),
+        value_and_gradients(theirs, *arguments),
+    )
+
+
+@given(seed=st.integers(0, 10_000), chunks=st.tuples(*[st.integers(1, 500)] * 2))
+def test_the_size_of_a_chunk_changes_nothing_that_is_learned(
+    seed: int, chunks: tuple[int, int]
+) -> None:
+    arguments = drawn(seed, [3, 1, 4, 2], rows=9, width=4, negatives=5, scale=1.0)
+    for loss, count in ((losses.cross_entropy, 3), (losses.sampled_cross_entropy, 5)):
+        found = [value_and_gradients(loss, *arguments[:count], chunk) for chunk in chunks]
+        assert_same(*found)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the most elements that any tensor had which an operation gave."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return result
+
+
+ROWS, POSITIONS, WIDTH, NEGATIVES = 1_000, 400, 4, 300
+
+
+@pytest.mark.parametrize("loss", ["full", "sampled", "binary", "by position"])
+@pytest.mark.parametrize("logits_per_chunk", [8_000, 20_000])
+def test_no_tensor_is_larger_than_a_chunk_of_logits(loss: str, logits_per_chunk: int) -> None:
+    hidden, targets, table, negatives, sequence = drawn(
+        0, [20] * (POSITIONS // 20), ROWS, WIDTH, NEGATIVES, 1.0
+    )
+    if loss == "by position":
+        negatives, sequence = negatives[sequence], torch.arange(POSITIONS)
+    function: Callable[..., Tensor] = {
+        "full": losses.cross_entropy,
+        "binary": losses.binary_cross_entropy,
+    }.get(loss, losses.sampled_cross_entropy)
+    arguments = (hidden, targets, table)
+    if loss != "full":
+        arguments = (*arguments, negatives, sequence)
+    with Largest() as seen:
+        value_and_gradients(function, *arguments, logits_per_chunk)
+    # The logits of all positions at once would be many times as many.
+    every_logit = POSITIONS * (ROWS if loss == "full" else NEGATIVES)
+    assert every_logit > 5 * logits_per_chunk
+    assert seen.elements <= logits_per_chunk
+
+
+def test_the_watch_on_memory_sees_a_loss_that_is_not_in_chunks() -> None:
+    hidden, targets, table, _, _ = drawn(0, [POSITIONS], ROWS, WIDTH, 1, 1.0)
+    with Largest() as seen:
+        value_and_gradients(textbook_cross_entropy, hidden, targets, table)
+    assert seen.elements == POSITIONS * ROWS
