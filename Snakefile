@@ -17,6 +17,7 @@ from snakemake.exceptions import WorkflowError
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
+from seqrec.records import TRAINING_CODE
 from seqrec.strict import validate
 
 
@@ -40,15 +41,21 @@ RESULTS = f"results/{NAME}"
 DATASETS = GRID.datasets if GRID else []
 RUNS = {str(run.folder): run for run in GRID.runs} if GRID else {}
 RECORDS = [f"{RESULTS}/{folder}/metrics.json" for folder in RUNS]
+SUCCESSES = [f"{RESULTS}/{folder}/.success" for folder in RUNS]
 
-# The words of shell commands that every job shares. This Python is named in full, so that jobs
-# find the package wherever they run and whether or not its environment is activated.
-SEQREC = f"{shlex.quote(sys.executable)} -m seqrec"
 EXPERIMENT = shlex.join(
     [options.experiment, *settings, *(["--name", NAME] if options.name else [])]
 )
 DEVICE = options.device
 RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
+
+# What every shell command knows beside its rule's own values. Python is named in full, so that
+# jobs find the package wherever they run, whether or not its environment is activated; none of
+# this is a parameter of a rule, because another Python or device is no reason to train again.
+shell.prefix(
+    "set -euo pipefail; results={RESULTS:q}; device={DEVICE:q}; retrain={RETRAIN:q}; "
+    'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '
+)
 
 
 wildcard_constraints:
@@ -57,6 +64,7 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -76,7 +84,7 @@ if GRID:
     rule all:
         default_target: True
         input:
-            RECORDS,
+            SUCCESSES,
             rules.final_tables.output,
             rules.final_figures.output,
 
@@ -86,7 +94,15 @@ if GRID:
 
     rule runs:
         input:
-            RECORDS,
+            SUCCESSES,
+
+else:
+
+    rule all:
+        default_target: True
+        input:
+            rules.write_tables.output,
+            rules.draw_figures.output,
 
 
 rule tables:

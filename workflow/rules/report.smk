@@ -1,10 +1,5 @@
 # Tables and figures, from run records alone: no rule here can start a training.
 
-
-def finished_records(wildcards):
-    return sorted(str(path) for path in Path(RESULTS).glob("runs/*/*/seed-*/metrics.json"))
-
-
 PUBLISHED = [f"config/published/{name}.csv" for name in ("results", "num_negatives", "datasets")]
 TABLES = [
     f"{RESULTS}/tables/{table}.{form}"
@@ -18,50 +13,61 @@ FIGURES = [
 ]
 GRID_FILE = f"{RESULTS}/grid.json"
 
+# Tables mark the records that other training code than today's has made.
+TABLES_CODE = ["seqrec/tables.py", "seqrec/records.py", *training_code()]
+FIGURES_CODE = ["seqrec/figures.py", "seqrec/records.py"]
+
 
 if GRID:
 
     rule write_grid:
         output:
             GRID_FILE,
-        params:
-            grid=sha256(GRID.json().encode()).hexdigest(),
         log:
             f"{RESULTS}/logs/grid.log",
         localrule: True
+        conda:
+            "../../environment.yml"
+        params:
+            experiment=EXPERIMENT,
+            grid=sha256(GRID.json().encode()).hexdigest(),
         shell:
-            "{SEQREC} grid {EXPERIMENT} --output {output:q} > {log:q} 2>&1"
+            "seqrec grid {params.experiment} --output {output:q} > {log:q} 2>&1"
 
 
 rule write_tables:
     input:
         GRID_FILE,
         PUBLISHED,
-        code=["seqrec/tables.py", "seqrec/records.py"],
-        records=finished_records,
+        code=TABLES_CODE,
+        records=records_and_failures,
     output:
         f"{RESULTS}/results.csv",
         TABLES,
     log:
         f"{RESULTS}/logs/tables.log",
     localrule: True
+    conda:
+        "../../environment.yml"
     shell:
-        "{SEQREC} tables {RESULTS} > {log:q} 2>&1"
+        "seqrec tables $results > {log:q} 2>&1"
 
 
 rule draw_figures:
     input:
         GRID_FILE,
         PUBLISHED,
-        code=["seqrec/figures.py", "seqrec/records.py"],
-        records=finished_records,
+        code=FIGURES_CODE,
+        records=records_and_failures,
     output:
         FIGURES,
     log:
         f"{RESULTS}/logs/figures.log",
     localrule: True
+    conda:
+        "../../environment.yml"
     shell:
-        "{SEQREC} figures {RESULTS} > {log:q} 2>&1"
+        "seqrec figures $results > {log:q} 2>&1"
 
 
 if GRID:
@@ -71,10 +77,10 @@ if GRID:
         input:
             GRID_FILE,
             PUBLISHED,
-            code=["seqrec/tables.py", "seqrec/records.py"],
+            code=TABLES_CODE,
             records=RECORDS,
         output:
-            touch(f"{RESULTS}/.tables"),
+            touch(f"{RESULTS}/tables/.complete"),
         log:
             f"{RESULTS}/logs/final-tables.log",
 
@@ -82,9 +88,9 @@ if GRID:
         input:
             GRID_FILE,
             PUBLISHED,
-            code=["seqrec/figures.py", "seqrec/records.py"],
+            code=FIGURES_CODE,
             records=RECORDS,
         output:
-            touch(f"{RESULTS}/.figures"),
+            touch(f"{RESULTS}/figures/.complete"),
         log:
             f"{RESULTS}/logs/final-figures.log",

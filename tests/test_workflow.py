@@ -1,0 +1,509 @@
+"""The workflow's promises, held against real Snakemake runs of a tiny experiment.
+
+The experiment runs once; each test then works on a copy of the finished project of its own.
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seqrec.records import training_code_fingerprint
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "workflow", "profiles", "config", "seqrec", "environment.yml", ".gitignore")
+
+DATASET = {
+    "title": "Tiny",
+    "max_length": 10,
+    "simulate": {
+        "users": 60,
+        "items": 30,
+        "mean_length": 8,
+        "min_length": 5,
+        "max_length": 12,
+        "genres": 3,
+    },
+}
+EXPERIMENT = {
+    "datasets": ["tiny"],
+    "models": ["popularity", "sasrec+", "sasrec+N"],
+    "negatives": [5],
+    "training": {"max_epochs": 1, "batch_size": 32},
+    "overrides": [{"models": ["sasrec*"], "hyperparameters": {"hidden_size": 8, "blocks": 1}}],
+}
+REPORT = {"final_tables", "final_figures", "all"}
+
+
+def trainings(*models: str, dataset: str = "tiny", seed: int = 0) -> set[str]:
+    return {f"train {dataset} {model} {seed}" for model in models}
+
+
+EVERY_TRAINING = trainings("popularity", "sasrec+", "sasrec+5")
+
+
+class Project:
+    """A copy of this project with a tiny experiment in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results/tiny"
+
+    @classmethod
+    def new(cls, folder: Path) -> "Project":
+        for part in PARTS:
+            (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / part).is_dir():
+                unwanted = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / part, folder / part, ignore=unwanted)
+            else:
+                shutil.copy2(ROOT / part, folder / part)
+        project = cls(folder)
+        project.write("config/datasets/tiny.yaml", DATASET)
+        project.write("config/tiny.yaml", EXPERIMENT)
+        return project
+
+    def copy(self, folder: Path) -> "Project":
+        shutil.copytree(self.folder, folder)  # with the times of files
+        return Project(folder)
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def write(self, name: str, content: dict) -> None:
+        self.path(name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def append(self, name: str, text: str) -> None:
+        with self.path(name).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def call(self, *command: str) -> subprocess.CompletedProcess[str]:
+        # The copy's package, not the one that is installed; and nothing from the network.
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SEQREC_MIRROR": "",
+        }
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
+        )
+
+    def snakemake(self, *words: str, experiment: str = "tiny") -> subprocess.CompletedProcess[str]:
+        """`words` are targets, then options, then further settings `key=value`."""
+        options = [word for word in words if not re.match(r"[a-z]+=", word)]
+        settings = [word for word in words if re.match(r"[a-z]+=", word)]
+        config = ["--config", f"experiment={experiment}", *settings]
+        return self.call(
+            sys.executable, "-m", "snakemake", *options, "--cores", "2", "--nocolor", *config
+        )
+
+    def make(self, *words: str, experiment: str = "tiny") -> str:
+        """What Snakemake says while it does it; it must succeed."""
+        done = self.snakemake(*words, experiment=experiment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def plan(self, *words: str, experiment: str = "tiny") -> set[str]:
+        """The jobs that a dry run names: a rule and the values of its wildcards."""
+        return jobs(self.make(*words, "--dry-run", experiment=experiment))
+
+    def seqrec(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.call(sys.executable, "-m", "seqrec", *words)
+
+    def record(self, model: str, experiment: str = "tiny", dataset: str = "tiny") -> Path:
+        return self.path(f"results/{experiment}/runs/{dataset}/{model}/seed-0/metrics.json")
+
+    def records(self) -> dict[str, str]:
+        """Every record's content by its path."""
+        paths = self.path("results").glob("*/runs/*/*/seed-*/metrics.json")
+        return {str(path.relative_to(self.folder)): path.read_text() for path in paths}
+
+
+def jobs(said: str) -> set[str]:
+    """The jobs that Snakemake's words describe, planned or done."""
+    found = set()
+    for match in re.finditer(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", said, re.MULTILINE):
+        wildcards = re.search(r"    wildcards: (.*)\n", match[2])
+        values = re.findall(r"\w+=([^,]+)", wildcards[1]) if wildcards else []
+        found.add(" ".join([match[1], *values]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after its one command, in a git checkout."""
+    project = Project.new(tmp_path_factory.mktemp("workflow") / "a folder with spaces")
+    for words in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "all"],
+    ):
+        assert project.call("git", *words).returncode == 0
+    project.make()
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project that a test may change."""
+    return finished.copy(tmp_path / "another folder")
+
+
+# One command
+
+
+def test_one_command_makes_data_runs_tables_and_figures(finished: Project) -> None:
+    assert finished.path("data/processed/tiny/digest.json").is_file()
+    assert len(finished.records()) == 3
+    names = ["results.csv", "figures/num_negatives.png", "figures/convergence.svg"]
+    names += [f"tables/{name}.{form}" for name in ("tiny", "datasets") for form in ("md", "tex")]
+    for name in names:
+        assert (finished.results / name).stat().st_size > 0
+    assert "SASRec+" in (finished.results / "tables/tiny.md").read_text()
+
+
+def test_a_second_call_does_nothing(finished: Project) -> None:
+    assert "Nothing to be done" in finished.make()
+
+
+def test_the_checkout_stays_clean(finished: Project) -> None:
+    assert finished.call("git", "status", "--porcelain").stdout == ""
+
+
+def test_each_job_leaves_a_log_and_each_training_a_benchmark(finished: Project) -> None:
+    assert "training" in (finished.results / "logs/tiny/sasrec+5/seed-0.log").read_text()
+    benchmark = (finished.results / "benchmarks/tiny/sasrec+5/seed-0.tsv").read_text()
+    assert benchmark.startswith("s\t")
+    logs = ("download-tiny.log", "preprocess-tiny.log", "tables.log", "figures.log", "grid.log")
+    written = {path.name for path in finished.folder.rglob("*.log")}
+    assert {name for name in logs if name not in written} <= {"tables.log", "figures.log"}
+
+
+# What does not train again
+
+
+def test_touched_files_make_nothing_again(project: Project) -> None:
+    touched = ["config/tiny.yaml", "config/datasets/tiny.yaml", "data/raw/tiny.json"]
+    touched += ["data/processed/tiny/digest.json", "seqrec/losses.py", *project.records()]
+    for name in touched:
+        project.path(name).touch()
+    assert project.plan() == set()
+
+
+def test_a_tree_with_arbitrary_times_is_not_trained_again(project: Project) -> None:
+    draw = random.Random(0)
+    for path in sorted(project.folder.rglob("*")):
+        if ".snakemake" not in path.parts:
+            moment = 1_700_000_000 + draw.randrange(10**6)
+            os.utime(path, (moment, moment))
+    assert project.plan() == set()
+
+
+def test_the_order_of_keys_means_nothing(project: Project) -> None:
+    def reversed_keys(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: reversed_keys(value[key]) for key in reversed(value)}
+        return [reversed_keys(item) for item in value] if isinstance(value, list) else value
+
+    project.write("config/tiny.yaml", reversed_keys(EXPERIMENT))
+    project.write("config/datasets/tiny.yaml", reversed_keys(DATASET))
+    assert project.plan() == set()
+
+
+def test_edited_training_code_trains_nothing_but_marks_tables(project: Project) -> None:
+    project.append("seqrec/losses.py", "# A new thought.\n")
+    assert project.plan() == {"final_tables", "all"}
+    stale = project.seqrec("stale", "results/tiny").stdout.split()
+    assert sorted(stale) == sorted(project.records())
+    assert jobs(project.make("tables")) >= {"write_tables"}
+    table = (project.results / "tables/tiny.md").read_text()
+    assert "training code" in table
+
+
+def test_records_outlive_the_workflows_own_memory(project: Project) -> None:
+    before = project.records()
+    shutil.rmtree(project.path(".snakemake"))
+    project.path("data/processed/tiny/digest.json").touch()
+    said = project.make("runs")
+    assert jobs(said) == {*EVERY_TRAINING, "runs"}
+    assert project.records() == before
+    assert project.plan("runs") == set()
+
+
+def test_data_that_comes_out_the_same_keeps_the_records(project: Project) -> None:
+    before = project.records()
+    size = {"users": 1, "items": 1, "interactions": 1, "min_length": 1, "mismatch": "warning"}
+    project.write("config/datasets/tiny.yaml", {**DATASET, "expected": size})
+    assert "preprocess tiny" in jobs(project.make("runs"))
+    assert project.records() == before
+
+
+# What trains again
+
+
+def test_deleted_tables_are_made_again(project: Project) -> None:
+    shutil.rmtree(project.results / "tables")
+    assert project.plan() == {"final_tables", "all"}
+
+
+def test_a_changed_hyperparameter_trains_the_runs_it_reaches(project: Project) -> None:
+    change = {"models": ["sasrec+5"], "training": {"learning_rate": 0.01}}
+    overrides = [*EXPERIMENT["overrides"], change]
+    project.write("config/tiny.yaml", {**EXPERIMENT, "overrides": overrides})
+    assert project.plan() == {*trainings("sasrec+5"), *REPORT}
+
+
+def test_changed_data_train_every_run_on_them(project: Project) -> None:
+    simulate = {**DATASET["simulate"], "seed": 7}
+    project.write("config/datasets/tiny.yaml", {**DATASET, "simulate": simulate})
+    assert project.plan() == {"download tiny", "preprocess tiny", *EVERY_TRAINING, *REPORT}
+
+
+@pytest.mark.parametrize(
+    "changes, new",
+    [
+        ({"seeds": [0, 1]}, trainings("popularity", "sasrec+", "sasrec+5", seed=1)),
+        ({"negatives": [5, 6]}, trainings("sasrec+6")),
+        (
+            {"datasets": ["tiny", "other"]},
+            {
+                "download other",
+                "preprocess other",
+                *trainings("popularity", "sasrec+", "sasrec+5", dataset="other"),
+            },
+        ),
+    ],
+    ids=["seed", "model", "dataset"],
+)
+def test_an_addition_runs_only_what_is_new(project: Project, changes: dict, new: set[str]) -> None:
+    project.write("config/datasets/other.yaml", DATASET)
+    project.write("config/tiny.yaml", {**EXPERIMENT, **changes})
+    assert project.plan() == {*new, "write_grid", *REPORT}
+
+
+@pytest.mark.parametrize("step", ["tables", "figures"])
+def test_edited_report_code_remakes_its_own_part_only(project: Project, step: str) -> None:
+    project.append(f"seqrec/{step}.py", "# A new thought.\n")
+    assert project.plan() == {f"final_{step}", "all"}
+
+
+def test_stale_records_and_no_others_are_trained_again_when_asked(project: Project) -> None:
+    before = project.records()
+    stale = project.record("sasrec+5")
+    record = json.loads(stale.read_text())
+    record["seqrec"]["training_code"] = "0" * 64
+    stale.write_text(json.dumps(record))
+    found = project.seqrec("stale", "results/tiny").stdout.split()
+    assert found == [str(stale.relative_to(project.folder))]
+
+    said = project.make("runs", "--forcerun", *found, "retrain=stale")
+
+    assert jobs(said) == {*trainings("sasrec+5"), "runs"}
+    fingerprint = json.loads(stale.read_text())["seqrec"]["training_code"]
+    assert fingerprint == training_code_fingerprint(project.path("seqrec"))
+    after = project.records()
+    assert {name for name in after if after[name] != before[name]} == set(found)
+    assert project.seqrec("stale", "results/tiny").stdout == ""
+
+
+# What fails
+
+
+def test_what_cannot_be_had_or_fails_does_not_stop_the_rest(project: Project) -> None:
+    source = {"title": "Lost", "max_length": 10, "sources": [{"file": "lost.txt"}]}
+    project.write("config/datasets/lost.yaml", source)
+    changes = {"datasets": ["tiny", "lost"], "models": ["popularity", "sasrec+N"]}
+    project.write("config/broken.yaml", {**EXPERIMENT, **changes, "negatives": [5000]})
+
+    done = project.snakemake("runs", experiment="broken")
+
+    assert done.returncode != 0
+    assert project.record("popularity", "broken").is_file()
+    assert not project.record("sasrec+5000", "broken").exists()
+
+    project.make("tables", "figures", experiment="broken")
+    tables = project.path("results/broken/tables")
+    missing = (tables / "missing.md").read_text()
+    assert "lost.txt" in missing
+    assert re.search(r"5,?000", missing)
+    dashes = [line for line in (tables / "tiny.md").read_text().splitlines() if "5000" in line]
+    assert dashes and all("–" in line or "—" in line for line in dashes)
+    listed = project.seqrec("missing", "results/broken")
+    assert listed.returncode == 1
+    assert "3 runs are missing" in listed.stderr
+
+    lines = (f"{user} {user % 7 + step}\n" for user in range(9) for step in range(1, 5))
+    project.path("data/raw/lost.txt").write_text("".join(lines))
+    assert project.plan("runs", experiment="broken") == {
+        "download lost",
+        "preprocess lost",
+        *trainings("popularity", "sasrec+5000", dataset="lost"),
+        *trainings("sasrec+5000"),
+        "runs",
+    }
+
+
+def test_a_failed_retraining_leaves_the_old_record(project: Project) -> None:
+    before = project.records()
+    loss = {"kind": "sampled-cross-entropy", "negatives": 5000}
+    overrides = [*EXPERIMENT["overrides"], {"models": ["sasrec+"], "loss": loss}]
+    project.write("config/tiny.yaml", {**EXPERIMENT, "overrides": overrides})
+
+    done = project.snakemake("runs")
+
+    assert done.returncode != 0
+    assert project.records() == before
+    assert (project.record("sasrec+").parent / "failure.json").is_file()
+    assert project.plan("runs") == {*trainings("sasrec+"), "runs"}
+    project.write("config/tiny.yaml", EXPERIMENT)
+    project.make("runs")
+    assert project.records() == before
+
+
+# From records alone
+
+
+def test_tables_and_figures_start_no_training(project: Project) -> None:
+    shutil.rmtree(project.path("data/processed"))
+    project.record("sasrec+").unlink()
+    project.write("config/tiny.yaml", {**EXPERIMENT, "seeds": [0, 1, 2]})
+    assert project.plan("tables", "figures") == {
+        "write_grid",
+        *("write_tables", "draw_figures"),
+        *("tables", "figures"),
+    }
+
+
+def test_tables_and_figures_can_be_had_before_any_run(tmp_path: Path) -> None:
+    project = Project.new(tmp_path / "fresh")
+    steps = {"write_grid", "write_tables", "draw_figures", "tables", "figures"}
+    assert jobs(project.make("tables", "figures")) == steps
+    assert (project.results / "tables/tiny.md").is_file()
+    assert (project.results / "tables/missing.md").read_text().count("not run") == 3
+
+
+def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
+    assert project.seqrec("promote", "results/tiny").returncode == 0
+    shutil.rmtree(project.results)
+    shutil.rmtree(project.path("data/processed"))
+    before = project.records()
+
+    said = project.make("tables", "figures", experiment="reference")
+
+    assert jobs(said) == {"write_tables", "draw_figures", "tables", "figures"}
+    assert project.path("results/reference/tables/tiny.md").is_file()
+    assert project.records() == before
+    assert "train" not in project.make("--list-rules", experiment="reference").split()
+    # To be committed are the records; what is made from them is ignored.
+    changed = project.call("git", "status", "--porcelain", "--untracked-files=all").stdout
+    records = r"results/reference/(grid\.json|runs/tiny/[^/]+/seed-0/[^/]+)"
+    assert all(re.fullmatch(rf"\?\? {records}", line) for line in changed.splitlines()), changed
+    assert "safetensors" not in changed
+    refused = project.snakemake("runs", "name=reference", "set=seeds=[0]")
+    assert refused.returncode != 0
+    assert "kept for promoted records" in refused.stdout + refused.stderr
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    "changes, settings, message",
+    [
+        (
+            {"training": {"max_epoch": 1}},
+            [],
+            r"config/tiny\.yaml: training: unknown key 'max_epoch'; did you mean 'max_epochs'\?",
+        ),
+        ({"models": ["sasrek+"]}, [], r"'sasrek\+'.* did you mean '.*sasrec\+.*'\?"),
+        ({}, ["devise=cpu"], r"--config: top level: unknown key 'devise'; did you mean 'device'\?"),
+        ({}, ["set=training.max_epochs=1"], r"config/tiny\.yaml: .*name=<new name>"),
+    ],
+    ids=["key", "model", "option", "settings without a name"],
+)
+def test_a_mistake_in_the_configuration_is_one_clear_message(
+    finished: Project, tmp_path: Path, changes: dict, settings: list[str], message: str
+) -> None:
+    project = Project.new(tmp_path / "mistaken")
+    project.write("config/tiny.yaml", {**EXPERIMENT, **changes})
+    done = project.snakemake("runs", *settings)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert re.search(message, said), said
+    assert "Traceback" not in said
+    assert not project.path("results").exists()
+
+
+def test_settings_write_into_the_results_of_their_new_name_only(project: Project) -> None:
+    before = project.records()
+    said = project.make("runs", "name=quick", "set=training.max_epochs=2 models=[sasrec+]")
+    assert jobs(said) == {*trainings("sasrec+"), "runs"}
+    record = project.record("sasrec+", "quick")
+    assert json.loads(record.read_text())["epochs"] == 2
+    after = project.records()
+    assert after.pop(str(record.relative_to(project.folder)))
+    assert after == before
+
+
+@pytest.mark.slow
+def test_three_thousand_runs_are_planned(tmp_path: Path) -> None:
+    project = Project.new(tmp_path / "large")
+    names = [f"tiny{number}" for number in range(5)]
+    for name in names:
+        project.write(f"config/datasets/{name}.yaml", DATASET)
+    models = ["popularity", "bpr-mf", "gru4rec", "bert4rec", "sasrec", "sasrec+", "sasrec+N"]
+    grid = {"datasets": names, "models": models, "negatives": [1, 2, 3, 4, 5, 6]}
+    project.write("config/tiny.yaml", {**EXPERIMENT, **grid, "seeds": list(range(50))})
+    start = time.perf_counter()
+    plan = project.plan()
+    print(f"3,000 runs planned in {time.perf_counter() - start:.1f} s")
+    assert sum(job.startswith("train ") for job in plan) == 3000
+
+
+# The rules
+
+
+def rules() -> dict[str, str]:
+    """Each rule's text by its name."""
+    found = {}
+    for path in [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]:
+        parts = re.split(r"^ *(?:use )?rule (\w+)(.*):\n", path.read_text(), flags=re.MULTILINE)
+        for name, text in zip(parts[1::3], parts[3::3], strict=True):
+            found.setdefault(name, text)
+    return found
+
+
+def test_every_rule_but_collections_has_a_log_and_a_shell_command() -> None:
+    found = rules()
+    assert {"download", "preprocess", "train", "write_tables", "draw_figures"} <= set(found)
+    for name, text in found.items():
+        if name in ("all", "data", "runs", "tables", "figures"):
+            assert re.findall(r"^ *(\w+):$", text, re.MULTILINE)[0] in ("input", "default_target")
+        else:
+            assert "log:" in text, name
+        assert not re.search(r"^ *(run|script|checkpoint)\b.*:", text, re.MULTILINE), name
+
+
+def test_training_declares_what_it_needs() -> None:
+    train = rules()["train"]
+    for word in ("benchmark:", "threads:", "gpu=", "mem_mb=", "runtime="):
+        assert word in train
+
+
+def test_snakemakes_linter_has_no_complaint(finished: Project) -> None:
+    finished.make("--lint")
+
+
+def test_snakemake_files_are_formatted() -> None:
+    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,29 @@
+# What rules ask of the experiment and of the registry of datasets; no steps are here.
+
+
+def dataset_values(*keys):
+    """The parts of a dataset's YAML that a step depends on, as one sorted JSON string."""
+
+    def values(wildcards):
+        data = load_dataset(wildcards.dataset).model_dump(mode="json")
+        return json.dumps({key: data[key] for key in keys}, sort_keys=True)
+
+    return values
+
+
+def run_of(wildcards):
+    return RUNS[f"runs/{wildcards.dataset}/{wildcards.model}/seed-{wildcards.seed}"]
+
+
+def records_and_failures(wildcards):
+    """What there is of each run, and of data that could not be had, when the workflow starts."""
+    patterns = (
+        "runs/*/*/seed-*/metrics.json",
+        "runs/*/*/seed-*/failure.json",
+        "data-failures/*.json",
+    )
+    return sorted(str(path) for pattern in patterns for path in Path(RESULTS).glob(pattern))
+
+
+def training_code():
+    return sorted(str(path) for pattern in TRAINING_CODE for path in Path("seqrec").glob(pattern))
