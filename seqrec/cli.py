@@ -204,15 +204,14 @@ def train(
     """
     from seqrec.datasets import load_dataset
     from seqrec.download import download as fetch
-    from seqrec.experiment import load_experiment, resolve_run
+    from seqrec.experiment import load_run
     from seqrec.interactions import preprocess as process
 
-    grid = load_experiment(experiment, settings, name)
-    config = resolve_run(grid, dataset, model, seed)
+    title, config = load_run(experiment, dataset, model, seed, settings, name)
     if not (PROCESSED / dataset / "digest.json").exists():
         entry = load_dataset(dataset)
         process(dataset, entry, fetch(dataset, entry), PROCESSED / dataset)
-    folder = RESULTS / grid.name / config.folder
+    folder = RESULTS / title / config.folder
     if (folder / "metrics.json").exists():
         raise SeqrecError(
             f"{folder}: already holds a finished run, which is not overwritten. "

@@ -300,29 +300,40 @@ def load_experiment(
     With settings the experiment must be given a new name, whose results are kept apart.
     Raises `SeqrecError` for every mistake in the files or the settings.
     """
+    # What was read for another experiment may have been edited since.
+    _entry.cache_clear()
+    _max_length.cache_clear()
+    title = _results_name(name, settings, rename, config)
     path = config / f"{name}.yaml"
-    if not path.is_file():
-        known = [file.stem for file in config.glob("*.yaml")]
-        raise SeqrecError(f"{path}: no such experiment; {nearest(name, known)}")
-    if rename and rename != name and (config / f"{rename}.yaml").exists():
-        raise SeqrecError(f"{path}: {rename!r} is the name of another experiment; take a new name.")
-    if settings and rename in (None, "", name):
-        raise SeqrecError(
-            f"{path}: {' '.join(settings)} changes a named experiment, so its results need a name "
-            "of their own that no file in config/ has: name=<new name> for the workflow, "
-            "--name <new name> for seqrec train."
-        )
     data = load_yaml(path)
     source = str(path)
-    experiment = validate(Experiment, data, source)
-    grid = Grid(_checked_name(rename or name), source, experiment, config)
+    grid = Grid(title, source, validate(Experiment, data, source), config)
     _refuse_idle_overrides(source, grid)
     if not settings:
         return grid
     # A narrower grid may leave some of the file's overrides without a run; that is no mistake.
-    source = f"{path} with {' '.join(settings)}"
-    experiment = validate(Experiment, _with_settings(data, settings), source)
-    return Grid(grid.name, source, experiment, config)
+    source, experiment = _changed(path, settings)
+    return Grid(title, source, experiment, config)
+
+
+def load_run(
+    name: str,
+    dataset: str,
+    model: str,
+    seed: int,
+    settings: Sequence[str] = (),
+    rename: str | None = None,
+    config: Path = CONFIG,
+) -> tuple[str, RunConfig]:
+    """The name of the results, and one run as the experiment would resolve it.
+
+    The run need not be in the experiment's grid, and the settings need to fit this run alone.
+    """
+    title = _results_name(name, settings, rename, config)
+    load_experiment(name, config=config)  # a mistake in the file is told as that
+    source, experiment = _changed(config / f"{name}.yaml", settings)
+    named = {m.name: m for m in experiment.models if isinstance(m, NamedModel)}
+    return title, _resolve(source, experiment, dataset, named.get(model, model), seed, config)
 
 
 class WorkflowConfig(Strict):
@@ -339,19 +350,6 @@ class WorkflowConfig(Strict):
     """CPU threads of a run."""
     retrain: Literal["", "stale"]
     """`stale`: a record of older training code does not count as finished."""
-
-
-def resolve_run(
-    grid: Grid, dataset: str, model: str, seed: int, config: Path = CONFIG
-) -> RunConfig:
-    """One run as the experiment would resolve it, also where its grid does not hold it."""
-    for run in grid.runs:
-        if (run.dataset, run.model, run.seed) == (dataset, model, seed):
-            return run
-    alone = grid.experiment.model_copy(
-        update={"datasets": [dataset], "models": _only(grid.experiment, model), "negatives": []}
-    )
-    return _resolve(f"experiment {grid.name}", alone, dataset, alone.models[0], seed, config)
 
 
 def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:
@@ -385,13 +383,16 @@ def import_model(implementation: str) -> type:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = getattr(importlib.import_module(module_name), class_name)
+        if not inspect.isclass(found):
+            raise TypeError(f"{class_name} is no class")
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise SeqrecError(
             f"implementation {implementation!r} cannot be imported ({error}). Write one of "
             f"{', '.join(IMPLEMENTATIONS)}, or package.module:Class of a module that Python finds "
             "from the project's folder."
         ) from error
+    return found
 
 
 @cache
@@ -419,9 +420,8 @@ def _check_hyperparameters(
         return validate(model, values, f"{where}: hyperparameters").model_dump(mode="json")
     if ":" not in implementation:
         raise SeqrecError(
-            f"{where}: implementation: unknown {implementation!r}; "
-            f"{nearest(implementation, IMPLEMENTATIONS)} An own model is written "
-            "package.module:Class."
+            f"{where}: implementation: unknown {implementation!r} (an own model is written "
+            f"package.module:Class); {nearest(implementation, IMPLEMENTATIONS)}"
         )
     parameters = inspect.signature(import_model(implementation)).parameters
     given_by_the_run = ("num_items", "max_length")
@@ -439,13 +439,33 @@ def _check_hyperparameters(
     return {**defaults, **values}
 
 
-def _checked_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*", name) or name == "reference":
+def _results_name(name: str, settings: Sequence[str], rename: str | None, config: Path) -> str:
+    """What the results are called: the experiment's name, or a new one that nothing else has."""
+    path = config / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in config.glob("*.yaml")]
+        raise SeqrecError(f"{path}: no such experiment; {nearest(name, known)}")
+    title = rename or name
+    if settings and title == name:
         raise SeqrecError(
-            f"experiment name {name!r}: write letters, digits, '-', '_' or '.'; 'reference' is "
+            f"{path}: {' '.join(settings)} changes a named experiment, so its results need a name "
+            "of their own that no file in config/ has: name=<new name> for the workflow, "
+            "--name <new name> for seqrec train."
+        )
+    if title != name and (config / f"{title}.yaml").exists():
+        raise SeqrecError(f"{path}: {title!r} is the name of another experiment; take a new name.")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*", title) or title == "reference":
+        raise SeqrecError(
+            f"experiment name {title!r}: write letters, digits, '-', '_' or '.'; 'reference' is "
             "kept for promoted records."
         )
-    return name
+    return title
+
+
+def _changed(path: Path, settings: Sequence[str]) -> tuple[str, Experiment]:
+    """An experiment with settings applied, and what to call it in a message."""
+    source = f"{path} with {' '.join(settings)}" if settings else str(path)
+    return source, validate(Experiment, _with_settings(load_yaml(path), settings), source)
 
 
 RUN_KEYS = ("max_length", "hyperparameters", "loss", "training", "evaluation")
@@ -486,11 +506,6 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
     if last:
         data["overrides"] = [*data.get("overrides", []), last]
     return data
-
-
-def _only(experiment: Experiment, model: str) -> list[str | NamedModel]:
-    named = [m for m in experiment.models if isinstance(m, NamedModel) and m.name == model]
-    return [*named[:1]] or [model]
 
 
 def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig]:

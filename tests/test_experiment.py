@@ -22,7 +22,7 @@ from seqrec.experiment import (
     json_schemas,
     load_experiment,
     load_model_entry,
-    resolve_run,
+    load_run,
 )
 from seqrec.strict import load_yaml
 
@@ -230,7 +230,7 @@ def test_an_unknown_key_is_refused_at_every_level(
         ({"loss": {"kind": "cross-entropy", "negatives": 3}}, "loss: cross-entropy scores all"),
         ({"training": {"epochs": 1}}, "training: unknown key 'epochs'; did you mean"),
         ({"training": {"batch_size": 0}}, "training.batch_size: "),
-        ({"implementation": "sasrek"}, "unknown 'sasrek'; did you mean 'sasrec'?"),
+        ({"implementation": "sasrek"}, "Class); did you mean 'sasrec'?"),
         ({"hyperparameters": {"hidden_size": 9, "heads": 2}}, "not a multiple of heads 2"),
     ],
 )
@@ -289,6 +289,13 @@ def test_a_key_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:
 def test_an_unknown_experiment_names_the_nearest() -> None:
     with pytest.raises(SeqrecError, match=r"papr\.yaml: no such experiment; did you mean 'paper'"):
         load_experiment("papr", config=CONFIG)
+
+
+def test_a_file_edited_in_between_is_read_again(tmp_path: Path) -> None:
+    path = copied_config(tmp_path) / "models/sasrec+.yaml"
+    assert only_run(grid_of(tmp_path)).hyperparameters["blocks"] == 2
+    path.write_text(path.read_text().replace("blocks: 2", "blocks: 1"))
+    assert only_run(grid_of(tmp_path)).hyperparameters["blocks"] == 1
 
 
 # Settings and overrides
@@ -424,16 +431,37 @@ def test_settings_narrow_a_grid_whose_overrides_then_reach_nothing() -> None:
     assert {run.seed for run in bpr.runs} == {7}
 
 
+def test_every_run_of_a_grid_is_the_same_when_it_is_asked_for_alone(tmp_path: Path) -> None:
+    named = {"name": "mine", "like": "gru4rec", "hyperparameters": {"layers": 2}}
+    overrides = [{"models": ["mi*"], "training": {"patience": 3}}]
+    grid = grid_of(tmp_path, models=["sasrec+N", named], negatives=[3], overrides=overrides)
+    for run in grid.runs:
+        where = ("mine", run.dataset, run.model, run.seed)
+        assert load_run(*where, config=tmp_path / "config") == ("mine", run)
+
+
 def test_a_run_outside_the_grid_is_resolved_as_the_experiment_would() -> None:
-    grid = load_experiment("paper", config=CONFIG)
-    inside = resolve_run(grid, "ml-20m", "sasrec+30", 0, CONFIG)
-    assert inside in grid.runs
-    outside = resolve_run(grid, "ml-20m", "sasrec+77", 3, CONFIG)
+    _, inside = load_run("paper", "ml-20m", "sasrec+30", 0, config=CONFIG)
+    assert inside in load_experiment("paper", config=CONFIG).runs
+    _, outside = load_run("paper", "ml-20m", "sasrec+77", 3, config=CONFIG)
     assert outside.hyperparameters == inside.hyperparameters
     assert outside.loss is not None
     assert (outside.loss.negatives, outside.seed) == (77, 3)
     with pytest.raises(SeqrecError, match="did you mean 'sasrec"):
-        resolve_run(grid, "ml-20m", "sasreck", 0, CONFIG)
+        load_run("paper", "ml-20m", "sasreck", 0, config=CONFIG)
+    with pytest.raises(SeqrecError, match="did you mean 'ml-20m'"):
+        load_run("paper", "ml20m", "sasrec", 0, config=CONFIG)
+
+
+def test_settings_of_one_run_need_to_fit_that_run_alone() -> None:
+    # Popularity, in the same experiment, has no width.
+    settings = ["hyperparameters.hidden_size=32"]
+    name, run = load_run("paper", "ml-1m", "sasrec+", 0, settings, "narrow", CONFIG)
+    assert (name, run.hyperparameters["hidden_size"]) == ("narrow", 32)
+    with pytest.raises(SeqrecError, match="its results need a name"):
+        load_run("paper", "ml-1m", "sasrec+", 0, settings, None, CONFIG)
+    with pytest.raises(SeqrecError, match="did you mean 'hidden_size'"):
+        load_run("paper", "ml-1m", "sasrec+", 0, ["hyperparameters.hidensize=2"], "x", CONFIG)
 
 
 # Identity of a run
