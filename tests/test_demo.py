@@ -1,0 +1,37 @@
+"""The demo shows something: a learned sequence model is well ahead where order matters."""
+
+from pathlib import Path
+
+import pytest
+from small_runs import ROOT
+
+from seqrec.datasets import load_dataset
+from seqrec.download import download
+from seqrec.experiment import load_run
+from seqrec.interactions import preprocess
+from seqrec.runs import run
+
+CONFIG = ROOT / "config"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    dataset = load_dataset("demo", CONFIG / "datasets")
+    preprocess("demo", dataset, download("demo", dataset, folder / "raw", mirror=""), folder / "p")
+    return folder / "p"
+
+
+def test_sasrec_is_well_ahead_of_popularity_and_bpr_mf_on_the_demo(
+    data: Path, tmp_path: Path
+) -> None:
+    # Fewer epochs of a smaller network than the demo's own, at a higher rate.
+    quick = ["training.max_epochs=4", "training.learning_rate=0.005"]
+    quick += ["hyperparameters.hidden_size=32", "hyperparameters.blocks=1"]
+    ndcg = {}
+    for model, settings in (("popularity", []), ("bpr-mf", []), ("sasrec+", quick)):
+        name = "quick" if settings else None
+        _, config = load_run("demo", "demo", model, 0, settings, name, CONFIG)
+        ndcg[model] = run(config, data, tmp_path / config.folder, "cpu", 1)["test"]["ndcg@10"]
+    assert ndcg["sasrec+"] > 1.5 * ndcg["bpr-mf"]
+    assert ndcg["bpr-mf"] > 1.5 * ndcg["popularity"] > 0
