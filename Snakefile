@@ -35,6 +35,8 @@ try:
     )
 except SeqrecError as error:
     raise WorkflowError(str(error)) from None
+except ValueError as error:
+    raise WorkflowError(f"--config set: {options.set}: {error}.") from None
 
 NAME = GRID.name if GRID else "reference"
 RESULTS = f"results/{NAME}"

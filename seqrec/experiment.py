@@ -336,19 +336,24 @@ def load_run(
     return title, _resolve(source, experiment, dataset, named.get(model, model), seed, config)
 
 
+def _empty_for_none(value: Any) -> Any:
+    # What `--config key=` without a value comes in as.
+    return "" if value is None else value
+
+
 class WorkflowConfig(Strict):
     """`config/workflow.yaml`: what the workflow runs, and where."""
 
     experiment: Name
     """A file of `config/`, or `reference` for the promoted records."""
-    name: str
+    name: Annotated[str, BeforeValidator(_empty_for_none)]
     """New name of an experiment that `set` changes."""
-    set: str
+    set: Annotated[str, BeforeValidator(_empty_for_none)]
     """`key=value` settings, separated by spaces."""
     device: str
     threads: PositiveInt
     """CPU threads of a run."""
-    retrain: Literal["", "stale"]
+    retrain: Annotated[Literal["", "stale"], BeforeValidator(_empty_for_none)]
     """`stale`: a record of older training code does not count as finished."""
 
 

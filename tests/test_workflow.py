@@ -175,6 +175,10 @@ def test_a_second_call_does_nothing(finished: Project) -> None:
     assert "Nothing to be done" in finished.make()
 
 
+def test_empty_settings_are_none(finished: Project) -> None:
+    assert finished.plan("name=", "set=", "retrain=") == set()
+
+
 def test_the_checkout_stays_clean(finished: Project) -> None:
     assert finished.call("git", "status", "--porcelain").stdout == ""
 
@@ -427,8 +431,9 @@ def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
         ({"models": ["sasrek+"]}, [], r"'sasrek\+'.* did you mean '.*sasrec\+.*'\?"),
         ({}, ["devise=cpu"], r"--config: top level: unknown key 'devise'; did you mean 'device'\?"),
         ({}, ["set=training.max_epochs=1"], r"config/tiny\.yaml: .*name=<new name>"),
+        ({}, ["name=new", "set=seeds='0"], r"--config set: seeds='0: No closing quotation"),
     ],
-    ids=["key", "model", "option", "settings without a name"],
+    ids=["key", "model", "option", "settings without a name", "quotation"],
 )
 def test_a_mistake_in_the_configuration_is_one_clear_message(
     finished: Project, tmp_path: Path, changes: dict, settings: list[str], message: str
