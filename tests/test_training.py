@@ -8,6 +8,7 @@ import torch
 from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config
 from torch import Tensor
 
+from seqrec import losses
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import network_scorer, rank_users
 from seqrec.experiment import RunConfig
@@ -15,6 +16,7 @@ from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.runs import build_model
 from seqrec.splits import Splits, leave_one_out
+from seqrec.tasks import MaskedItem, NextItem
 from seqrec.training import (
     Trained,
     longest_distinct,
@@ -66,8 +68,8 @@ def test_every_loss_trains_every_network(implementation: str, loss: str) -> None
     assert isinstance(before, Network)
     weights = {name: tensor.clone() for name, tensor in before.state_dict().items()}
     result = train(before, SPLITS, with_training(config, max_epochs=3, learning_rate=5e-3), CPU)
-    losses = [epoch["training_loss"] for epoch in result.history]
-    assert losses[-1] < losses[0]
+    values = [epoch["training_loss"] for epoch in result.history]
+    assert values[-1] < values[0]
     after = before.state_dict()
     moved = {name for name, tensor in after.items() if not torch.equal(tensor, weights[name])}
     assert moved == set(after)  # nothing is left out of the optimiser
@@ -213,7 +215,7 @@ def test_a_training_that_diverges_is_an_error_with_the_remedy(
     implementation: str, loss: str
 ) -> None:
     config = with_training(small_config(implementation, loss), learning_rate=1e38)
-    with pytest.raises(SeqrecError, match=r"Lower training\.learning_rate"):
+    with pytest.raises(SeqrecError, match=r"the training loss is .*Lower training\.learning_rate"):
         trained(config)
 
 
@@ -252,8 +254,6 @@ class Watcher(Network):
 def test_every_user_is_trained_on_once_an_epoch_in_a_new_order_with_the_smaller_last_batch() -> (
     None
 ):
-    from seqrec.tasks import NextItem
-
     users = [[user, user + 20, user, 1, 1] for user in range(1, 12)]  # the first item tells who
     splits = leave_one_out(log_of(users, 40))
     network = Watcher(40, NextItem())
@@ -266,9 +266,52 @@ def test_every_user_is_trained_on_once_an_epoch_in_a_new_order_with_the_smaller_
 
 
 def test_masks_are_drawn_anew_each_epoch() -> None:
-    from seqrec.tasks import MaskedItem
-
     splits = leave_one_out(log_of([list(range(1, 13))], 40))
     network = Watcher(40, MaskedItem(0.5))
     train(network, splits, with_training(small_config(), max_epochs=4, patience=9), CPU)
     assert len({tuple(rows[0].tolist()) for rows in network.seen}) > 1
+
+
+def test_the_order_of_users_comes_from_the_runs_seed_alone() -> None:
+    splits = leave_one_out(log_of([[user, user + 20, user, 1, 1] for user in range(1, 12)], 40))
+    orders = []
+    for process_seed, seed in ((0, 0), (1, 0), (0, 1)):
+        torch.manual_seed(process_seed)
+        network = Watcher(40, NextItem())
+        config = with_training(small_config(seed=seed), max_epochs=1)
+        train(network, splits, config, CPU)
+        orders.append(torch.cat(network.seen)[:, 0].tolist())
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize("task", [NextItem(), MaskedItem(0.5)])
+@pytest.mark.parametrize("loss", list(LOSSES)[1:])
+def test_negatives_are_rows_of_unseen_train_items_whatever_the_special_rows(
+    task: Any, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ten train items; the sequence leaves just 3 and 10, and 11 and 12 are in no train part.
+    splits = leave_one_out(log_of([[1, 2, 4, 5, 6, 7, 8, 9, 11, 12], [3, 10, 11, 12]], 12))
+    drawn = []
+    for name in ("sampled_cross_entropy", "binary_cross_entropy"):
+        original = getattr(losses, name)
+
+        def watched(*arguments: Tensor, original: Any = original) -> Tensor:
+            _, targets, _, negatives, sequence = arguments
+            drawn.append((targets, negatives, sequence))
+            return original(*arguments)
+
+        monkeypatch.setattr(losses, name, watched)
+    config = with_training(
+        small_config(loss=loss).model_copy(update={"loss": _loss(LOSSES[loss] | {"negatives": 2})}),
+        batch_size=1,
+        max_epochs=8,
+        patience=9,
+    )
+    train(Watcher(12, task), splits, config, CPU)
+    shift = task.special_rows - 1
+    found = set()
+    for targets, negatives, sequence in drawn:
+        assert len(sequence) == len(targets)
+        if int(targets[0]) - shift not in (3, 10):  # the long sequence's batch
+            found |= {int(row) - shift for row in negatives.flatten()}
+    assert found == {3, 10}
