@@ -44,8 +44,8 @@ paper: ## reproduce the paper, with what data can be had
 experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figures
 	@$(SEQREC) check $(EXPERIMENT) $(SET) $(if $(NAME),--name $(NAME)) > /dev/null
 	@$(RUNS); status=$$?; \
-	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all && \
-	cat $(RESULTS)/tables/[!m]*.md && \
+	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || status=$$?; \
+	for table in $(RESULTS)/tables/*.md; do cat $$table; echo; done; \
 	$(SEQREC) missing $(RESULTS) && exit $$status
 
 runs: $(READY) ## train what EXPERIMENT lacks

@@ -52,8 +52,9 @@ DEVICE = options.device
 RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 
 # What every shell command knows beside its rule's own values. Python is named in full, so that
-# jobs find the package wherever they run, whether or not its environment is activated; none of
-# this is a parameter of a rule, because another Python or device is no reason to train again.
+# jobs find the package wherever they run, whether or not its environment is activated (the rules'
+# `conda:` only names what that environment holds); none of this is a parameter of a rule, because
+# another Python or device is no reason to train again.
 shell.prefix(
     "set -euo pipefail; results={RESULTS:q}; device={DEVICE:q}; retrain={RETRAIN:q}; "
     'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '

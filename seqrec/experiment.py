@@ -287,8 +287,15 @@ class Grid:
 
     def json(self) -> str:
         """The content of `grid.json`: what tables expect to find."""
-        keys = ("dataset", "model", "seed")
-        runs = [{key: getattr(run, key) for key in keys} for run in self.runs]
+        runs = [
+            {
+                "dataset": run.dataset,
+                "model": run.model,
+                "seed": run.seed,
+                "config_hash": run.hash(),
+            }
+            for run in self.runs
+        ]
         return json.dumps({"experiment": self.name, "runs": runs}, sort_keys=True)
 
 

@@ -91,6 +91,7 @@ class Record(_Part):
     model: str
     negatives: PositiveInt | None
     seed: NonNegativeInt
+    config_hash: str
     data: Data
     seqrec: Provenance
     device: str
@@ -137,6 +138,8 @@ class Survey:
 
     records: list[Record]
     missing: list[Missing]
+    outdated: set[Run]
+    """Finished runs whose configuration is no longer what the experiment asks for."""
 
     @property
     def runs(self) -> list[Run]:
@@ -147,6 +150,7 @@ class _GridRun(BaseModel):
     dataset: str
     model: str
     seed: int
+    config_hash: str | None = None
 
 
 class _Grid(BaseModel):
@@ -182,7 +186,7 @@ def survey(results: Path) -> Survey:
         )
     records = []
     missing = []
-    wanted = set(_read_grid(results / "grid.json"))
+    wanted = _read_grid(results / "grid.json")
     for folder in _folders(results):
         run = _run_of(folder)
         if (folder / "metrics.json").is_file():
@@ -195,13 +199,16 @@ def survey(results: Path) -> Survey:
         elif (folder / "failure.json").is_file():
             missing.append(Missing(*run, *_failure(folder / "failure.json")))
     known = {record.run for record in records} | {Run(*m[:3]) for m in missing}
-    for run in wanted - known:
+    for run in wanted.keys() - known:
         data_failure = results / "data-failures" / f"{run.dataset}.json"
         if data_failure.is_file():
             missing.append(Missing(*run, *_failure(data_failure)))
         else:
             missing.append(Missing(*run, "not run.", "Run the experiment again."))
-    return Survey(sorted(records, key=lambda record: record.run), sorted(missing))
+    outdated = {
+        record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
+    }
+    return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated)
 
 
 def read_records(results: Path) -> list[Record]:
@@ -221,12 +228,11 @@ def is_finished(folder: Path, config_hash: str, data: Path, any_code: bool) -> b
     """
     try:
         record = read_record(folder)
-        found = _read_json(folder / "metrics.json")
         digest = _read_json(data / "digest.json")["sha256"]
     except (SeqrecError, KeyError, OSError, ValueError):
         return False
     same_code = record.seqrec.training_code == training_code_fingerprint()
-    same_run = (found.get("config_hash"), record.data.sha256) == (config_hash, digest)
+    same_run = (record.config_hash, record.data.sha256) == (config_hash, digest)
     return same_run and (any_code or same_code)
 
 
@@ -332,7 +338,7 @@ def promote(
                     part.write_bytes((folder / name).read_bytes())
             else:
                 (target / name).unlink(missing_ok=True)
-    wanted = set(_read_grid(reference / "grid.json")) | set(found.runs)
+    wanted = _read_grid(reference / "grid.json").keys() | set(found.runs)
     grid = {"experiment": "reference", "runs": [run._asdict() for run in sorted(wanted)]}
     write_text(reference / "grid.json", _json(grid))
     return [target / "metrics.json" for _, target in copies]
@@ -359,11 +365,12 @@ def _contents(folder: Path) -> Sequence[tuple[str, bytes]]:
     return [(path.name, path.read_bytes()) for path in paths if path.is_file()]
 
 
-def _read_grid(path: Path) -> list[Run]:
+def _read_grid(path: Path) -> dict[Run, str | None]:
+    """The runs that are wanted, with the hash of their configuration where the grid names it."""
     if not path.is_file():
-        return []
+        return {}
     grid = validate(_Grid, _read_json(path), str(path))
-    return [Run(run.dataset, run.model, run.seed) for run in grid.runs]
+    return {Run(run.dataset, run.model, run.seed): run.config_hash for run in grid.runs}
 
 
 def _failure(path: Path) -> tuple[str, str]:

@@ -75,6 +75,7 @@ COUNTED = {
 
 NOT_FINISHED = "—"
 STALE = "†"
+OUTDATED = "‡"
 
 
 def sampled_negatives(model: str) -> int | None:
@@ -245,9 +246,17 @@ def dataset_table(found: Survey, dataset: str, published: Published) -> Table:
     several = any(line["seeds_wanted"] > 1 for line in lines)
     compared = any((dataset, model) in published for model in wanted)
 
+    outdated = {run.model for run in found.outdated if run.dataset == dataset}
+
     headings = ["Model", *(["Seeds"] if several else [])]
     cells = [
-        [Cell(line["title"] + (STALE if line["stale"] else ""))]
+        [
+            Cell(
+                line["title"]
+                + (STALE if line["stale"] else "")
+                + (OUTDATED if line["model"] in outdated else "")
+            )
+        ]
         + ([Cell(_seeds(line["seeds"], line["seeds_wanted"]))] if several else [])
         for line in lines
     ]
@@ -275,6 +284,11 @@ def dataset_table(found: Survey, dataset: str, published: Published) -> Table:
         notes.append(
             f"{STALE} Trained by another version of the training code than this one; "
             "RETRAIN=stale trains such runs again."
+        )
+    if outdated:
+        notes.append(
+            f"{OUTDATED} Has runs of an earlier configuration than the experiment's present one; "
+            "run the experiment again to replace them."
         )
     if _differing_data(records):
         notes.append("Its runs were not all trained on the same data: compare them with care.")
@@ -534,6 +548,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "±": r"$\pm$", "−": "$-$", NOT_FINISHED: r"\textemdash{}", STALE: r"\textsuperscript{\dag}",
+    OUTDATED: r"\textsuperscript{\ddag}",
 } | {character: "\\" + character for character in "&%$#_{}"}  # fmt: skip
 
 

@@ -204,6 +204,19 @@ def test_records_of_other_training_code_carry_a_mark_and_a_footnote(tmp_path: Pa
     assert r"SASRec\textsuperscript{\dag}" in (tmp_path / "tables/demo.tex").read_text()
 
 
+def test_records_of_another_configuration_than_is_asked_for_carry_a_mark(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+", config_hash="old")
+    make_record(tmp_path, "demo", "sasrec", config_hash="new")
+    runs = [
+        {"dataset": "demo", "model": model, "seed": 0, "config_hash": "new"}
+        for model in ("sasrec", "sasrec+")
+    ]
+    (tmp_path / "grid.json").write_text(json.dumps({"experiment": "demo", "runs": runs}))
+    write(tmp_path)
+    assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "demo"))
+    assert "‡ Has runs of an earlier configuration" in notes(tmp_path, "demo")
+
+
 def test_without_stale_records_there_is_no_footnote(tmp_path: Path) -> None:
     make_record(tmp_path, "demo")
     write(tmp_path)
