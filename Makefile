@@ -58,10 +58,10 @@ tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 	$(SNAKEMAKE) $@ $(CONFIG)
 
 test: $(READY) ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-all: $(READY) ## all tests, the slow ones too
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
 
 lint: $(READY) ## style, types and the workflow's own checks
 	$(BIN)/ruff check .
