@@ -220,7 +220,7 @@ def load_dataset(name: str, folder: Path = FOLDER) -> Dataset:
     names = dataset_names(folder)
     if name not in names:
         raise SeqrecError(
-            f"{folder}: no dataset {name!r}; {nearest(name, names)} "
+            f"{folder}: no dataset {name!r} ({nearest(name, names)}). "
             f"A dataset of your own is one more file, {folder}/<name>.yaml."
         )
     path = folder / f"{name}.yaml"

@@ -17,6 +17,9 @@ from seqrec.splits import Split
 ScoreUsers = Callable[[np.ndarray], Tensor]
 """Scores `[users, items]` in float32 for an array of user indices; column i is item i + 1."""
 
+MISS = np.iinfo(np.int32).max
+"""The rank of a target that cannot be recommended: beyond every cutoff, however few items."""
+
 
 def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor) -> Tensor:
     """1-based ranks `[users]` of `targets` among the unseen items.
@@ -24,14 +27,14 @@ def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: 
     `scores` `[users, items]` (overwritten where seen), `targets` `[users]`; the pairs (`seen_user`,
     `seen_item`) are left out of the ranking; columns count from 0. An item with the target's
     score ranks above it, so that a constant scorer gets nothing. A target that has been seen is a
-    miss by the protocol: its rank is `items + 1`.
+    miss by the protocol: its rank is `MISS`.
     """
     users = torch.arange(len(scores), device=scores.device)
     target_scores = scores[users, targets]
     scores[seen_user, seen_item] = -torch.inf
     ranks = (scores >= target_scores[:, None]).sum(1)
     missed = torch.isneginf(scores[users, targets])
-    return torch.where(missed, scores.shape[1] + 1, ranks)
+    return torch.where(missed, MISS, ranks)
 
 
 def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: int) -> np.ndarray:
@@ -85,7 +88,7 @@ def rank_users_sampled(
         found = 1 + (against >= scores[rows, targets, None]).sum(1)
         seen_target = np.zeros(len(batch), bool)
         seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
-        ranks.append(np.where(seen_target, split.num_items + 1, found).astype(np.int32))
+        ranks.append(np.where(seen_target, MISS, found).astype(np.int32))
     return np.concatenate(ranks)
 
 

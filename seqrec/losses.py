@@ -176,14 +176,14 @@ def _sequence_chunks(
     counts: Tensor, negatives: int, width: int, logits_per_chunk: int
 ) -> Iterator[tuple[slice, slice]]:
     """Runs of whole sequences as (sequences, positions), each below the limit where one fits."""
-    # Gathered vectors of negatives take memory too, as much as `width` logits each.
-    costs = [(count + width) * negatives for count in counts.tolist()]
-    lengths = counts.tolist()
-    start = position = cost = length = 0
-    for row, (row_cost, row_length) in enumerate(zip(costs, lengths, strict=True)):
-        if row > start and cost + row_cost > logits_per_chunk:
+    start = position = length = longest = 0
+    for row, count in enumerate(counts.tolist()):
+        # Each sequence is padded to the longest, and its negatives' vectors take memory too, as
+        # much as `width` logits each.
+        cost = (row - start + 1) * (max(longest, count) + width) * negatives
+        if row > start and cost > logits_per_chunk:
             yield slice(start, row), slice(position, position + length)
-            start, position, cost, length = row, position + length, 0, 0
-        cost += row_cost
-        length += row_length
+            start, position, length, longest = row, position + length, 0, 0
+        length += count
+        longest = max(longest, count)
     yield slice(start, len(counts)), slice(position, position + length)

@@ -54,7 +54,7 @@ def test_the_registry_is_read_without_loading_anything_heavy() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
-    with pytest.raises(SeqrecError, match=r"no dataset 'ml1m'; did you mean 'ml-1m'\?"):
+    with pytest.raises(SeqrecError, match=r"no dataset 'ml1m' \(did you mean 'ml-1m'\?"):
         load_dataset("ml1m", FOLDER)
 
 

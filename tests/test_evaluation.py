@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import (
+    MISS,
     checked_scores,
     last_items,
     network_scorer,
@@ -44,7 +45,7 @@ def table_scorer(table: np.ndarray) -> Callable[[np.ndarray], Tensor]:
 def slow_rank(scores: Sequence[float], history: Sequence[int], target: int, items: int) -> int:
     """One user: 1 + the unseen items that score as much as the target or more."""
     if target in history:
-        return items + 1
+        return MISS
     rank = 1
     for item in range(1, items + 1):
         if item != target and item not in history and scores[item - 1] >= scores[target - 1]:
@@ -88,7 +89,9 @@ def test_a_scorer_that_knows_the_target_gets_everything_but_repeated_targets() -
     for user, history in enumerate(users):
         table[user, history[-1] - 1] = 1.0
     ranks = rank_users(table_scorer(table), split, np.arange(3), 2)
-    assert ranks.tolist() == [1, ITEMS + 1, 1]
+    assert ranks.tolist() == [1, MISS, 1]
+    # A miss at any cutoff, also where there are fewer items than that.
+    assert metrics_from_ranks(ranks, [100])["hit_rate@100"] == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -214,7 +217,7 @@ def test_a_sampled_rank_lies_between_one_and_the_full_rank(
     assert (found >= 1).all()
     assert (found <= full).all()
     assert (found[:2] <= 1 + negatives).all()
-    assert found[2] == ITEMS + 1  # a repeated target is a miss here too
+    assert found[2] == MISS  # a repeated target is a miss here too
 
 
 def test_negatives_are_neither_seen_items_nor_the_target() -> None:

@@ -142,12 +142,13 @@ class Largest(TorchDispatchMode):
 ROWS, POSITIONS, WIDTH, NEGATIVES = 1_000, 400, 4, 300
 
 
+@pytest.mark.parametrize("lengths", [[20] * 20, [26, 2] * 14 + [8]], ids=["equal", "unequal"])
 @pytest.mark.parametrize("loss", ["full", "sampled", "binary", "by position"])
 @pytest.mark.parametrize("logits_per_chunk", [8_000, 20_000])
-def test_no_tensor_is_larger_than_a_chunk_of_logits(loss: str, logits_per_chunk: int) -> None:
-    hidden, targets, table, negatives, sequence = drawn(
-        0, [20] * (POSITIONS // 20), ROWS, WIDTH, NEGATIVES, 1.0
-    )
+def test_no_tensor_is_larger_than_a_chunk_of_logits(
+    loss: str, logits_per_chunk: int, lengths: list[int]
+) -> None:
+    hidden, targets, table, negatives, sequence = drawn(0, lengths, ROWS, WIDTH, NEGATIVES, 1.0)
     if loss == "by position":
         negatives, sequence = negatives[sequence], torch.arange(POSITIONS)
     function: Callable[..., Tensor] = {
