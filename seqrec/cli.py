@@ -48,7 +48,13 @@ def noting_failure(folder: Path | None, dataset: str) -> Iterator[None]:
         yield
     except SeqrecError as error:
         if folder is not None:
-            reason = {"dataset": dataset, "error": str(error), "remedy": ""}
+            # Tables say what failed and what to do; the log has what lies between.
+            first, *others = str(error).splitlines()
+            reason = {
+                "dataset": dataset,
+                "error": first.removesuffix(" Tried:"),
+                "remedy": others[-1] if others else "",
+            }
             write_text(folder / f"{dataset}.json", json.dumps(reason, indent=2) + "\n")
         raise
     if folder is not None:
@@ -313,7 +319,8 @@ def missing(results: Path) -> None:
         remedy = f" {run.remedy}" if run.remedy else ""
         click.echo(f"{run.dataset} {run.model} seed {run.seed}: {run.reason}{remedy}", err=True)
     if found:
-        click.echo(f"{len(found)} runs are missing from {results}.", err=True)
+        missing = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
+        click.echo(f"{missing} missing from {results}.", err=True)
         sys.exit(1)
     click.echo(f"{results}: every run is there.")
 
