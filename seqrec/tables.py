@@ -527,7 +527,7 @@ p { font-size: 0.85em; margin: 0.4em 0; }
 table { border-collapse: collapse; border-block: 2px solid; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.2em 0.7em; text-align: right; }
 th { border-bottom: 1px solid; }
-td:not(.left) { white-space: nowrap; }
+td:not(.left), td:first-child { white-space: nowrap; }
 .left { text-align: left; }
 """
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from seqrec.simulation import simulate
+from seqrec.tables import write_tables
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -98,3 +99,19 @@ def test_every_make_target_and_file_that_the_readme_names_exists() -> None:
         assert re.search(rf"^(\S+ )*{target}( \S+)*:", makefile, re.MULTILINE), target
     for link in re.findall(r"\]\(((?!http)[^)]+)\)", README):
         assert (PROJECT / link).exists(), link
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """Cells of the Markdown tables in `text`, without marks of footnotes."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip(" †‡") for cell in line.split("|")] for line in lines if "---" not in line]
+
+
+def test_the_results_shown_are_those_of_the_reference_records(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "results/reference", tmp_path / "reference")
+    write_tables(tmp_path / "reference", PROJECT / "config/published")
+    shown = re.findall(r"<!-- reference: (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert shown
+    for dataset, text in shown:
+        made = (tmp_path / f"reference/tables/{dataset}.md").read_text(encoding="utf-8")
+        assert table_rows(text) == table_rows(made), f"put this into the README:\n{made}"
