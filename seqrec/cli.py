@@ -262,6 +262,7 @@ def execute(
 
 def _execute(config: Any, data: Path, folder: Path, device: str, threads: int | None) -> None:
     from seqrec.runs import run
+    from seqrec.sidecar import STOPPED_EXIT_CODE, Stopped
 
     def report(epoch: dict[str, Any]) -> None:
         click.echo(
@@ -271,7 +272,11 @@ def _execute(config: Any, data: Path, folder: Path, device: str, threads: int | 
         )
 
     click.echo(f"{config.dataset} {config.model} seed {config.seed}", err=True)
-    metrics = run(config, data, folder, device, threads, report)
+    try:
+        metrics = run(config, data, folder, device, threads, report)
+    except Stopped:
+        click.echo(f"{folder}: stopped; the same command goes on from here.", err=True)
+        sys.exit(STOPPED_EXIT_CODE)
     test = metrics["test"]
     click.echo(
         f"{folder}: test NDCG@10 {test['ndcg@10']:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "

@@ -27,6 +27,7 @@ from seqrec.metrics import metrics_from_ranks
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.records import training_code_fingerprint, write_failure, write_record
+from seqrec.sidecar import Sidecar, Stopped, alone_in, stop_signals
 from seqrec.splits import Split, Splits, leave_one_out
 from seqrec.training import metric_cutoffs, train
 
@@ -52,13 +53,28 @@ def run(
 ) -> dict[str, Any]:
     """Do one run on the log in `data` and write its record into `folder`; returns the metrics.
 
-    On failure `failure.json` says what, where and how to go on, and the error is raised again.
+    A training that was stopped before goes on from its sidecar. On failure `failure.json` says
+    what, where and how to go on, and the error is raised again.
     """
+    with alone_in(folder):
+        return _recording_failure(config, data, folder, device_name, threads, report)
+
+
+def _recording_failure(
+    config: RunConfig,
+    data: Path,
+    folder: Path,
+    device_name: str,
+    threads: int | None,
+    report: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
     try:
         try:
-            metrics = _run(config, data, folder, device_name, threads, report)
+            return _run(config, data, folder, device_name, threads, report)
         except (MemoryError, RuntimeError) as error:
             raise _out_of_memory(error, config) from error
+    except Stopped:
+        raise  # no failure: it goes on when it is started again
     except Exception as error:
         expected = isinstance(error, SeqrecError)
         write_failure(
@@ -74,7 +90,6 @@ def run(
             else "This is a fault of the program: see the run's log for the traceback.",
         )
         raise
-    return metrics
 
 
 def _run(
@@ -96,7 +111,8 @@ def _run(
     torch.manual_seed(config.seed)
     model = build_model(config, interactions.num_items)
     if isinstance(model, Network):
-        outcome = _train(model.to(device), splits, config, device, report)
+        sidecar = Sidecar(folder, _resume_key(config, interactions, made_by))
+        outcome = _train(model.to(device), splits, config, device, report, sidecar)
     else:
         outcome = _fit(model, splits, config)
 
@@ -140,6 +156,8 @@ def _run(
         folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
     )
     write_record(folder, metrics, outcome.history, test_ranks)
+    if isinstance(model, Network):
+        sidecar.remove()
     return metrics
 
 
@@ -221,8 +239,10 @@ def _train(
     config: RunConfig,
     device: torch.device,
     report: Callable[[dict[str, Any]], None],
+    sidecar: Sidecar,
 ) -> Outcome:
-    trained = train(network, splits, config, device, report)
+    with stop_signals() as stopping:
+        trained = train(network, splits, config, device, report, sidecar, stopping)
     network.eval()
     weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
     validation, test = (
@@ -279,6 +299,12 @@ def _out_of_memory(error: Exception, config: RunConfig) -> Exception:
         f"training.batch_size (it is {size}) or evaluation.batch_size (it is "
         f"{config.evaluation.batch_size}), or use a device with more memory."
     )
+
+
+def _resume_key(config: RunConfig, interactions: Interactions, made_by: dict[str, Any]) -> str:
+    """What a sidecar must have been made by, for a training to go on from it."""
+    parts = [config.hash(), interactions.digest, made_by["seqrec"]["training_code"]]
+    return " ".join([*parts, made_by["precision"], made_by["device_kind"]])
 
 
 def _commit() -> str | None:

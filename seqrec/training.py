@@ -4,10 +4,9 @@ The protocol is that of the paper's code: Adam without schedule or clipping, NDC
 validation items under full ranking as the stopping metric, the best epoch's weights kept.
 """
 
-import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,16 +16,37 @@ from torch import Tensor
 from seqrec import losses
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import last_items, network_scorer, rank_users, seen_pairs
-from seqrec.experiment import Loss, RunConfig
+from seqrec.experiment import Loss, RunConfig, Training
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.negatives import NegativeSampler
+from seqrec.sidecar import Sidecar, Stopped
 from seqrec.splits import Split, Splits
 
 STOPPING_METRIC = "ndcg@10"
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Loss of hidden states `[batch, time, width]`, labels `[batch, time]` and sequences."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come: with the weights and random states, all it needs to go on."""
+
+    epoch: int = 0
+    """The epoch under way, counted from 1; 0 before the first."""
+    order: Tensor | None = None
+    """This epoch's users `[trainable users]`, shuffled; None between epochs."""
+    first: int = 0
+    """How many of `order` have been trained on."""
+    total_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    labels: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_metric: float = -1.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Of training so far, over all its pieces."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +67,14 @@ def train(
     config: RunConfig,
     device: torch.device,
     report: Callable[[dict[str, Any]], None] = lambda epoch: None,
+    sidecar: Sidecar | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train `network` in place; `report` gets each epoch's history entry.
+
+    With a `sidecar` the state is saved after each epoch, and a training that finds its own state
+    goes on from there to the same result, bit for bit. When `stopping` turns true the state is
+    saved in the middle of the epoch and `Stopped` is raised.
 
     Raises `SeqrecError` when nobody can be trained on, when there are too few items for the
     negatives, and when the loss stops being finite.
@@ -68,46 +94,118 @@ def train(
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate, fused=True)
     cutoffs = metric_cutoffs(config)
 
-    history: list[dict[str, Any]] = []
-    best_epoch, best_metric, best_weights = 0, -1.0, network.state_dict()
-    start = time.perf_counter()
-    for epoch in range(1, training.max_epochs + 1):
+    progress = Progress(total_loss=torch.zeros((), device=device))
+    if sidecar is not None:
+        progress = restore(sidecar, network, optimiser, generator, device) or progress
+    start = time.perf_counter() - progress.seconds
+
+    def save() -> None:
+        if sidecar is not None:
+            progress.seconds = time.perf_counter() - start
+            sidecar.save(snapshot(progress, network, optimiser, generator, device))
+
+    while not finished(progress, training):
+        if progress.order is None:
+            progress.epoch += 1
+            progress.order = torch.from_numpy(users)[
+                torch.randperm(len(users), generator=generator)
+            ]
+            progress.first, progress.labels = 0, 0
+            progress.total_loss = torch.zeros((), device=device)
         network.train()
-        order = users[torch.randperm(len(users), generator=generator).numpy()]
-        total, labelled = torch.zeros((), device=device), 0
-        for first in range(0, len(order), training.batch_size):
-            batch = last_items(splits.train, order[first : first + training.batch_size], window)
-            sequences = torch.from_numpy(batch).to(device)
+        while progress.first < len(progress.order):
+            members = progress.order[progress.first : progress.first + training.batch_size]
+            progress.first += len(members)
+            sequences = torch.from_numpy(last_items(splits.train, members.numpy(), window))
+            sequences = sequences.to(device)
             inputs, labels = task.training_batch(sequences, generator)
             labels_in_batch = int((labels > 0).sum())
-            if labels_in_batch == 0:  # short masked sequences may draw no mask at all
-                continue
-            optimiser.zero_grad(set_to_none=True)
-            value = objective(network(inputs), labels, sequences)
-            value.backward()
-            optimiser.step()
-            total += value.detach() * labels_in_batch
-            labelled += labels_in_batch
-        training_loss = float(total) / max(1, labelled)
+            if labels_in_batch > 0:  # short masked sequences may draw no mask at all
+                optimiser.zero_grad(set_to_none=True)
+                value = objective(network(inputs), labels, sequences)
+                value.backward()
+                optimiser.step()
+                progress.total_loss += value.detach() * labels_in_batch
+                progress.labels += labels_in_batch
+            if stopping():
+                save()
+                raise Stopped
+
+        training_loss = float(progress.total_loss) / max(1, progress.labels)
         if not np.isfinite(training_loss):
             raise SeqrecError(
-                f"the training loss is {training_loss} in epoch {epoch}. "
+                f"the training loss is {training_loss} in epoch {progress.epoch}. "
                 f"Lower training.learning_rate (it is {training.learning_rate})."
             )
         metrics = validate(network, score, splits.validation, validated, config, cutoffs)
-        seconds = time.perf_counter() - start
-        history.append(
-            {"epoch": epoch, "seconds": seconds, "training_loss": training_loss, **metrics}
-        )
-        if metrics[STOPPING_METRIC] > best_metric:
-            best_epoch, best_metric = epoch, metrics[STOPPING_METRIC]
-            best_weights = copy.deepcopy(network.state_dict())
-        report(history[-1])
-        if epoch - best_epoch >= training.patience:
-            break
-    training_seconds = time.perf_counter() - start
-    network.load_state_dict(best_weights)
-    return Trained(history, best_epoch, training_seconds)
+        entry = {
+            "epoch": progress.epoch,
+            "seconds": time.perf_counter() - start,
+            "training_loss": training_loss,
+            **metrics,
+        }
+        progress.history.append(entry)
+        if metrics[STOPPING_METRIC] > progress.best_metric:
+            progress.best_epoch, progress.best_metric = progress.epoch, metrics[STOPPING_METRIC]
+            progress.best_weights = {
+                name: tensor.clone() for name, tensor in network.state_dict().items()
+            }
+        progress.order = None
+        report(entry)
+        save()
+        if stopping():
+            raise Stopped
+    training_seconds = progress.history[-1]["seconds"]
+    network.load_state_dict(progress.best_weights)
+    return Trained(progress.history, progress.best_epoch, training_seconds)
+
+
+def finished(progress: Progress, training: Training) -> bool:
+    """Whether the last epoch allowed is over, or early stopping has fired."""
+    return progress.order is None and (
+        progress.epoch >= training.max_epochs
+        or progress.epoch - progress.best_epoch >= training.patience
+    )
+
+
+def snapshot(
+    progress: Progress,
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Everything that the rest of a training depends on."""
+    return {
+        "progress": asdict(progress),
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "generator": generator.get_state(),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
+
+
+def restore(
+    sidecar: Sidecar,
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Progress | None:
+    """Put everything back as `snapshot` found it; None where there is nothing to go on from."""
+    state = sidecar.load(torch.device("cpu"))
+    if state is None:
+        return None
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    generator.set_state(state["generator"])
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"], device)
+    progress = Progress(**state["progress"])
+    progress.total_loss = progress.total_loss.to(device)
+    return progress
 
 
 @torch.no_grad()

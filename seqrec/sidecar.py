@@ -1,0 +1,108 @@
+"""The resume sidecar: the state of an unfinished training beside its record, gone once it is done.
+
+A sidecar is whole or absent. The one before the last is kept too, so that a damaged file costs an
+epoch and not the run. It belongs to one configuration, data, training code, precision and kind of
+device: under any other key it is ignored, since going on from it would give neither's result.
+"""
+
+import hashlib
+import io
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import torch
+from filelock import FileLock, Timeout
+
+from seqrec.errors import SeqrecError
+from seqrec.files import replacing
+
+STOPPED_EXIT_CODE = 75
+"""Exit code of a training that was told to stop and can go on (EX_TEMPFAIL of sysexits.h)."""
+
+
+class Stopped(Exception):
+    """A training was told to stop by a signal; its sidecar holds all it needs to go on."""
+
+
+class Sidecar:
+    """The two newest states of a training in `folder`, for the training with this `key`."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.current = folder / "resume.pt"
+        self.previous = folder / "resume.previous.pt"
+        self.key = key
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write `state` (tensors, numbers, strings and containers of them) in one step."""
+        buffer = io.BytesIO()
+        torch.save({"key": self.key, "state": state}, buffer)
+        content = buffer.getvalue()
+        with replacing(self.current) as part:
+            part.write_bytes(hashlib.sha256(content).digest() + content)
+            if self.current.exists():
+                self.current.replace(self.previous)
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The newest whole state of this training, or None; says why one is not used."""
+        for path in (self.current, self.previous):
+            try:
+                found = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            digest, content = found[:32], found[32:]
+            if hashlib.sha256(content).digest() != digest:
+                click.echo(f"{path}: damaged, not used.", err=True)
+                continue
+            # weights_only: a file in a results folder must not be able to run code.
+            saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+            if saved["key"] == self.key:
+                return saved["state"]
+            click.echo(
+                f"{path}: of another configuration, data, code or device; not used.", err=True
+            )
+        return None
+
+    def remove(self) -> None:
+        """The training is done."""
+        self.current.unlink(missing_ok=True)
+        self.previous.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; the lock ends with it, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SeqrecError(
+            f"{folder}: another process is training this run. Wait for it or stop it; "
+            "what it has done is kept."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether SIGTERM, SIGINT or SIGUSR1 has come since."""
+    received = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    before = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
