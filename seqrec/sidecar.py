@@ -76,15 +76,20 @@ class Sidecar:
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process; the lock ends with it, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise SeqrecError(
             f"{folder}: another process is training this run. Wait for it or stop it; "
             "what it has done is kept."
         ) from None
+    except OSError as error:
+        raise SeqrecError(
+            f"{folder}: cannot be written ({error.strerror or error}). "
+            "Make the folder writable or choose another, then run again."
+        ) from error
     try:
         yield
     finally:

@@ -167,6 +167,12 @@ def test_two_processes_never_train_one_run(data: Path, tmp_path: Path) -> None:
     run(small_config(), data, folder, "cpu", 1)
 
 
+def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SeqrecError, match="cannot be written"):
+        run(small_config(), data, tmp_path / "file" / "run", "cpu", 1)
+
+
 def test_a_killed_process_leaves_no_lock_behind(data: Path, tmp_path: Path) -> None:
     process = start(LONG, data, tmp_path / "run")
     wait_for_epoch(process, 1)
