@@ -263,7 +263,7 @@ def test_a_changed_hyperparameter_trains_the_runs_it_reaches(project: Project) -
     change = {"models": ["sasrec+5"], "training": {"learning_rate": 0.01}}
     overrides = [*EXPERIMENT["overrides"], change]
     project.write("config/tiny.yaml", {**EXPERIMENT, "overrides": overrides})
-    assert project.plan() == {*trainings("sasrec+5"), *REPORT}
+    assert project.plan() == {"write_grid", *trainings("sasrec+5"), *REPORT}
 
 
 def test_changed_data_train_every_run_on_them(project: Project) -> None:
