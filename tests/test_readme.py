@@ -1,73 +1,16 @@
-"""What the README shows works as it is written there."""
+"""What the README shows is what there is; test_own_model.py runs its worked examples."""
 
-import gzip
-import json
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
-from seqrec.simulation import simulate
+from seqrec.experiment import load_experiment
 from seqrec.tables import write_tables
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-
-
-def example_files() -> dict[str, str]:
-    """Every block that follows a `<!-- file: ... -->` comment."""
-    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", README, re.DOTALL))
-
-
-def seqrec(folder: Path, *arguments: str) -> str:
-    found = subprocess.run(
-        [sys.executable, "-m", "seqrec", *arguments], cwd=folder, capture_output=True, text=True
-    )
-    assert found.returncode == 0, found.stderr
-    return found.stdout
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder with the shipped configuration, the README's own files, and a small log."""
-    shutil.copytree(PROJECT / "config", tmp_path / "config")
-    for name, text in example_files().items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    items, offsets = simulate(users=80, items=30, mean_length=9, min_length=7, max_length=20)
-    lines = ["bought_at,customer,product,price"]
-    for user in range(80):
-        lines += [
-            f"2024-01-01T00:{place:02d}:00,c{user},p{item},1.5"
-            for place, item in enumerate(items[offsets[user] : offsets[user + 1]])
-        ]
-    raw = tmp_path / "data" / "raw"
-    raw.mkdir(parents=True)
-    with gzip.open(raw / "purchases.csv.gz", "wt", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
-    return tmp_path
-
-
-def test_the_own_dataset_and_the_own_model_of_the_readme_train(project: Path) -> None:
-    commands = re.search(r"```sh\n(seqrec download shop.*?)```", README, re.DOTALL)
-    assert commands
-    first, train = commands[1].strip().splitlines()
-    for command in first.split(" && "):
-        seqrec(project, *shlex.split(command)[1:])
-    few = ["training.max_epochs=1", "--name", "trial"]
-    seqrec(project, *shlex.split(train)[1:], *few)
-    assert "\nseqrec train shop convrec\n" in README
-    seqrec(project, "train", "shop", "convrec", *few)
-
-    record = json.loads(
-        (project / "results/trial/runs/shop/convrec/seed-0/metrics.json").read_text()
-    )
-    assert record["config"]["hyperparameters"] == {"hidden_size": 64, "kernel": 6}
-    assert record["data"]["statistics"]["users"] == 80
 
 
 def test_the_demo_experiment_is_shown_as_it_is() -> None:
@@ -78,12 +21,13 @@ def test_the_demo_experiment_is_shown_as_it_is() -> None:
     assert yaml.safe_load(shown[1]) == demo
 
 
-def test_the_models_shown_for_an_experiment_resolve(project: Path) -> None:
+def test_the_models_shown_for_an_experiment_resolve(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "config", tmp_path / "config")
     shown = re.search(r"```yaml\n(models:\n.*?)```", README, re.DOTALL)
     assert shown
-    (project / "config/mine.yaml").write_text("datasets: [demo]\n" + shown[1])
-    runs = [json.loads(line) for line in seqrec(project, "check", "mine").splitlines()]
-    assert [run["loss"]["kind"] for run in runs] == [
+    (tmp_path / "config/mine.yaml").write_text("datasets: [demo]\n" + shown[1])
+    grid = load_experiment("mine", config=tmp_path / "config")
+    assert [run.loss.kind for run in grid.runs if run.loss] == [
         "cross-entropy",
         "sampled-cross-entropy",
         "binary-cross-entropy",
