@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+import yte
 
 from seqrec.records import training_code_fingerprint
 
@@ -512,3 +513,15 @@ def test_snakemake_files_are_formatted() -> None:
     command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_the_default_profile_gives_one_gpu_to_one_training_and_cores_to_all_others(
+    present: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if present:
+        (tmp_path / "nvidia-smi").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    profile = yte.process_yaml((ROOT / "profiles/default/config.yaml").read_text())
+    assert profile["cores"] == "all"
+    assert profile.get("resources") == (["gpu=1"] if present else None)
