@@ -6,7 +6,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,25 +57,20 @@ def run(
     A training that was stopped before goes on from its sidecar. On failure `failure.json` says
     what, where and how to go on, and the error is raised again.
     """
-    with alone_in(folder):
-        return _recording_failure(config, data, folder, device_name, threads, report)
+    with alone_in(folder), _failure_noted(config, data, folder):
+        return _run(config, data, folder, device_name, threads, report)
 
 
-def _recording_failure(
-    config: RunConfig,
-    data: Path,
-    folder: Path,
-    device_name: str,
-    threads: int | None,
-    report: Callable[[dict[str, Any]], None],
-) -> dict[str, Any]:
+@contextmanager
+def _failure_noted(config: RunConfig, data: Path, folder: Path) -> Iterator[None]:
+    """Leave `failure.json` in `folder` when the block fails; a stop is no failure."""
     try:
         try:
-            return _run(config, data, folder, device_name, threads, report)
+            yield
         except (MemoryError, RuntimeError) as error:
             raise _out_of_memory(error, config) from error
     except Stopped:
-        raise  # no failure: it goes on when it is started again
+        raise  # it goes on when it is started again
     except Exception as error:
         expected = isinstance(error, SeqrecError)
         write_failure(
