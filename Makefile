@@ -20,7 +20,7 @@ RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
 SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
 CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN)
 
-.PHONY: help demo paper experiment runs tables figures test test-all lint format lock setup clean
+.PHONY: help demo paper experiment runs tables figures test test-all benchmark lint format lock setup clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -63,6 +63,14 @@ test: $(READY) ## the fast tests
 
 test-all: $(READY) ## all tests, the slow ones too
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
+
+# It needs ml-1m and beauty, and a quiet machine.
+benchmark: data/processed/ml-1m data/processed/beauty ## time training and evaluation against a textbook implementation
+	$(BIN)/python tests/benchmarks
+
+data/processed/%: | $(READY)
+	$(SEQREC) download $*
+	$(SEQREC) preprocess $*
 
 lint: $(READY) ## style, types and the workflow's own checks
 	$(BIN)/ruff check .

@@ -48,7 +48,13 @@ SUCCESSES = [f"{RESULTS}/{folder}/.success" for folder in RUNS]
 EXPERIMENT = shlex.join(
     [options.experiment, *settings, *(["--name", NAME] if options.name else [])]
 )
-DEVICE = options.device
+ENGINE = shlex.join(
+    [
+        *("--device", options.device, "--precision", options.precision),
+        *("--logits-per-chunk", str(options.logits_per_chunk)),
+        "--compile" if options.compile else "--no-compile",
+    ]
+)
 RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 
 # What every shell command knows beside its rule's own values. Python is named in full, so that
@@ -56,7 +62,7 @@ RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 # `conda:` only names what that environment holds); none of this is a parameter of a rule, because
 # another Python or device is no reason to train again.
 shell.prefix(
-    "set -euo pipefail; results={RESULTS:q}; device={DEVICE:q}; retrain={RETRAIN:q}; "
+    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
     'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '
 )
 

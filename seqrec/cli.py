@@ -62,14 +62,30 @@ def noting_failure(folder: Path | None, dataset: str) -> Iterator[None]:
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where a training runs; none of it belongs to the configuration of the run."""
-    device = click.option(
-        "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
-    )
-    threads = click.option(
-        "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
-    )
-    return device(threads(command))
+    """Where and how a run computes; none of it belongs to the configuration of the run."""
+    for option in (
+        click.option("--compile/--no-compile", help="Pass the network through torch.compile."),
+        click.option(
+            "--logits-per-chunk",
+            type=click.IntRange(min=1),
+            help="Logits that a loss holds at a time; fewer need less memory.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "float32", "bfloat16"]),
+            default="auto",
+            show_default=True,
+            help="Of products with the item table in training; auto takes the faster one.",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
+        ),
+        click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,8 +213,7 @@ def train(
     experiment: str,
     name: str | None,
     seed: int,
-    device: str,
-    threads: int | None,
+    **engine: Any,
 ) -> None:
     """Train MODEL on DATASET, downloading and preprocessing it if needed; write a run record.
 
@@ -223,7 +238,7 @@ def train(
             f"{folder}: already holds a finished run, which is not overwritten. "
             "Give --name <new name>, another --seed, or remove the folder."
         )
-    _execute(config, PROCESSED / dataset, folder, device, threads)
+    _execute(config, PROCESSED / dataset, folder, engine)
 
 
 @main.command()
@@ -237,8 +252,7 @@ def execute(
     data: Path,
     output: Path,
     retrain_stale: bool,
-    device: str,
-    threads: int | None,
+    **engine: Any,
 ) -> None:
     """Do one run that is fully described; what the workflow calls for each of its runs.
 
@@ -257,10 +271,11 @@ def execute(
         (output / "metrics.json").touch()
         click.echo(f"{output}: finished before with this configuration and data.")
         return
-    _execute(config, data, output, device, threads)
+    _execute(config, data, output, engine)
 
 
-def _execute(config: Any, data: Path, folder: Path, device: str, threads: int | None) -> None:
+def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> None:
+    from seqrec.engine import EngineOptions
     from seqrec.runs import run
     from seqrec.sidecar import STOPPED_EXIT_CODE, Stopped
 
@@ -272,8 +287,9 @@ def _execute(config: Any, data: Path, folder: Path, device: str, threads: int | 
         )
 
     click.echo(f"{config.dataset} {config.model} seed {config.seed}", err=True)
+    options = EngineOptions(**{key: value for key, value in engine.items() if value is not None})
     try:
-        metrics = run(config, data, folder, device, threads, report)
+        metrics = run(config, data, folder, options, report)
     except Stopped:
         click.echo(f"{folder}: stopped; the same command goes on from here.", err=True)
         sys.exit(STOPPED_EXIT_CODE)

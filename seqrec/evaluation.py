@@ -4,12 +4,13 @@ Ranks come first and metrics from ranks (`seqrec.metrics`). A ranked item is any
 not seen; special rows are never ranked; ties count against the model.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec.batches import last_items
 from seqrec.errors import SeqrecError
 from seqrec.models.network import Network
 from seqrec.splits import Split
@@ -38,19 +39,30 @@ def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: 
 
 
 def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: int) -> np.ndarray:
-    """Test or validation ranks (int32 `[users]`) of the given users under full ranking."""
-    ranks = []
-    for batch in _batches(users, batch_size):
+    """Test or validation ranks (int32 `[users]`) of the given users under full ranking.
+
+    Users with histories of similar length are scored together, so that little is padded.
+    """
+    users_by_length = np.argsort(split.lengths(users), kind="stable")
+
+    def rank(places: np.ndarray) -> np.ndarray:
+        batch = users[users_by_length[places]]
         scores = checked_scores(score(batch))
         seen_user, seen_item = seen_pairs(split, batch)
-        found = rank_targets(
-            scores,
-            _to(scores, targets_of(split, batch) - 1),
-            _to(scores, seen_user),
-            _to(scores, seen_item - 1),
+        return (
+            rank_targets(
+                scores,
+                _to(scores, split.targets(batch) - 1),
+                _to(scores, seen_user),
+                _to(scores, seen_item - 1),
+            )
+            .cpu()
+            .numpy()
         )
-        ranks.append(found.cpu().numpy().astype(np.int32))
-    return np.concatenate(ranks) if ranks else np.empty(0, np.int32)
+
+    ranks = np.empty(len(users), np.int32)
+    ranks[users_by_length] = _in_batches(rank, len(users), batch_size)
+    return ranks
 
 
 def rank_users_sampled(
@@ -67,11 +79,11 @@ def rank_users_sampled(
     popularity). Successive draws by weight are the smallest of exponential keys divided by weight
     (Efraimidis and Spirakis, 2006).
     """
-    ranks = []
-    for batch in _batches(np.arange(split.num_users), batch_size):
+
+    def rank(batch: np.ndarray) -> np.ndarray:
         scores = checked_scores(score(batch)).cpu().numpy()
         seen_user, seen_item = seen_pairs(split, batch)
-        targets = targets_of(split, batch) - 1
+        targets = split.targets(batch) - 1
         rows = np.arange(len(batch))
         with np.errstate(divide="ignore"):
             keys = rng.exponential(size=scores.shape) / weights
@@ -88,8 +100,9 @@ def rank_users_sampled(
         found = 1 + (against >= scores[rows, targets, None]).sum(1)
         seen_target = np.zeros(len(batch), bool)
         seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
-        ranks.append(np.where(seen_target, MISS, found).astype(np.int32))
-    return np.concatenate(ranks)
+        return np.where(seen_target, MISS, found)
+
+    return _in_batches(rank, split.num_users, batch_size)
 
 
 def network_scorer(
@@ -102,43 +115,35 @@ def network_scorer(
     def score(users: np.ndarray) -> Tensor:
         histories = last_items(split, users, window)
         batch = network.task.prediction_batch(torch.from_numpy(histories).to(device))
-        hidden = network(batch.inputs)
-        states = hidden[torch.arange(len(users), device=device), batch.positions]
+        states = network.states_at(batch.inputs, batch.positions)
         return (states @ network.item_table[special:].T).float()
 
     return score
 
 
-def last_items(split: Split, users: np.ndarray, window: int) -> np.ndarray:
-    """The last `window` items of each history, int64 `[users, longest]`, right-padded with 0."""
-    ends = split.ends[users]
-    starts = np.maximum(split.starts[users], ends - window)
-    lengths = ends - starts
-    columns = np.arange(max(1, int(lengths.max(initial=0))))
-    inside = columns < lengths[:, None]
-    index = np.where(inside, starts[:, None] + columns, 0)
-    return np.where(inside, split.items[index], 0).astype(np.int64)
-
-
 def seen_pairs(split: Split, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whole histories as pairs: (row in `users`, item number), both int64 `[interactions]`."""
-    lengths = split.ends[users] - split.starts[users]
+    starts, ends = split.bounds(users)
+    lengths = ends - starts
     row = np.repeat(np.arange(len(users)), lengths)
     first = np.cumsum(lengths) - lengths
-    index = np.arange(len(row)) - first[row] + split.starts[users][row]
+    index = np.arange(len(row)) - first[row] + starts[row]
     return row, split.items[index].astype(np.int64)
 
 
-def targets_of(split: Split, users: np.ndarray) -> np.ndarray:
-    """Target item numbers, int64 `[users]`."""
-    if split.targets is None:
-        raise ValueError("the train split has no targets")
-    return split.targets[users].astype(np.int64)
+def item_counts(split: Split) -> np.ndarray:
+    """How often each item occurs in the histories, int64 `[1 + items]`; item 0 is padding."""
+    counts = np.zeros(split.num_items + 1, np.int64)
+    for first in range(0, split.num_users, 65_536):  # a large log never becomes memory
+        users = np.arange(first, min(first + 65_536, split.num_users))
+        counts += np.bincount(seen_pairs(split, users)[1], minlength=len(counts))
+    return counts
 
 
 def checked_scores(scores: Tensor) -> Tensor:
     """The scores, if all are finite: a rank among NaNs would be a number without a meaning."""
-    if not bool(torch.isfinite(scores).all()):
+    # One that is not makes their sum so; a test of each would take as long as computing it.
+    if not bool(torch.isfinite(scores.sum())):
         raise SeqrecError(
             "the model gives scores that are not finite, so nothing can be ranked. "
             "Lower training.learning_rate, or look at the loss in history.csv."
@@ -146,9 +151,26 @@ def checked_scores(scores: Tensor) -> Tensor:
     return scores
 
 
-def _batches(users: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(users), batch_size):
-        yield users[start : start + batch_size]
+def _in_batches(
+    rank: Callable[[np.ndarray], np.ndarray], count: int, batch_size: int
+) -> np.ndarray:
+    """int32 `[count]`: `rank` of 0 to `count`, so many at a time.
+
+    Where they are too many for the accelerator's memory, this and all later batches are halved.
+    """
+    ranks = np.empty(count, np.int32)
+    first = 0
+    while first < count:
+        batch = np.arange(first, min(first + batch_size, count))
+        try:
+            ranks[batch] = rank(batch)
+        except torch.OutOfMemoryError:
+            if batch_size == 1:
+                raise
+            batch_size //= 2
+            continue
+        first += len(batch)
+    return ranks
 
 
 def _to(like: Tensor, array: np.ndarray) -> Tensor:

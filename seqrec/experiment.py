@@ -360,6 +360,12 @@ class WorkflowConfig(Strict):
     device: str
     threads: PositiveInt
     """CPU threads of a run."""
+    precision: Literal["auto", "float32", "bfloat16"]
+    """Of products with the item table in training."""
+    logits_per_chunk: PositiveInt
+    """Logits that a loss holds at a time."""
+    compile: bool
+    """Whether networks go through torch.compile."""
     retrain: Annotated[Literal["", "stale"], BeforeValidator(_empty_for_none)]
     """`stale`: a record of older training code does not count as finished."""
 

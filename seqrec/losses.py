@@ -3,29 +3,40 @@
 A loss takes the hidden states of labelled positions only, `[positions, width]`, their targets as
 rows of the item table, and the table itself. Memory grows with `positions x width`, not with
 `positions x items`: each chunk's gradient is computed right after its logits, in the forward pass,
-and the logits are dropped.
+and the logits are dropped. Gradients are written out, because this is where the time goes.
+
+`product_type` is the type of the matrix products with the table and of the logits; sums over
+positions and everything else stay in the type of the hidden states. bfloat16 halves the memory
+traffic, by which these products are bound.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LOGITS_PER_CHUNK = 1_000_000
-"""Logits held at a time: 4 MB in float32, which stays in a CPU's cache."""
+from seqrec.batches import places
+
+LOGITS_PER_CHUNK = 16_000_000
+"""Logits held at a time: few enough to stay in a CPU's cache, many enough to share a call's cost;
+`make benchmark` shows how little depends on it."""
 
 
 def cross_entropy(
-    hidden: Tensor, targets: Tensor, table: Tensor, logits_per_chunk: int = LOGITS_PER_CHUNK
+    hidden: Tensor,
+    targets: Tensor,
+    table: Tensor,
+    logits_per_chunk: int = LOGITS_PER_CHUNK,
+    product_type: torch.dtype | None = None,
 ) -> Tensor:
     """Mean softmax cross-entropy over every row of the table (SASRec+, BERT4Rec, GRU4Rec).
 
     `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`.
     """
     chunk = max(1, logits_per_chunk // len(table))
-    return _CrossEntropy.apply(hidden, table, targets, chunk)
+    return _CrossEntropy.apply(hidden, table, targets, chunk, product_type or hidden.dtype)
 
 
 def sampled_cross_entropy(
@@ -33,20 +44,17 @@ def sampled_cross_entropy(
     targets: Tensor,
     table: Tensor,
     negatives: Tensor,
-    sequence: Tensor,
+    counts: Sequence[int],
     logits_per_chunk: int = LOGITS_PER_CHUNK,
+    product_type: torch.dtype | None = None,
 ) -> Tensor:
     """Mean cross-entropy of the target against its negatives (SASRec+ N).
 
-    `sequence` `[positions]`, ascending, says which row of `negatives` `[sequences, N]` a position
-    is scored against: one row a sequence where negatives are shared, one row a position otherwise.
+    `counts` says how many successive positions are scored against each row of `negatives`
+    `[rows, N]`: those of a sequence where negatives are shared, one each otherwise.
     """
-
-    def loss(logits: Tensor) -> Tensor:
-        # The target stands first.
-        return (torch.logsumexp(logits, 1) - logits[:, 0]).sum()
-
-    return _mean_over_chunks(loss, hidden, targets, table, negatives, sequence, logits_per_chunk)
+    arguments = _Sampled(targets, negatives, counts, logits_per_chunk, product_type)
+    return _SampledLoss.apply(hidden, table, _softmax_terms, arguments)
 
 
 def binary_cross_entropy(
@@ -54,117 +62,160 @@ def binary_cross_entropy(
     targets: Tensor,
     table: Tensor,
     negatives: Tensor,
-    sequence: Tensor,
+    counts: Sequence[int],
     logits_per_chunk: int = LOGITS_PER_CHUNK,
+    product_type: torch.dtype | None = None,
 ) -> Tensor:
     """Mean binary cross-entropy over the logits of targets and negatives (the original SASRec).
 
     Arguments as in `sampled_cross_entropy`.
     """
-
-    def loss(logits: Tensor) -> Tensor:
-        signs = torch.ones_like(logits)
-        signs[:, 0] = -1.0
-        return F.softplus(logits * signs).sum() / logits.shape[1]
-
-    return _mean_over_chunks(loss, hidden, targets, table, negatives, sequence, logits_per_chunk)
+    arguments = _Sampled(targets, negatives, counts, logits_per_chunk, product_type)
+    return _SampledLoss.apply(hidden, table, _binary_terms, arguments)
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """Full cross-entropy with its gradient, written out because it is where the time goes."""
+    """Full cross-entropy; d loss / d logits is the softmax less the one-hot target."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, chunk: int) -> Tensor:
-        grad_hidden = torch.empty_like(hidden)
+    def forward(
+        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, chunk: int, kind: torch.dtype
+    ) -> Tensor:
+        states, rows = hidden.to(kind), table.to(kind)
+        grad_hidden = torch.empty_like(states)
         grad_table = torch.zeros_like(table)
         total = hidden.new_zeros(())
         for part in _slices(len(hidden), chunk):
-            states, labels = hidden[part], targets[part, None]
-            logits = states @ table.T
-            maximum = logits.amax(1, keepdim=True)
-            target_logits = logits.gather(1, labels) - maximum
-            exponentials = logits.sub_(maximum).exp_()
-            normaliser = exponentials.sum(1, keepdim=True)
-            total += (normaliser.log() - target_logits).sum()
-            # d loss / d logits = softmax - one-hot of the target
-            grad_logits = exponentials.div_(normaliser)
-            grad_logits.scatter_add_(1, labels, -torch.ones_like(target_logits))
-            torch.mm(grad_logits, table, out=grad_hidden[part])
-            grad_table.addmm_(grad_logits.T, states)
+            probabilities = torch.softmax(states[part] @ rows.T, 1)
+            total -= _log(probabilities.gather(1, targets[part, None])).sum()
+            torch.mm(probabilities, rows, out=grad_hidden[part])
+            grad_table += probabilities.T @ states[part]
+        # The targets' part, for all chunks at once and without rounding.
+        grad_hidden = grad_hidden.to(hidden.dtype) - table[targets]
+        grad_table.index_add_(0, targets, hidden, alpha=-1.0)
         ctx.save_for_backward(grad_hidden.div_(len(hidden)), grad_table.div_(len(hidden)))
         return total / len(hidden)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         grad_hidden, grad_table = ctx.saved_tensors
-        return grad_hidden * grad_outputs[0], grad_table * grad_outputs[0], None, None
+        return grad_hidden * grad_outputs[0], grad_table * grad_outputs[0], None, None, None
 
 
-def _mean_over_chunks(
-    loss: Callable[[Tensor], Tensor],
-    hidden: Tensor,
-    targets: Tensor,
-    table: Tensor,
-    negatives: Tensor,
-    sequence: Tensor,
-    logits_per_chunk: int,
-) -> Tensor:
-    """Mean of `loss` (a sum over positions of `[positions, 1 + N]` logits, target first).
+class _Sampled(NamedTuple):
+    """What a sampled loss is told beside hidden states and table."""
 
-    Chunks end where a sequence ends, so that the negatives of a sequence are gathered once.
+    targets: Tensor
+    negatives: Tensor
+    counts: Sequence[int]
+    logits_per_chunk: int
+    product_type: torch.dtype | None
+
+
+class _Terms(NamedTuple):
+    """A loss of each position, and its derivatives by the logits."""
+
+    loss: Tensor
+    """`[...]`."""
+    by_target: Tensor
+    """d loss / d target logit, `[...]`."""
+    by_negatives: Tensor
+    """d loss / d negative logits, `[..., N]`, to be multiplied by `scale`."""
+    scale: Tensor
+    """`[...]`; kept apart, because the products to come are far smaller than the logits."""
+
+
+def _softmax_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
+    """Cross-entropy of the target's logit `[...]` among those of its negatives `[..., items]`.
+
+    `count` of these are negatives; the others' logits are minus infinity.
     """
-    if len(negatives) == 0:
-        raise ValueError("no sequence to take a loss of")
-    counts = torch.bincount(sequence, minlength=len(negatives))
-    chunks = list(_sequence_chunks(counts, negatives.shape[1], table.shape[1], logits_per_chunk))
-
-    def chunk_loss(states: Tensor, items: Tensor, rows: slice, positions: slice) -> Tensor:
-        width = items.shape[1]
-        lengths = counts[rows]
-        # [sequences, longest, width]: padding costs little inside a chunk and allows one product.
-        padded = states.new_zeros(len(lengths), int(lengths.max()), width)
-        index = sequence[positions] - rows.start
-        offset = torch.arange(len(index), device=index.device) - (
-            torch.cumsum(lengths, 0) - lengths
-        ).repeat_interleave(lengths)
-        padded = padded.index_put((index, offset), states)
-        against = F.embedding(negatives[rows], items)
-        negative_logits = torch.bmm(padded, against.transpose(1, 2))[index, offset]
-        target_logits = (states * F.embedding(targets[positions], items)).sum(1, keepdim=True)
-        return loss(torch.cat([target_logits, negative_logits], 1)) / len(hidden)
-
-    return _Chunked.apply(hidden, table, chunk_loss, chunks)
+    maximum = negatives.amax(-1).to(target.dtype)
+    probabilities = torch.softmax(negatives, -1)  # among the negatives alone
+    normaliser = maximum - _log(probabilities.amax(-1))
+    total = torch.logaddexp(target, normaliser)
+    return _Terms(
+        total - target, torch.expm1(target - total), probabilities, (normaliser - total).exp()
+    )
 
 
-class _Chunked(torch.autograd.Function):
-    """A sum of chunk losses whose gradients are taken chunk by chunk in the forward pass."""
+def _binary_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
+    """As `_softmax_terms`, with one decision for each logit."""
+    share = 1 / (1 + count)
+    loss = F.softplus(-target) + F.softplus(negatives).sum(-1, dtype=target.dtype)
+    scale = torch.full_like(target, share)
+    return _Terms(loss * share, -torch.sigmoid(-target) * share, torch.sigmoid(negatives), scale)
+
+
+class _SampledLoss(torch.autograd.Function):
+    """Mean over positions of a loss of their logits against target and negatives."""
 
     @staticmethod
     def forward(
         ctx: Any,
         hidden: Tensor,
         table: Tensor,
-        chunk_loss: Callable[[Tensor, Tensor, slice, slice], Tensor],
-        chunks: list[tuple[slice, slice]],
+        terms: Callable[[Tensor, Tensor, int], _Terms],
+        arguments: _Sampled,
     ) -> Tensor:
+        targets, negatives, counts, limit, product_type = arguments
+        if len(counts) == 0:
+            raise ValueError("no sequence to take a loss of")
+        kind = product_type or hidden.dtype
+        states, rows, positives = hidden.to(kind), table.to(kind), table[targets]
+        target_logits = (hidden * positives).sum(1)
+        weights = torch.empty_like(target_logits)
         grad_hidden = torch.empty_like(hidden)
         grad_table = torch.zeros_like(table)
         total = hidden.new_zeros(())
-        for rows, positions in chunks:
-            with torch.enable_grad():
-                states = hidden[positions].detach().requires_grad_()
-                items = table.detach().requires_grad_()
-                loss = chunk_loss(states, items, rows, positions)
-            grad_hidden[positions], part = torch.autograd.grad(loss, (states, items))
-            grad_table += part
-            total += loss.detach()
-        ctx.save_for_backward(grad_hidden, grad_table)
-        return total
+        shared = len(counts) < len(hidden)
+        if shared and 2 * negatives.shape[1] > len(table):
+            # Most of the table is asked for: all of it, less what is not, costs less to compute.
+            left_out = torch.ones(len(counts), len(table), dtype=torch.bool, device=hidden.device)
+            left_out.scatter_(1, negatives, False)
+            lengths = torch.tensor(counts, device=hidden.device)
+            sequence = torch.repeat_interleave(lengths, output_size=len(hidden))
+            for part in _slices(len(hidden), max(1, limit // len(table))):
+                logits = states[part] @ rows.T
+                logits.masked_fill_(left_out[sequence[part]], -torch.inf)
+                found = terms(target_logits[part], logits, negatives.shape[1])
+                scale = found.scale[:, None]
+                total += found.loss.sum()
+                weights[part] = found.by_target
+                grad_hidden[part] = (found.by_negatives @ rows) * scale
+                grad_table += found.by_negatives.T @ (states[part] * scale).to(kind)
+        else:
+            for group, part in _sequence_chunks(counts, negatives.shape[1], len(table[0]), limit):
+                place = places(counts[group], hidden.device)
+                items = negatives[group]
+                # [sequences, longest, ...]: sequences side by side, so that one call does all.
+                shape = (len(items), max(counts[group]))
+                padded = _spread(states[part], place, shape)
+                vectors = rows[items]  # [sequences, N, width]
+                logits = padded @ vectors.transpose(1, 2)
+                found = terms(_spread(target_logits[part], place, shape), logits, len(items[0]))
+                scale = found.scale[..., None]
+                total += found.loss.flatten()[place].sum()
+                weights[part] = found.by_target.flatten()[place]
+                by_states = (found.by_negatives @ vectors) * scale
+                grad_hidden[part] = by_states.flatten(0, 1)[place].to(hidden.dtype)
+                by_vectors = found.by_negatives.transpose(1, 2) @ (padded * scale).to(kind)
+                grad_table.index_add_(0, items.flatten(), by_vectors.flatten(0, 1).to(table.dtype))
+        grad_hidden.addcmul_(weights[:, None], positives)
+        grad_table.index_add_(0, targets, weights[:, None] * hidden)
+        ctx.save_for_backward(grad_hidden.div_(len(hidden)), grad_table.div_(len(hidden)))
+        return total / len(hidden)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         grad_hidden, grad_table = ctx.saved_tensors
         return grad_hidden * grad_outputs[0], grad_table * grad_outputs[0], None, None
+
+
+def _log(probability: Tensor) -> Tensor:
+    """In float32 at least; a probability too small for it counts as the smallest there is."""
+    probability = probability if probability.dtype == torch.float64 else probability.float()
+    return probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
 
 
 def _slices(length: int, chunk: int) -> Iterator[slice]:
@@ -173,11 +224,11 @@ def _slices(length: int, chunk: int) -> Iterator[slice]:
 
 
 def _sequence_chunks(
-    counts: Tensor, negatives: int, width: int, logits_per_chunk: int
+    counts: Sequence[int], negatives: int, width: int, logits_per_chunk: int
 ) -> Iterator[tuple[slice, slice]]:
     """Runs of whole sequences as (sequences, positions), each below the limit where one fits."""
     start = position = length = longest = 0
-    for row, count in enumerate(counts.tolist()):
+    for row, count in enumerate(counts):
         # Each sequence is padded to the longest, and its negatives' vectors take memory too, as
         # much as `width` logits each.
         cost = (row - start + 1) * (max(longest, count) + width) * negatives
@@ -187,3 +238,9 @@ def _sequence_chunks(
         length += count
         longest = max(longest, count)
     yield slice(start, len(counts)), slice(position, position + length)
+
+
+def _spread(values: Tensor, place: Tensor, shape: tuple[int, int]) -> Tensor:
+    """`[sequences, longest, ...]` with `values` `[positions, ...]` at their places, else zero."""
+    spread = values.new_zeros(shape[0] * shape[1], *values.shape[1:])
+    return spread.index_copy_(0, place, values).view(*shape, *values.shape[1:])

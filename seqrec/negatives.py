@@ -1,8 +1,12 @@
 """Uniform negatives: items of the train set that are not in a training sequence."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from seqrec.batches import places
 from seqrec.errors import SeqrecError
 
 
@@ -10,66 +14,94 @@ class NegativeSampler:
     """Draws negatives for training sequences from the items that occur in the train set.
 
     An item that never occurs in training is never drawn, and neither is one of the (truncated)
-    sequence itself; the user's older items may be.
+    sequence itself; the user's older items may be. Cost grows with what is drawn and with the
+    sequences, not with the number of items.
     """
 
-    def __init__(self, train_items: Tensor, num_items: int) -> None:
-        """`train_items`: every item number (from 1) that occurs in training, in any order."""
-        self.in_pool = torch.zeros(num_items + 1, dtype=torch.bool, device=train_items.device)
-        self.in_pool[train_items.long()] = True
-        self.in_pool[0] = False
-        self.pool_size = int(self.in_pool.sum())
+    def __init__(self, train_items: Tensor, num_items: int, seed: int = 0) -> None:
+        """`train_items`: every item number (from 1) that occurs in training, in any order.
 
-    def check(self, negatives: int, longest_sequence: int) -> None:
-        """Refuse more distinct negatives than the fullest sequence leaves in the pool."""
-        available = self.pool_size - longest_sequence
-        if negatives > available:
-            raise SeqrecError(
-                f"loss.negatives: {negatives} distinct negatives a sequence were asked for, but "
-                f"only {available} items are left beside the fullest sequence "
-                f"({self.pool_size} items in the train set). Ask for at most {available}."
-            )
-
-    def _weights(self, sequences: Tensor) -> Tensor:
-        """1.0 for every item that may be drawn, `[batch, items + 1]`."""
-        weights = self.in_pool.float().repeat(len(sequences), 1)
-        return weights.scatter_(1, sequences.long(), 0.0)
-
-    def without_replacement(
-        self, sequences: Tensor, negatives: int, generator: torch.Generator
-    ) -> Tensor:
-        """Distinct item numbers `[batch, negatives]` for `sequences` `[batch, window]`.
-
-        The largest of independent random keys are a uniform draw without replacement.
+        Draws are made on the device of `train_items`, by the sampler's own `generator`.
         """
-        weights = self._weights(sequences)
-        keys = torch.rand(weights.shape, generator=generator, device=generator.device)
-        # 1 + key keeps even a key of zero above the items that may not be drawn.
-        return ((1.0 + keys.to(weights.device)) * weights).topk(negatives, sorted=False).indices
+        device = train_items.device
+        occurs = torch.zeros(num_items + 1, dtype=torch.bool, device=device)
+        occurs[train_items.long()] = True
+        occurs[0] = False
+        self.pool = occurs.nonzero()[:, 0]
+        # Where each item stands in the pool, counted from 0; padding stands behind all.
+        self.place = occurs.cumsum(0) - 1
+        self.place[0] = len(self.pool)
+        self.generator = torch.Generator(device).manual_seed(seed)
 
-    def with_replacement(
-        self, sequences: Tensor, sequence: Tensor, negatives: int, generator: torch.Generator
-    ) -> Tensor:
-        """Item numbers `[positions, negatives]`; `sequence` `[positions]` is each one's row.
+    def check(self, negatives: int, longest_sequence: int, distinct: bool) -> None:
+        """Refuse more negatives than the fullest sequence leaves in the pool.
 
-        A draw by rank: the r-th allowed item of a row, for r uniform in 1..allowed.
+        `longest_sequence` counts the distinct items of that sequence.
         """
-        ranks = self._weights(sequences).cumsum(1, dtype=torch.int32)
-        allowed = ranks[:, -1]
-        if bool((allowed == 0).any()):
+        available = len(self.pool) - longest_sequence
+        if available < 1:
             raise SeqrecError(
                 "no negative can be drawn: a training sequence holds every item of the train set. "
                 "Use a loss without negatives (kind: cross-entropy) or more items."
             )
-        draws = torch.rand(
-            len(sequence), negatives, generator=generator, device=generator.device
-        ).to(ranks.device)
-        limit = allowed[sequence, None]
-        wanted = torch.minimum((draws * limit).int() + 1, limit)
-        # The positions of a sequence are searched together, in its running counts.
-        counts = torch.bincount(sequence, minlength=len(sequences))
-        offset = torch.arange(len(sequence), device=sequence.device)
-        offset = offset - (counts.cumsum(0) - counts)[sequence]
-        padded = wanted.new_ones(len(sequences), int(counts.max()), negatives)
-        padded[sequence, offset] = wanted
-        return torch.searchsorted(ranks, padded.flatten(1)).view_as(padded)[sequence, offset]
+        if distinct and negatives > available:
+            raise SeqrecError(
+                f"loss.negatives: {negatives} distinct negatives a sequence were asked for, but "
+                f"only {available} items are left beside the fullest sequence "
+                f"({len(self.pool)} items in the train set). Ask for at most {available}."
+            )
+
+    def with_replacement(self, sequences: Tensor, counts: Sequence[int], negatives: int) -> Tensor:
+        """Item numbers `[positions, negatives]`, the `counts[i]` rows of sequence i in a run.
+
+        A draw by rank: the r-th allowed item of a sequence, for r uniform among its allowed ones.
+        """
+        batch, longest, size = len(sequences), max(counts), len(self.pool)
+        # Each sequence's own places in the pool, sorted, each once, the rest behind the pool.
+        own = self.place[sequences].sort(1).values
+        own[:, 1:].masked_fill_(own[:, 1:] == own[:, :-1], size)
+        own = own.sort(1).values
+        allowed = size - (own < size).sum(1, keepdim=True)
+        ranks = self._random((batch, longest * negatives), 2**62) % allowed
+        # The j-th own place (from 0) is passed by the ranks from own[j] - j on.
+        passing = own - torch.arange(own.shape[1], device=own.device)
+        passing.masked_fill_(own == size, size)
+        passed = torch.searchsorted(passing, ranks, right=True)
+        items = self.pool[ranks + passed].view(batch * longest, negatives)
+        return items[places(counts, items.device)]
+
+    def without_replacement(self, sequences: Tensor, negatives: int) -> Tensor:
+        """Distinct item numbers `[batch, negatives]` for `sequences` `[batch, window]`.
+
+        Where they are few of the pool: the first distinct ones of a stream of draws with
+        replacement. Else those with the largest of random keys, one for each item of the pool.
+        """
+        batch, size = len(sequences), len(self.pool)
+        own = self.place[sequences]
+        fewest = size - sequences.shape[1]
+        if negatives > fewest // 2:
+            keys = torch.rand(batch, size + 1, generator=self.generator, device=self.pool.device)
+            # What may not be drawn comes last: the sequence's own, and padding's behind the pool.
+            keys.scatter_(1, own, -1.0)[:, -1] = -1.0
+            return self.pool[keys.topk(negatives, sorted=False).indices]
+        # In the mean these many draws find enough; eight deviations more leave a chance below
+        # 1e-12 to find too few, which is an error rather than a biased sample.
+        mean = size * -math.log1p(-negatives / fewest)
+        count = math.ceil(mean + 8 * math.sqrt(mean) + 8)
+        drawn = self._random((batch, count), size)
+        order = torch.arange(count, device=drawn.device).expand_as(drawn)
+        # Each item of the pool is owned by one of its draws, or by none if it may not be drawn.
+        owner = torch.empty(batch, size + 1, dtype=torch.int64, device=drawn.device)
+        owner.scatter_(1, drawn, order).scatter_(1, own, -1)
+        found = owner.gather(1, drawn) == order
+        rank = found.cumsum(1)
+        torch._assert_async(
+            (rank[:, -1] >= negatives).all(), "a sequence was drawn too few negatives"
+        )
+        # A slot for each negative, and one for all that is left over.
+        slot = torch.where(found & (rank <= negatives), rank - 1, negatives)
+        chosen = torch.empty(batch, negatives + 1, dtype=torch.int64, device=drawn.device)
+        return self.pool[chosen.scatter_(1, slot, drawn)[:, :-1]]
+
+    def _random(self, shape: tuple[int, int], limit: int) -> Tensor:
+        return torch.randint(limit, shape, generator=self.generator, device=self.pool.device)

@@ -26,6 +26,7 @@ from seqrec.strict import validate
 PACKAGE = Path(__file__).parent
 
 TRAINING_CODE = (
+    "batches.py",
     "evaluation.py",
     "losses.py",
     "metrics.py",

@@ -19,8 +19,22 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import seqrec
+from seqrec.engine import (
+    AUTOMATIC,
+    Engine,
+    EngineOptions,
+    choose_engine,
+    device_title,
+    keep_freed_memory,
+)
 from seqrec.errors import SeqrecError
-from seqrec.evaluation import ScoreUsers, network_scorer, rank_users, rank_users_sampled, seen_pairs
+from seqrec.evaluation import (
+    ScoreUsers,
+    item_counts,
+    network_scorer,
+    rank_users,
+    rank_users_sampled,
+)
 from seqrec.experiment import RunConfig, import_model
 from seqrec.files import replacing, write_text
 from seqrec.interactions import Interactions
@@ -48,8 +62,7 @@ def run(
     config: RunConfig,
     data: Path,
     folder: Path,
-    device_name: str = "auto",
-    threads: int | None = None,
+    options: EngineOptions = AUTOMATIC,
     report: Callable[[dict[str, Any]], None] = lambda epoch: None,
 ) -> dict[str, Any]:
     """Do one run on the log in `data` and write its record into `folder`; returns the metrics.
@@ -58,7 +71,7 @@ def run(
     what, where and how to go on, and the error is raised again.
     """
     with alone_in(folder), _failure_noted(config, data, folder):
-        return _run(config, data, folder, device_name, threads, report)
+        return _run(config, data, folder, options, report)
 
 
 @contextmanager
@@ -92,23 +105,22 @@ def _run(
     config: RunConfig,
     data: Path,
     folder: Path,
-    device_name: str,
-    threads: int | None,
+    options: EngineOptions,
     report: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    device = choose_device(device_name)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    keep_freed_memory()
+    engine = choose_engine(options)
+    device = engine.device
     torch.use_deterministic_algorithms(device.type == "cpu")
     interactions = Interactions.load(data)
     # Before training: the code that runs is the code of this moment.
-    made_by = provenance(device)
+    made_by = provenance(engine)
     splits = leave_one_out(interactions)
     torch.manual_seed(config.seed)
     model = build_model(config, interactions.num_items)
     if isinstance(model, Network):
         sidecar = Sidecar(folder, _resume_key(config, interactions, made_by))
-        outcome = _train(model.to(device), splits, config, device, report, sidecar)
+        outcome = _train(model.to(device), splits, config, engine, report, sidecar)
     else:
         outcome = _fit(model, splits, config)
 
@@ -171,22 +183,7 @@ def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
     return model
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` takes CUDA where there is one, else the CPU; anything else is taken as named."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise SeqrecError(
-            f"--device {name}: cannot be used here ({str(error).splitlines()[0]}). "
-            "Write auto, cpu, cuda or cuda:<number>."
-        ) from error
-    return device
-
-
-def provenance(device: torch.device) -> dict[str, Any]:
+def provenance(engine: Engine) -> dict[str, Any]:
     """By what and on what a run is made."""
     job = {key.lower(): os.environ[key] for key in ("SLURM_JOB_ID",) if key in os.environ}
     return {
@@ -199,26 +196,15 @@ def provenance(device: torch.device) -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "numpy", "implicit")},
         },
-        "device": device_title(device),
-        "device_kind": device.type,
+        "device": device_title(engine.device),
+        "device_kind": engine.device.type,
         "threads": torch.get_num_threads(),
         "runs_sharing_device": 1,
-        "precision": "float32",
+        "precision": engine.precision,
+        "logits_per_chunk": engine.logits_per_chunk,
+        "compile": engine.compile,
         "job": job or None,
     }
-
-
-def device_title(device: torch.device) -> str:
-    """The name of the processor or accelerator."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def peak_memory(device: torch.device) -> int:
@@ -233,16 +219,16 @@ def _train(
     network: Network,
     splits: Splits,
     config: RunConfig,
-    device: torch.device,
+    engine: Engine,
     report: Callable[[dict[str, Any]], None],
     sidecar: Sidecar,
 ) -> Outcome:
     with stop_signals() as stopping:
-        trained = train(network, splits, config, device, report, sidecar, stopping)
+        trained = train(network, splits, config, engine, report, sidecar, stopping)
     network.eval()
     weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
     validation, test = (
-        network_scorer(network, split, config.max_length, device)
+        network_scorer(network, split, config.max_length, engine.device)
         for split in (splits.validation, splits.test)
     )
     return Outcome(
@@ -268,8 +254,7 @@ def _sampled_metrics(
     negatives = config.evaluation.sampled_negatives
     if negatives is None:
         raise ValueError("no sampled metrics were asked for")
-    _, train_items = seen_pairs(splits.train, np.arange(splits.train.num_users))
-    counts = np.bincount(train_items, minlength=splits.test.num_items + 1)[1:]
+    counts = item_counts(splits.train)[1:]
     found: dict[str, dict[str, float]] = {}
     for name, weights in (("uniform", np.ones(len(counts))), ("popularity", counts)):
         # A key of its own keeps these draws apart from those of training.
@@ -300,7 +285,8 @@ def _out_of_memory(error: Exception, config: RunConfig) -> Exception:
 def _resume_key(config: RunConfig, interactions: Interactions, made_by: dict[str, Any]) -> str:
     """What a sidecar must have been made by, for a training to go on from it."""
     parts = [config.hash(), interactions.digest, made_by["seqrec"]["training_code"]]
-    return " ".join([*parts, made_by["precision"], made_by["device_kind"]])
+    engine = (made_by[key] for key in ("precision", "logits_per_chunk", "compile", "device_kind"))
+    return " ".join([*parts, *map(str, engine)])
 
 
 def _commit() -> str | None:

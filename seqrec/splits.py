@@ -1,6 +1,7 @@
 """Leave-one-out: a user's last item is the test target, the one before it the validation target.
 
-The parts are views: numbers of where each history begins and ends in the log, never copies of it.
+The parts are views of the log: where a history ends is a matter of arithmetic, so that even a
+split of many millions of users takes no memory of its own.
 """
 
 from dataclasses import dataclass
@@ -12,25 +13,36 @@ from seqrec.interactions import Interactions
 
 @dataclass(frozen=True)
 class Split:
-    """For every user a history, and for evaluation the item that comes next."""
+    """For every user a history, and the item that comes next, its target in evaluation."""
 
     items: np.ndarray
-    """int32 [interactions]: the whole log's items; user u's history is items[starts[u]:ends[u]]."""
-    starts: np.ndarray
-    """int64 [users]."""
-    ends: np.ndarray
-    """int64 [users]."""
-    targets: np.ndarray | None
-    """int32 [users]: the item to predict; None for the train part."""
+    """int32 [interactions]: the whole log's items, one user after another."""
+    offsets: np.ndarray
+    """int64 [users + 1]: where each user's items begin in it."""
+    held_out: int
+    """How many of a user's last items are not in the history."""
     num_items: int
 
     @property
     def num_users(self) -> int:
-        return len(self.starts)
+        return len(self.offsets) - 1
+
+    def bounds(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the histories of `users` begin and end in `items`, int64 `[users]` each."""
+        return self.offsets[users], self.offsets[users + 1] - self.held_out
+
+    def lengths(self, users: np.ndarray) -> np.ndarray:
+        """Items in the histories of `users`, int64 `[users]`."""
+        starts, ends = self.bounds(users)
+        return ends - starts
+
+    def targets(self, users: np.ndarray) -> np.ndarray:
+        """The item that follows each history, int64 `[users]`."""
+        return self.items[self.bounds(users)[1]].astype(np.int64)
 
     def history(self, user: int) -> np.ndarray:
         """A user's history, a view."""
-        return self.items[self.starts[user] : self.ends[user]]
+        return self.items[self.offsets[user] : self.offsets[user + 1] - self.held_out]
 
 
 @dataclass(frozen=True)
@@ -47,11 +59,6 @@ class Splits:
 
 def leave_one_out(interactions: Interactions) -> Splits:
     """Split a log, in which every user has at least three items."""
-    items, num_items = interactions.items, interactions.num_items
-    starts = np.asarray(interactions.offsets[:-1])
-    ends = np.asarray(interactions.offsets[1:])
-    return Splits(
-        train=Split(items, starts, ends - 2, None, num_items),
-        validation=Split(items, starts, ends - 2, items[ends - 2], num_items),
-        test=Split(items, starts, ends - 1, items[ends - 1], num_items),
-    )
+    items, offsets, num_items = interactions.items, interactions.offsets, interactions.num_items
+    before_both = Split(items, offsets, 2, num_items)
+    return Splits(before_both, before_both, Split(items, offsets, 1, num_items))

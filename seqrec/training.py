@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from seqrec import losses
+from seqrec.batches import Batch, last_items, training_batch
+from seqrec.engine import Engine
 from seqrec.errors import SeqrecError
-from seqrec.evaluation import last_items, network_scorer, rank_users, seen_pairs
+from seqrec.evaluation import item_counts, network_scorer, rank_users
 from seqrec.experiment import Loss, RunConfig, Training
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
@@ -25,8 +27,8 @@ from seqrec.splits import Split, Splits
 
 STOPPING_METRIC = "ndcg@10"
 
-Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Loss of hidden states `[batch, time, width]`, labels `[batch, time]` and sequences."""
+Objective = Callable[[Tensor, Batch], Tensor]
+"""Loss of the hidden states `[positions, width]` of a batch's labelled positions."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ def train(
     network: Network,
     splits: Splits,
     config: RunConfig,
-    device: torch.device,
+    engine: Engine,
     report: Callable[[dict[str, Any]], None] = lambda epoch: None,
     sidecar: Sidecar | None = None,
     stopping: Callable[[], bool] = lambda: False,
@@ -83,26 +85,30 @@ def train(
     if training is None or loss is None:
         raise ValueError(f"{config.model} has no loss to train with")
     task = network.task
+    device = engine.device
     window = task.training_window(config.max_length)
     users = trainable_users(splits.train, task.shortest())
-    # Two streams, so that what is drawn for training never depends on the size of validation.
-    seeds = np.random.SeedSequence(config.seed).spawn(2)
+    # Streams of their own: what one draws never depends on how much another does.
+    seeds = np.random.SeedSequence(config.seed).spawn(3)
     generator = torch.Generator().manual_seed(int(seeds[0].generate_state(1)[0]))
     validated = sample_users(splits.validation, training.validation_users, seeds[1])
-    objective = make_objective(network, splits.train, users, window, loss, generator, device)
+    sampler = make_sampler(splits.train, loss, seeds[2], device)
+    objective = make_objective(network, splits.train, users, window, loss, sampler, engine)
+    forward = torch.compile(network) if engine.compile else network
     score = network_scorer(network, splits.validation, config.max_length, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate, fused=True)
     cutoffs = metric_cutoffs(config)
+    generators = [generator, *([sampler.generator] if sampler else [])]
 
     progress = Progress(total_loss=torch.zeros((), device=device))
     if sidecar is not None:
-        progress = restore(sidecar, network, optimiser, generator, device) or progress
+        progress = restore(sidecar, network, optimiser, generators, device) or progress
     start = time.perf_counter() - progress.seconds
 
     def save() -> None:
         if sidecar is not None:
             progress.seconds = time.perf_counter() - start
-            sidecar.save(snapshot(progress, network, optimiser, generator, device))
+            sidecar.save(snapshot(progress, network, optimiser, generators, device))
 
     while not finished(progress, training):
         if progress.order is None:
@@ -116,17 +122,19 @@ def train(
         while progress.first < len(progress.order):
             members = progress.order[progress.first : progress.first + training.batch_size]
             progress.first += len(members)
-            sequences = torch.from_numpy(last_items(splits.train, members.numpy(), window))
-            sequences = sequences.to(device)
-            inputs, labels = task.training_batch(sequences, generator)
-            labels_in_batch = int((labels > 0).sum())
-            if labels_in_batch > 0:  # short masked sequences may draw no mask at all
+            batch = training_batch(splits.train, members.numpy(), window, task, generator, device)
+            labels = sum(batch.counts)
+            if labels > 0:  # short masked sequences may draw no mask at all
                 optimiser.zero_grad(set_to_none=True)
-                value = objective(network(inputs), labels, sequences)
+                states = [
+                    forward(inputs).flatten(0, 1).index_select(0, labelled)
+                    for inputs, labelled in batch.groups
+                ]
+                value = objective(torch.cat(states), batch)
                 value.backward()
                 optimiser.step()
-                progress.total_loss += value.detach() * labels_in_batch
-                progress.labels += labels_in_batch
+                progress.total_loss += value.detach() * labels
+                progress.labels += labels
             if stopping():
                 save()
                 raise Stopped
@@ -172,7 +180,7 @@ def snapshot(
     progress: Progress,
     network: Network,
     optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
+    generators: list[torch.Generator],
     device: torch.device,
 ) -> dict[str, Any]:
     """Everything that the rest of a training depends on."""
@@ -180,7 +188,7 @@ def snapshot(
         "progress": asdict(progress),
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "generator": generator.get_state(),
+        "generators": [generator.get_state() for generator in generators],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
@@ -190,7 +198,7 @@ def restore(
     sidecar: Sidecar,
     network: Network,
     optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
+    generators: list[torch.Generator],
     device: torch.device,
 ) -> Progress | None:
     """Put everything back as `snapshot` found it; None where there is nothing to go on from."""
@@ -199,7 +207,8 @@ def restore(
         return None
     network.load_state_dict(state["network"])
     optimiser.load_state_dict(state["optimiser"])
-    generator.set_state(state["generator"])
+    for generator, random_state in zip(generators, state["generators"], strict=True):
+        generator.set_state(random_state)
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"], device)
@@ -231,7 +240,7 @@ def metric_cutoffs(config: RunConfig) -> list[int]:
 
 def trainable_users(split: Split, shortest: int) -> np.ndarray:
     """Users whose train part gives at least one label."""
-    users = np.flatnonzero(split.ends - split.starts >= shortest)
+    users = np.flatnonzero(np.diff(split.offsets) - split.held_out >= shortest)
     if len(users) == 0:
         raise SeqrecError(
             f"no user has {shortest} train interactions, so there is nothing to train on: two of "
@@ -248,47 +257,54 @@ def sample_users(split: Split, limit: int, seed: np.random.SeedSequence) -> np.n
     return np.sort(rng.choice(split.num_users, limit, replace=False))
 
 
+def make_sampler(
+    split: Split, loss: Loss, seed: np.random.SeedSequence, device: torch.device
+) -> NegativeSampler | None:
+    """A sampler of the items that occur in training, for a loss that needs negatives."""
+    if loss.negatives is None:
+        return None
+    train_items = torch.from_numpy(np.flatnonzero(item_counts(split))).to(device)
+    return NegativeSampler(train_items, split.num_items, int(seed.generate_state(1)[0]))
+
+
 def make_objective(
     network: Network,
     split: Split,
     users: np.ndarray,
     window: int,
     loss: Loss,
-    generator: torch.Generator,
-    device: torch.device,
+    sampler: NegativeSampler | None,
+    engine: Engine,
 ) -> Objective:
-    """The configured loss as a function of a batch; it draws its own negatives."""
+    """The configured loss as a function of a batch; its negatives come from `sampler`."""
+    arithmetic = (engine.logits_per_chunk, engine.product_type)
     if loss.kind == "cross-entropy":
 
-        def full(hidden: Tensor, labels: Tensor, sequences: Tensor) -> Tensor:
-            labelled = labels > 0
-            return losses.cross_entropy(hidden[labelled], labels[labelled], network.item_table)
+        def full(hidden: Tensor, batch: Batch) -> Tensor:
+            return losses.cross_entropy(hidden, batch.targets, network.item_table, *arithmetic)
 
         return full
 
     count = loss.negatives
-    if count is None:
-        raise ValueError(f"{loss.kind} needs a number of negatives")
-    _, train_items = seen_pairs(split, np.arange(split.num_users))
-    sampler = NegativeSampler(torch.from_numpy(train_items).to(device), split.num_items)
-    if loss.sharing == "sequence":
-        sampler.check(count, longest_distinct(split, users, window))
+    if count is None or sampler is None:
+        raise ValueError(f"{loss.kind} needs negatives")
+    shared = loss.sharing == "sequence"
+    sampler.check(count, longest_distinct(split, users, window), distinct=shared)
     to_rows = network.task.special_rows - 1
     function = {
         "sampled-cross-entropy": losses.sampled_cross_entropy,
         "binary-cross-entropy": losses.binary_cross_entropy,
     }[loss.kind]
 
-    def sampled(hidden: Tensor, labels: Tensor, sequences: Tensor) -> Tensor:
-        labelled = labels > 0
-        sequence = labelled.nonzero()[:, 0]
-        if loss.sharing == "sequence":
-            negatives = sampler.without_replacement(sequences, count, generator)
+    def sampled(hidden: Tensor, batch: Batch) -> Tensor:
+        if shared:
+            negatives = sampler.without_replacement(batch.sequences, count)
+            counts = batch.counts
         else:
-            negatives = sampler.with_replacement(sequences, sequence, count, generator)
-            sequence = torch.arange(len(sequence), device=device)
+            negatives = sampler.with_replacement(batch.sequences, batch.counts, count)
+            counts = [1] * len(hidden)
         return function(
-            hidden[labelled], labels[labelled], network.item_table, negatives + to_rows, sequence
+            hidden, batch.targets, network.item_table, negatives + to_rows, counts, *arithmetic
         )
 
     return sampled

@@ -7,10 +7,12 @@ from small_runs import ROOT
 
 from seqrec.datasets import load_dataset
 from seqrec.download import download
+from seqrec.engine import EngineOptions
 from seqrec.experiment import load_run
 from seqrec.interactions import preprocess
 from seqrec.runs import run
 
+CPU = EngineOptions("cpu", 1)
 CONFIG = ROOT / "config"
 
 
@@ -32,6 +34,6 @@ def test_sasrec_is_well_ahead_of_popularity_and_bpr_mf_on_the_demo(
     for model, settings in (("popularity", []), ("bpr-mf", []), ("sasrec+", quick)):
         name = "quick" if settings else None
         _, config = load_run("demo", "demo", model, 0, settings, name, CONFIG)
-        ndcg[model] = run(config, data, tmp_path / config.folder, "cpu", 1)["test"]["ndcg@10"]
+        ndcg[model] = run(config, data, tmp_path / config.folder, CPU)["test"]["ndcg@10"]
     assert ndcg["sasrec+"] > 1.5 * ndcg["bpr-mf"]
     assert ndcg["bpr-mf"] > 1.5 * ndcg["popularity"] > 0

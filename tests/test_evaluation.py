@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from small_runs import NETWORKS, log_of, simulated_log
 from torch import Tensor
 
+from seqrec.batches import last_items
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import (
     MISS,
     checked_scores,
-    last_items,
     network_scorer,
     rank_users,
     rank_users_sampled,
@@ -68,6 +68,41 @@ def test_ranks_are_those_of_a_slow_loop_over_users(
     ]
     assert ranks.tolist() == expected
     assert ranks.dtype == np.int32
+
+
+@pytest.mark.parametrize("fits", [1, 3, 100])
+def test_too_little_memory_for_a_batch_is_met_by_a_smaller_one(fits: int) -> None:
+    log = simulated_log(items=200)
+    split = leave_one_out(log).test
+    everyone = np.arange(split.num_users)
+    table = np.random.default_rng(0).normal(size=(split.num_users, 200))
+    asked = []
+
+    def limited(users: np.ndarray) -> Tensor:
+        asked.append(len(users))
+        if len(users) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return table_scorer(table)(users)
+
+    found = rank_users(limited, split, everyone, 64)
+    assert np.array_equal(found, rank_users(table_scorer(table), split, everyone, 64))
+    # It is not tried again and again.
+    assert sum(size > fits for size in asked) <= 6
+    uniform = np.ones(200)
+    sampled = [
+        rank_users_sampled(scorer, split, uniform, 5, 64, np.random.default_rng(1))
+        for scorer in (limited, table_scorer(table))
+    ]
+    assert np.array_equal(*sampled)
+
+
+def test_too_little_memory_for_one_user_is_an_error() -> None:
+    def never(users: np.ndarray) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    split = leave_one_out(simulated_log()).test
+    with pytest.raises(torch.OutOfMemoryError):
+        rank_users(never, split, np.arange(9), 4)
 
 
 @pytest.mark.parametrize("constant", [0.0, 1.0, -3.5])

@@ -18,23 +18,28 @@ def textbook_cross_entropy(hidden: Tensor, targets: Tensor, table: Tensor) -> Te
     return F.cross_entropy(hidden @ table.T, targets)
 
 
+def rows_of(counts: list[int]) -> list[int]:
+    """The row of negatives that each position is scored against."""
+    return [row for row, count in enumerate(counts) for _ in range(count)]
+
+
 def textbook_sampled(
-    hidden: Tensor, targets: Tensor, table: Tensor, negatives: Tensor, sequence: Tensor
+    hidden: Tensor, targets: Tensor, table: Tensor, negatives: Tensor, counts: list[int]
 ) -> Tensor:
     """One position after another: the target against its negatives."""
     values = []
-    for state, target, row in zip(hidden, targets, sequence, strict=True):
+    for state, target, row in zip(hidden, targets, rows_of(counts), strict=True):
         candidates = torch.cat([target[None], negatives[row]])
         values.append(-torch.log_softmax(table[candidates] @ state, 0)[0])
     return torch.stack(values).mean()
 
 
 def textbook_binary(
-    hidden: Tensor, targets: Tensor, table: Tensor, negatives: Tensor, sequence: Tensor
+    hidden: Tensor, targets: Tensor, table: Tensor, negatives: Tensor, counts: list[int]
 ) -> Tensor:
     """One decision after another: yes for the target, no for each negative."""
     values = []
-    for state, target, row in zip(hidden, targets, sequence, strict=True):
+    for state, target, row in zip(hidden, targets, rows_of(counts), strict=True):
         values.append(-F.logsigmoid(table[target] @ state))
         values += [-F.logsigmoid(-(table[negative] @ state)) for negative in negatives[row]]
     return torch.stack(values).mean()
@@ -53,17 +58,18 @@ sizes = {
 
 def drawn(
     seed: int, lengths: list[int], rows: int, width: int, negatives: int, scale: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, list[int]]:
     """Random arguments of a loss, in double precision; a sequence may have no labelled position."""
     generator = torch.Generator().manual_seed(seed)
-    sequence = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    negatives = min(negatives, rows)
     options: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
     return (
-        scale * torch.randn(len(sequence), width, **options),
-        torch.randint(rows, (len(sequence),), generator=generator),
+        scale * torch.randn(sum(lengths), width, **options),
+        torch.randint(rows, (sum(lengths),), generator=generator),
         torch.randn(rows, width, **options),
-        torch.randint(rows, (len(lengths), negatives), generator=generator),
-        sequence,
+        # Distinct within a row, as they are drawn.
+        torch.stack([torch.randperm(rows, generator=generator)[:negatives] for _ in lengths]),
+        lengths,
     )
 
 
@@ -106,10 +112,10 @@ def test_sampled_losses_are_the_textbooks(
     logits_per_chunk: int,
     **size: Any,
 ) -> None:
-    hidden, targets, table, negatives, sequence = drawn(**size)
+    hidden, targets, table, negatives, counts = drawn(**size)
     if sharing == "position":
-        negatives, sequence = negatives[sequence], torch.arange(len(sequence))
-    arguments = (hidden, targets, table, negatives, sequence)
+        negatives, counts = negatives[rows_of(counts)], [1] * len(hidden)
+    arguments = (hidden, targets, table, negatives, counts)
     assert_same(
         value_and_gradients(ours, *arguments, logits_per_chunk),
         value_and_gradients(theirs, *arguments),
@@ -124,6 +130,35 @@ def test_the_size_of_a_chunk_changes_nothing_that_is_learned(
     for loss, count in ((losses.cross_entropy, 3), (losses.sampled_cross_entropy, 5)):
         found = [value_and_gradients(loss, *arguments[:count], chunk) for chunk in chunks]
         assert_same(*found)
+
+
+@pytest.mark.parametrize("loss", ["full", "sampled", "mostly sampled", "binary"])
+def test_products_in_bfloat16_change_a_loss_by_their_rounding_alone(loss: str) -> None:
+    negatives = {"sampled": 40, "mostly sampled": 300}.get(loss, 1)
+    function: Any = {
+        "full": losses.cross_entropy,
+        "binary": losses.binary_cross_entropy,
+    }.get(loss, losses.sampled_cross_entropy)
+    double = drawn(0, [30, 1, 20, 40], rows=500, width=16, negatives=negatives, scale=0.5)
+    arguments = [
+        x.float() if isinstance(x, Tensor) and x.is_floating_point() else x for x in double
+    ]
+    arguments = arguments[:3] if loss == "full" else arguments
+    exact = value_and_gradients(function, *arguments)
+    found = value_and_gradients(function, *arguments, 10_000, torch.bfloat16)
+    for ours, theirs in zip(found, exact, strict=True):
+        assert ours.dtype == torch.float32
+        difference = (ours - theirs).norm() / theirs.norm()
+        assert 0 < difference < 0.01  # a number of bfloat16 has eight significant bits
+
+
+def test_a_loss_in_bfloat16_is_unbiased_enough_to_train_on() -> None:
+    # Rounding must not add up: over many positions the mean loss agrees far better than a bit.
+    hidden, targets, table, _, _ = drawn(0, [4_000], rows=300, width=16, negatives=1, scale=1.0)
+    arguments = (hidden.float(), targets, table.float())
+    exact = losses.cross_entropy(*arguments)
+    rounded = losses.cross_entropy(*arguments, product_type=torch.bfloat16)
+    assert abs(rounded - exact) < 1e-3 * exact
 
 
 class Largest(TorchDispatchMode):
@@ -148,16 +183,16 @@ ROWS, POSITIONS, WIDTH, NEGATIVES = 1_000, 400, 4, 300
 def test_no_tensor_is_larger_than_a_chunk_of_logits(
     loss: str, logits_per_chunk: int, lengths: list[int]
 ) -> None:
-    hidden, targets, table, negatives, sequence = drawn(0, lengths, ROWS, WIDTH, NEGATIVES, 1.0)
+    hidden, targets, table, negatives, counts = drawn(0, lengths, ROWS, WIDTH, NEGATIVES, 1.0)
     if loss == "by position":
-        negatives, sequence = negatives[sequence], torch.arange(POSITIONS)
+        negatives, counts = negatives[rows_of(counts)], [1] * POSITIONS
     function: Callable[..., Tensor] = {
         "full": losses.cross_entropy,
         "binary": losses.binary_cross_entropy,
     }.get(loss, losses.sampled_cross_entropy)
     arguments = (hidden, targets, table)
     if loss != "full":
-        arguments = (*arguments, negatives, sequence)
+        arguments = (*arguments, negatives, counts)
     with Largest() as seen:
         value_and_gradients(function, *arguments, logits_per_chunk)
     # The logits of all positions at once would be many times as many.

@@ -11,9 +11,10 @@ from scipy.stats import chisquare
 from small_runs import log_of, small_config
 from torch import Tensor
 
+from seqrec.engine import Engine
 from seqrec.errors import SeqrecError
 from seqrec.negatives import NegativeSampler
-from seqrec.training import make_objective
+from seqrec.training import make_objective, make_sampler
 
 ITEMS = 20
 
@@ -21,14 +22,6 @@ ITEMS = 20
 def padded(sequences: list[list[int]]) -> Tensor:
     longest = max(map(len, sequences))
     return torch.tensor([[*sequence, *[0] * (longest - len(sequence))] for sequence in sequences])
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def positions_of(lengths: list[int]) -> Tensor:
-    return torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
 
 
 items = st.integers(1, ITEMS)
@@ -44,9 +37,9 @@ def test_shared_negatives_are_distinct_train_items_outside_the_sequence(
     sequences: list[list[int]], others: set[int], seed: int
 ) -> None:
     pool = others.union(*sequences)
-    sampler = NegativeSampler(torch.tensor(sorted(pool)), ITEMS)
+    sampler = NegativeSampler(torch.tensor(sorted(pool)), ITEMS, seed)
     most = min(len(pool - set(sequence)) for sequence in sequences)
-    drawn = sampler.without_replacement(padded(sequences), most, generator(seed))
+    drawn = sampler.without_replacement(padded(sequences), most)
     assert drawn.shape == (len(sequences), most)
     for sequence, row in zip(sequences, drawn.tolist(), strict=True):
         assert len(set(row)) == most
@@ -58,12 +51,12 @@ def test_negatives_of_a_position_are_train_items_outside_its_own_sequence(
     sequences: list[list[int]], others: set[int], seed: int
 ) -> None:
     pool = others.union(*sequences)
-    sampler = NegativeSampler(torch.tensor(sorted(pool)), ITEMS)
-    position = positions_of([len(sequence) for sequence in sequences])
-    drawn = sampler.with_replacement(padded(sequences), position, 7, generator(seed))
-    assert drawn.shape == (len(position), 7)
-    for sequence, row in zip(position.tolist(), drawn.tolist(), strict=True):
-        assert set(row) <= pool - set(sequences[sequence])
+    sampler = NegativeSampler(torch.tensor(sorted(pool)), ITEMS, seed)
+    counts = [len(sequence) for sequence in sequences]
+    drawn = sampler.with_replacement(padded(sequences), counts, 7)
+    assert drawn.shape == (sum(counts), 7)
+    for sequence, rows in zip(sequences, drawn.split(counts), strict=True):
+        assert set(rows.flatten().tolist()) <= pool - set(sequence)
 
 
 def uniform(counts: np.ndarray) -> bool:
@@ -73,7 +66,7 @@ def uniform(counts: np.ndarray) -> bool:
 def test_shared_negatives_are_uniform() -> None:
     sequences = padded([[1, 2, 3], [4]]).repeat_interleave(3_000, 0)
     sampler = NegativeSampler(torch.arange(1, ITEMS - 1), ITEMS)  # two items are in no train part
-    drawn = sampler.without_replacement(sequences, 4, generator())
+    drawn = sampler.without_replacement(sequences, 4)
     for rows, allowed in (
         (drawn[:3_000], range(4, ITEMS - 1)),
         (drawn[3_000:], [1, 2, 3, *range(5, ITEMS - 1)]),
@@ -91,7 +84,7 @@ def test_negatives_of_a_position_are_uniform_and_drawn_with_replacement() -> Non
     lengths = [5_000, 1, 5_000]
     sequences = padded([[1, 2, 3], [9], [4]])
     sampler = NegativeSampler(torch.arange(1, ITEMS - 1), ITEMS)
-    drawn = sampler.with_replacement(sequences, positions_of(lengths), 2, generator())
+    drawn = sampler.with_replacement(sequences, lengths, 2)
     for rows, allowed in (
         (drawn[:5_000], range(4, ITEMS - 1)),
         (drawn[5_001:], [1, 2, 3, *range(5, ITEMS - 1)]),
@@ -104,19 +97,37 @@ def test_negatives_of_a_position_are_uniform_and_drawn_with_replacement() -> Non
         assert uniform(pairs[np.ix_(list(allowed), list(allowed))].flatten())
 
 
-def test_the_draws_come_from_the_generator_alone() -> None:
-    sampler = NegativeSampler(torch.arange(1, ITEMS + 1), ITEMS)
+def test_few_of_many_items_are_drawn_uniformly_and_distinct() -> None:
+    # More than twice as many items as are drawn: the path of repeated draws.
+    items, negatives = 400, 60
+    sequences = padded([[1, 2, 2, 3], [9]]).repeat_interleave(1_000, 0)
+    pool = torch.arange(1, items - 9)
+    drawn = NegativeSampler(pool, items).without_replacement(sequences, negatives)
+    assert drawn.shape == (2_000, negatives)
+    assert all(len(set(row)) == negatives for row in drawn.tolist())
+    for rows, taken in ((drawn[:1_000], [1, 2, 3]), (drawn[1_000:], [9])):
+        allowed = sorted(set(pool.tolist()) - set(taken))
+        counts = np.bincount(rows.flatten().numpy(), minlength=items + 1)
+        assert counts.sum() == counts[allowed].sum() == 1_000 * negatives
+        assert uniform(counts[allowed])
+    # Nor does the slot say anything of the item.
+    assert uniform(np.bincount(drawn[1_000:, 0].numpy(), minlength=items)[10 : items - 9])
+
+
+@pytest.mark.parametrize("items", [ITEMS, 4_000])
+def test_the_draws_come_from_the_samplers_seed_alone(items: int) -> None:
+    pool = torch.arange(1, items + 1)
     sequences = padded([[1], [2]])
     for draw in (
-        lambda source: sampler.without_replacement(sequences, 5, source),
-        lambda source: sampler.with_replacement(sequences, torch.tensor([0, 0, 1]), 5, source),
+        lambda sampler: sampler.without_replacement(sequences, 5),
+        lambda sampler: sampler.with_replacement(sequences, [2, 1], 5),
     ):
-        first = draw(generator(1))
+        first = draw(NegativeSampler(pool, items, 1))
         torch.rand(3)
-        assert torch.equal(first, draw(generator(1)))
-        assert not torch.equal(first, draw(generator(2)))
-        source = generator(1)
-        assert not torch.equal(draw(source), draw(source))
+        sampler = NegativeSampler(pool, items, 1)
+        assert torch.equal(first, draw(sampler))
+        assert not torch.equal(first, draw(sampler))
+        assert not torch.equal(first, draw(NegativeSampler(pool, items, 2)))
 
 
 def objective(users: list[list[int]], num_items: int, **loss: Any) -> Any:
@@ -129,8 +140,9 @@ def objective(users: list[list[int]], num_items: int, **loss: Any) -> Any:
     config = small_config().model_validate(small_config().model_dump() | {"loss": loss})
     assert config.loss is not None
     everyone = np.arange(len(users))
-    cpu = torch.device("cpu")
-    return make_objective(network, splits.train, everyone, 3, config.loss, generator(), cpu)
+    engine = Engine(torch.device("cpu"))
+    sampler = make_sampler(splits.train, config.loss, np.random.SeedSequence(0), engine.device)
+    return make_objective(network, splits.train, everyone, 3, config.loss, sampler, engine)
 
 
 # Train parts [1, 2, 3, 4] and [5, 5]; the window keeps 2, 3, 4, so two of five items are left.
@@ -151,7 +163,7 @@ def test_more_negatives_than_there_are_is_an_error_that_names_the_numbers() -> N
     assert "Ask for at most 2" in message
 
 
-def test_a_sequence_that_holds_every_train_item_has_no_negative() -> None:
-    sampler = NegativeSampler(torch.tensor([1, 2, 3]), ITEMS)
+@pytest.mark.parametrize("sharing", ["sequence", "position"])
+def test_a_sequence_that_holds_every_train_item_has_no_negative(sharing: str) -> None:
     with pytest.raises(SeqrecError, match="holds every item of the train set"):
-        sampler.with_replacement(padded([[3, 2, 1]]), torch.tensor([0]), 1, generator())
+        objective([[1, 2, 3, 4, 5]], 9, kind="binary-cross-entropy", negatives=1, sharing=sharing)

@@ -19,12 +19,13 @@ from safetensors.torch import load_file
 from small_runs import NETWORKS, preprocessed_log, small_config
 
 from seqrec import runs
+from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.experiment import RunConfig
 from seqrec.runs import run
 from seqrec.sidecar import STOPPED_EXIT_CODE, Sidecar, Stopped, alone_in
 
-CPU = torch.device("cpu")
+CPU = EngineOptions("cpu", 1, "float32")
 EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
 
 
@@ -54,12 +55,20 @@ def stop_after(steps: int) -> Callable[[], bool]:
     return lambda: next(asked) + 1 >= steps
 
 
-@pytest.mark.parametrize("implementation", NETWORKS)
+@pytest.mark.parametrize(
+    ("implementation", "precision"),
+    [*((implementation, "float32") for implementation in NETWORKS), ("sasrec", "bfloat16")],
+)
 def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
-    implementation: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    implementation: str,
+    precision: Any,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = small_config(implementation, "sampled", training=EPOCHS | {"max_epochs": 2})
-    run(config, data, tmp_path / "whole", "cpu", 1)
+    options = EngineOptions("cpu", 1, precision)
+    run(config, data, tmp_path / "whole", options)
     original = runs.train
     for steps in range(1, 11):  # 4 steps an epoch, and a look after each epoch's validation
         folder = tmp_path / f"stopped-{steps}"
@@ -69,11 +78,11 @@ def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
 
         monkeypatch.setattr(runs, "train", stopped)
         with pytest.raises(Stopped):
-            run(config, data, folder, "cpu", 1)
+            run(config, data, folder, options)
         assert not (folder / "failure.json").exists()
         monkeypatch.setattr(runs, "train", original)
         torch.manual_seed(steps)  # nothing may depend on where the process left its own state
-        run(config, data, folder, "cpu", 1)
+        run(config, data, folder, options)
         assert result(folder) == result(tmp_path / "whole"), steps
         assert not list(folder.glob("resume*"))
 
@@ -81,6 +90,7 @@ def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
 def start(config: RunConfig, data: Path, folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "seqrec", "execute", "--config", config.json()]
     command += ["--data", str(data), "--output", str(folder), "--device", "cpu", "--threads", "1"]
+    command += ["--precision", "float32"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
@@ -143,34 +153,34 @@ def test_a_damaged_sidecar_falls_back_to_the_one_before(
     sidecar = Sidecar(tmp_path, "key")
     sidecar.save({"epoch": 1})
     sidecar.save({"epoch": 2})
-    assert sidecar.load(CPU) == {"epoch": 2}
+    assert sidecar.load(torch.device("cpu")) == {"epoch": 2}
     sidecar.current.write_bytes(sidecar.current.read_bytes()[:-1])
-    assert sidecar.load(CPU) == {"epoch": 1}
+    assert sidecar.load(torch.device("cpu")) == {"epoch": 1}
     assert "resume.pt: damaged" in capsys.readouterr().err
     sidecar.previous.write_bytes(b"")
-    assert sidecar.load(CPU) is None
+    assert sidecar.load(torch.device("cpu")) is None
 
 
 def test_a_sidecar_of_another_training_is_left_alone_and_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Sidecar(tmp_path, "key").save({"epoch": 1})
-    assert Sidecar(tmp_path, "other").load(CPU) is None
+    assert Sidecar(tmp_path, "other").load(torch.device("cpu")) is None
     assert "of another configuration, data, code or device" in capsys.readouterr().err
 
 
 def test_two_processes_never_train_one_run(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with alone_in(folder), pytest.raises(SeqrecError, match="another process is training"):
-        run(small_config(), data, folder, "cpu", 1)
+        run(small_config(), data, folder, CPU)
     assert not (folder / "failure.json").exists()
-    run(small_config(), data, folder, "cpu", 1)
+    run(small_config(), data, folder, CPU)
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SeqrecError, match="cannot be written"):
-        run(small_config(), data, tmp_path / "file" / "run", "cpu", 1)
+        run(small_config(), data, tmp_path / "file" / "run", CPU)
 
 
 def test_a_killed_process_leaves_no_lock_behind(data: Path, tmp_path: Path) -> None:

@@ -15,16 +15,19 @@ from small_runs import NETWORKS, preprocessed_log, small_config
 
 import seqrec
 from seqrec import runs
+from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import network_scorer, rank_users
 from seqrec.experiment import RunConfig
 from seqrec.interactions import Interactions
+from seqrec.losses import LOGITS_PER_CHUNK
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.models.sasrec import SASRec
 from seqrec.records import missing_runs, read_record, training_code_fingerprint
 from seqrec.splits import leave_one_out
 
+CPU = EngineOptions("cpu", 1, "float32")
 METRICS = {f"{m}@{k}" for m in ("hit_rate", "ndcg", "mrr") for k in (10, 100)}
 
 
@@ -35,7 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recorded(results: Path, data: Path, config: RunConfig, **more: Any) -> tuple[dict, Path]:
     folder = results / config.folder
-    return runs.run(config, data, folder, "cpu", 1, **more), folder
+    return runs.run(config, data, folder, CPU, **more), folder
 
 
 def contents(folder: Path) -> set[str]:
@@ -76,6 +79,7 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     assert metrics["device"]
     assert (metrics["device_kind"], metrics["threads"]) == ("cpu", 1)
     assert (metrics["runs_sharing_device"], metrics["precision"]) == (1, "float32")
+    assert (metrics["logits_per_chunk"], metrics["compile"]) == (LOGITS_PER_CHUNK, False)
     assert "job" in metrics
 
     # How it went; null where a model has no epochs.
@@ -171,9 +175,9 @@ def test_what_a_fitted_model_learns_for_validation_holds_no_target(
     )
     recorded(tmp_path, data, small_config(implementation))
     splits = leave_one_out(Interactions.load(data))
-    assert [split.ends.tolist() for split in fitted] == [
-        splits.validation.ends.tolist(),
-        splits.test.ends.tolist(),
+    assert [split.held_out for split in fitted] == [
+        splits.validation.held_out,
+        splits.test.held_out,
     ]
 
 
@@ -204,7 +208,7 @@ def test_each_epoch_is_reported_as_it_ends(tmp_path: Path, data: Path) -> None:
 def failure_of(results: Path, data: Path, config: RunConfig) -> tuple[Exception, dict[str, Any]]:
     folder = results / config.folder
     with pytest.raises(Exception) as caught:
-        runs.run(config, data, folder, "cpu", 1)
+        runs.run(config, data, folder, CPU)
     assert contents(folder) == {"failure.json"}
     return caught.value, json.loads((folder / "failure.json").read_text())
 
@@ -297,21 +301,3 @@ def test_a_full_disk_is_told_and_leaves_no_record(
     error, failure = failure_of(tmp_path, data, small_config())
     assert isinstance(error, SeqrecError)
     assert "No space left on device" in failure["error"]
-
-
-# Devices
-
-
-def test_an_unknown_device_is_told_with_what_to_write() -> None:
-    for name in ("gpu", "cuda:99"):
-        with pytest.raises(SeqrecError, match=rf"--device {name}: .*Write auto, cpu, cuda"):
-            runs.choose_device(name)
-    assert runs.choose_device("cpu").type == "cpu"
-
-
-@pytest.mark.parametrize(("available", "kind"), [(True, "cuda"), (False, "cpu")])
-def test_the_accelerator_is_taken_where_there_is_one(
-    available: bool, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert runs.choose_device("auto").type == kind

@@ -23,11 +23,10 @@ def test_the_last_item_is_for_test_the_one_before_for_validation(users: list[lis
         assert splits.train.history(user).tolist() == whole[:-2]
         assert splits.validation.history(user).tolist() == whole[:-2]
         assert splits.test.history(user).tolist() == whole[:-1]
-    assert splits.train.targets is None
-    assert splits.validation.targets is not None
-    assert splits.validation.targets.tolist() == [whole[-2] for whole in users]
-    assert splits.test.targets is not None
-    assert splits.test.targets.tolist() == [whole[-1] for whole in users]
+    everyone = np.arange(len(users))
+    assert splits.validation.targets(everyone).tolist() == [whole[-2] for whole in users]
+    assert splits.test.targets(everyone).tolist() == [whole[-1] for whole in users]
+    assert splits.test.lengths(everyone).tolist() == [len(whole) - 1 for whole in users]
     assert splits.test.num_users == len(users)
 
 
@@ -37,4 +36,5 @@ def test_a_split_is_a_view_and_no_copy(users: list[list[int]]) -> None:
     splits = leave_one_out(log)
     for split in (splits.train, splits.validation, splits.test):
         assert split.items is log.items
+        assert split.offsets is log.offsets
         assert np.shares_memory(split.history(0), log.items)

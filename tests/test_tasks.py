@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_runs import log_of
 from torch import Tensor
 
-from seqrec.evaluation import last_items
+from seqrec.batches import last_items
 from seqrec.splits import leave_one_out
 from seqrec.tasks import MaskedItem, NextItem
 

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.models.network import Attention, Network, initialise_normal
+from seqrec.models.network import Attention, Dropout, Network, initialise_normal, read_at
 from seqrec.tasks import MaskedItem
 
 EPSILON = 1e-12
@@ -21,12 +21,16 @@ class Layer(nn.Module):
         self.inner = nn.Linear(hidden_size, intermediate_size)
         self.outer = nn.Linear(intermediate_size, hidden_size)
         self.feedforward_norm = nn.LayerNorm(hidden_size, eps=EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        """`[batch, time, width]` from the same; `real` `[batch, time]` marks items and masks."""
-        attended = self.attention(x, x, causal=False, real=real)
-        x = self.attention_norm(x + self.dropout(attended))
+    def forward(self, x: Tensor, real: Tensor, at: Tensor | None = None) -> Tensor:
+        """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each.
+
+        `real` `[batch, time]` marks items and masks.
+        """
+        queries = x if at is None else read_at(x, at)
+        attended = self.attention(queries, x, causal=False, real=real)
+        x = self.attention_norm(queries + self.dropout(attended))
         return self.feedforward_norm(x + self.dropout(self.outer(F.gelu(self.inner(x)))))
 
 
@@ -52,7 +56,7 @@ class BERT4Rec(Network):
         # BERT adds the embedding of the first segment to every position; kept for equality.
         self.segments = nn.Embedding(1, hidden_size)
         self.norm = nn.LayerNorm(hidden_size, eps=EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(
             Layer(hidden_size, intermediate_size, heads, dropout) for _ in range(layers)
         )
@@ -60,9 +64,16 @@ class BERT4Rec(Network):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Hidden states `[batch, time, width]` of item rows `[batch, time]`."""
+        return self._encode(rows)
+
+    def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
+        return self._encode(rows, positions)[:, 0]
+
+    def _encode(self, rows: Tensor, at: Tensor | None = None) -> Tensor:
         real = rows > 0
         x = self.items(rows) + self.positions.weight[: rows.shape[1]] + self.segments.weight[0]
         x = self.dropout(self.norm(x))
-        for layer in self.layers:
+        *first, last = self.layers
+        for layer in first:
             x = layer(x, real)
-        return x
+        return last(x, real, at)

@@ -5,7 +5,14 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.models.network import Attention, Network, initialise_normal
+from seqrec.models.network import (
+    Attention,
+    Dropout,
+    Network,
+    initialise_normal,
+    read_at,
+    up_to,
+)
 from seqrec.tasks import NextItem
 
 
@@ -19,12 +26,15 @@ class Layer(nn.Module):
         self.feedforward_norm = nn.LayerNorm(hidden_size)
         self.inner = nn.Linear(hidden_size, 4 * hidden_size)
         self.outer = nn.Linear(4 * hidden_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`[batch, time, width]` from the same."""
+    def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
+        """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each."""
         normed = self.attention_norm(x)
-        x = x + self.dropout(self.attention(normed, normed, causal=True))
+        queries, seen = normed, None
+        if at is not None:
+            queries, seen, x = read_at(normed, at), up_to(at, x.shape[1]), read_at(x, at)
+        x = x + self.dropout(self.attention(queries, normed, causal=at is None, real=seen))
         inner = F.gelu(self.inner(self.feedforward_norm(x)), approximate="tanh")
         return x + self.dropout(self.outer(inner))
 
@@ -45,7 +55,7 @@ class GPT4Rec(Network):
     ) -> None:
         super().__init__(num_items, hidden_size)
         self.positions = nn.Embedding(max_length, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(Layer(hidden_size, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(hidden_size)
         initialise_normal(self)
@@ -60,7 +70,14 @@ class GPT4Rec(Network):
 
         Padding is on the right, so causality alone keeps real positions from seeing it.
         """
+        return self._encode(rows)
+
+    def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
+        return self._encode(rows, positions)[:, 0]
+
+    def _encode(self, rows: Tensor, at: Tensor | None = None) -> Tensor:
         x = self.dropout(self.items(rows) + self.positions.weight[: rows.shape[1]])
-        for layer in self.layers:
+        *first, last = self.layers
+        for layer in first:
             x = layer(x)
-        return self.norm(x)
+        return self.norm(last(x, at))

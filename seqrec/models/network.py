@@ -1,4 +1,4 @@
-"""What every network shares: an item table, a task, and hidden states as output."""
+"""What every network shares: an item table, a task, hidden states as output, and fast parts."""
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,37 @@ class Network(nn.Module):
         """`[special rows + items, width]`."""
         return self.items.weight
 
+    def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
+        """Hidden states `[batch, width]` at one position of each sequence, for prediction.
+
+        A subclass may leave out what these do not depend on.
+        """
+        return read_at(self(rows), positions)[:, 0]
+
+
+class Dropout(nn.Module):
+    """Zeroes elements with a probability while training and scales up the others.
+
+    On a CPU one 64-bit draw serves four elements: torch's own dropout spends more time on drawing
+    than the products around it take. Probabilities are rounded to 1/65536 there.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape from the same."""
+        if not self.training or self.probability == 0.0:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.probability)
+        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), 2**63 - 1)
+        dropped = min(round(self.probability * 65536), 65535)
+        scale = torch.empty_like(x, memory_format=torch.contiguous_format)
+        torch.ge(draws.view(torch.int16)[: x.numel()].view(x.shape), dropped - 32768, out=scale)
+        return x * scale.mul_(65536 / (65536 - dropped))
+
 
 class Attention(nn.Module):
     """Multi-head attention with one stacked input projection and a dropout on its weights.
@@ -36,31 +67,69 @@ class Attention(nn.Module):
     def __init__(self, hidden_size: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         self.in_projection = nn.Linear(hidden_size, 3 * hidden_size)
         self.out_projection = nn.Linear(hidden_size, hidden_size)
 
     def forward(
         self, queries: Tensor, context: Tensor, causal: bool, real: Tensor | None = None
     ) -> Tensor:
-        """`[batch, time, width]` from the same; `real` `[batch, time]` marks the usable keys."""
-        batch, time, width = queries.shape
+        """`[batch, queries, width]`; `real` `[batch, time]` marks what is usable of `context`.
+
+        `causal` is for as many queries as there is context, each seeing what is before it.
+        """
+        width = queries.shape[-1]
         weight_q, weight_kv = self.in_projection.weight.split([width, 2 * width])
         bias_q, bias_kv = self.in_projection.bias.split([width, 2 * width])
         keys, values = F.linear(context, weight_kv, bias_kv).chunk(2, dim=-1)
-
-        def by_head(x: Tensor) -> Tensor:
-            return x.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
-
-        attended = F.scaled_dot_product_attention(
-            by_head(F.linear(queries, weight_q, bias_q)),
-            by_head(keys),
-            by_head(values),
-            attn_mask=None if real is None else real[:, None, None, :],
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal,
+        attended = self._attend(
+            self._by_head(F.linear(queries, weight_q, bias_q)),
+            self._by_head(keys),
+            self._by_head(values),
+            None if real is None else real[:, None, None, :],
+            causal,
         )
-        return self.out_projection(attended.transpose(1, 2).reshape(batch, time, width))
+        return self.out_projection(attended.transpose(1, 2).reshape(queries.shape))
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        """`[batch, heads, time, width / heads]`."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def _attend(
+        self, queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None, causal: bool
+    ) -> Tensor:
+        """Attention by head; torch's own function serves a GPU.
+
+        On a CPU that has no dropout of its own, and is slower than products of this size.
+        """
+        if queries.device.type != "cpu":
+            dropout = self.dropout.probability if self.training else 0.0
+            return F.scaled_dot_product_attention(
+                queries, keys, values, real, dropout_p=dropout, is_causal=causal
+            )
+        mask = queries.new_zeros(1, 1, queries.shape[2], keys.shape[2])
+        if causal:
+            mask = mask.fill_(-torch.inf).triu_(1)
+        if real is not None:
+            mask = mask.masked_fill(~real, -torch.inf).expand(-1, self.heads, -1, -1)
+        scores = torch.baddbmm(
+            mask.flatten(0, 1),
+            queries.flatten(0, 1),
+            keys.flatten(0, 1).transpose(1, 2),
+            alpha=queries.shape[-1] ** -0.5,
+        )
+        weights = self.dropout(torch.softmax(scores, -1))
+        return (weights @ values.flatten(0, 1)).view_as(queries)
+
+
+def up_to(positions: Tensor, time: int) -> Tensor:
+    """`[batch, time]`: which positions are not after the given ones."""
+    return torch.arange(time, device=positions.device) <= positions[:, None]
+
+
+def read_at(x: Tensor, positions: Tensor) -> Tensor:
+    """`[batch, 1, width]` of `[batch, time, width]` at one position of each sequence."""
+    return x[torch.arange(len(x), device=x.device), positions].unsqueeze(1)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec.evaluation import seen_pairs
+from seqrec.evaluation import item_counts
 from seqrec.models.fitted import Fitted
 from seqrec.splits import Split
 
@@ -13,9 +13,7 @@ class Popularity(Fitted):
     """Scores are interaction counts; items of equal count are tied, which counts against them."""
 
     def fit(self, split: Split, seed: int, threads: int) -> None:
-        _, items = seen_pairs(split, np.arange(split.num_users))
-        counts = np.bincount(items, minlength=self.num_items + 1)[1:]
-        self.counts = torch.from_numpy(counts.astype(np.float32))
+        self.counts = torch.from_numpy(item_counts(split)[1:].astype(np.float32))
 
     def score(self, users: np.ndarray) -> Tensor:
         return self.counts.repeat(len(users), 1)

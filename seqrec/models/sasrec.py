@@ -9,7 +9,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seqrec.models.network import Attention, Network, initialise_normal
+from seqrec.models.network import (
+    Attention,
+    Dropout,
+    Network,
+    initialise_normal,
+    read_at,
+    up_to,
+)
 from seqrec.tasks import NextItem
 
 
@@ -23,12 +30,13 @@ class Block(nn.Module):
         self.feedforward_norm = nn.LayerNorm(hidden_size, eps=1e-8)
         self.inner = nn.Linear(hidden_size, hidden_size)
         self.outer = nn.Linear(hidden_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`[batch, time, width]` from the same."""
-        queries = self.attention_norm(x)
-        x = queries + self.attention(queries, x, causal=True)
+    def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
+        """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each."""
+        queries = self.attention_norm(x if at is None else read_at(x, at))
+        seen = None if at is None else up_to(at, x.shape[1])
+        x = queries + self.attention(queries, x, causal=at is None, real=seen)
         x = self.feedforward_norm(x)
         return x + self.dropout(self.outer(torch.relu(self.dropout(self.inner(x)))))
 
@@ -49,7 +57,7 @@ class SASRec(Network):
     ) -> None:
         super().__init__(num_items, hidden_size)
         self.positions = nn.Embedding(max_length, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(Block(hidden_size, heads, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(hidden_size, eps=1e-8)
         initialise_normal(self)
@@ -59,10 +67,20 @@ class SASRec(Network):
                 nn.init.xavier_uniform_(module.in_projection.weight)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Hidden states `[batch, time, width]` of item rows `[batch, time]`."""
-        real = (rows > 0).unsqueeze(-1)
+        """Hidden states `[batch, time, width]` of item rows `[batch, time]`.
+
+        Padding is on the right, so causality alone keeps real positions from seeing it; the
+        reference also zeroes it after each block, which changes no real position.
+        """
+        return self._encode(rows)
+
+    def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
+        return self._encode(rows, positions)[:, 0]
+
+    def _encode(self, rows: Tensor, at: Tensor | None = None) -> Tensor:
         x = self.items(rows) * math.sqrt(self.items.embedding_dim)
-        x = self.dropout(x + self.positions.weight[: rows.shape[1]]) * real
-        for block in self.blocks:
-            x = block(x) * real
-        return self.norm(x)
+        x = self.dropout(x + self.positions.weight[: rows.shape[1]])
+        *first, last = self.blocks
+        for block in first:
+            x = block(x)
+        return self.norm(last(x, at))

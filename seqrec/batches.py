@@ -1,0 +1,96 @@
+"""Training batches without padding to speak of: sequences of similar length side by side.
+
+A batch is the users that the protocol puts together; how they are laid out for the network changes
+no result. Everything is prepared on the host, so that no accelerator is ever waited for.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqrec.splits import Split
+from seqrec.tasks import Task
+
+PADDING_PER_GROUP = 512
+"""Padded positions that cost about as much as one more call of the network, on a CPU."""
+
+
+class Batch(NamedTuple):
+    """Users of one training step, the longest sequences first."""
+
+    groups: list[tuple[Tensor, Tensor]]
+    """Inputs `[sequences, time]` in rows of the item table, and where their labelled positions
+    stand in the flattened inputs."""
+    targets: Tensor
+    """Labels of all groups' labelled positions, `[positions]`, in rows of the item table."""
+    sequences: Tensor
+    """Item numbers `[batch, longest]`, right-padded with 0."""
+    counts: list[int]
+    """Labelled positions of each sequence."""
+
+
+def training_batch(
+    split: Split,
+    users: np.ndarray,
+    window: int,
+    task: Task,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Batch:
+    """The last `window` items of each user, made into inputs and labels by the task."""
+    lengths = np.minimum(split.lengths(users), window)
+    order = np.argsort(-lengths, kind="stable")
+    sequences = torch.from_numpy(last_items(split, users[order], window))
+    inputs, labels = task.training_batch(sequences, generator)
+    labelled = labels > 0
+    groups = []
+    for group in length_groups(lengths[order], PADDING_PER_GROUP if device.type == "cpu" else None):
+        time = max(1, int((inputs[group.start] > 0).sum()))
+        place = labelled[group, :time].flatten().nonzero()[:, 0]
+        groups.append((_to(device, inputs[group, :time]), _to(device, place)))
+    return Batch(
+        groups,
+        _to(device, labels[labelled]),
+        _to(device, sequences),
+        labelled.sum(1).tolist(),
+    )
+
+
+def length_groups(lengths: Sequence[int] | np.ndarray, padding: int | None) -> Iterator[slice]:
+    """Runs of `lengths`, which descend, that are each padded by at most `padding` positions.
+
+    None puts all into one run.
+    """
+    start = padded = 0
+    for row, length in enumerate(lengths):
+        padded += lengths[start] - length
+        if padding is not None and padded > padding:
+            yield slice(start, row)
+            start, padded = row, 0
+    yield slice(start, len(lengths))
+
+
+def last_items(split: Split, users: np.ndarray, window: int) -> np.ndarray:
+    """The last `window` items of each history, int64 `[users, longest]`, right-padded with 0."""
+    starts, ends = split.bounds(users)
+    starts = np.maximum(starts, ends - window)
+    lengths = ends - starts
+    columns = np.arange(max(1, int(lengths.max(initial=0))))
+    inside = columns < lengths[:, None]
+    index = np.where(inside, starts[:, None] + columns, 0)
+    return np.where(inside, split.items[index], 0).astype(np.int64)
+
+
+def places(counts: Sequence[int], device: torch.device) -> Tensor:
+    """Where each position stands in a flattened `[sequences, longest]` of the given counts."""
+    inside = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
+    return _to(device, inside.flatten().nonzero()[:, 0])
+
+
+def _to(device: torch.device, tensor: Tensor) -> Tensor:
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)

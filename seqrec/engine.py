@@ -1,0 +1,126 @@
+"""How a run computes: on what, how precisely and in what portions. What it computes is elsewhere.
+
+None of this belongs to the configuration of a run, but all of it to its record.
+"""
+
+import ctypes
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from seqrec.errors import SeqrecError
+from seqrec.losses import LOGITS_PER_CHUNK
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What a person may ask for; `auto` leaves it to the machine."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:<number>."""
+    threads: int | None = None
+    """CPU threads; all cores if None."""
+    precision: Precision = "auto"
+    logits_per_chunk: int = LOGITS_PER_CHUNK
+    compile: bool = False
+
+
+AUTOMATIC = EngineOptions()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The options of the training loop, decided."""
+
+    device: torch.device
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of products with the item table in a loss. Weights, sums and evaluation are float32."""
+    logits_per_chunk: int = LOGITS_PER_CHUNK
+    """Logits that a loss holds at a time."""
+    compile: bool = False
+    """Whether the network goes through torch.compile."""
+
+    @property
+    def product_type(self) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+def choose_engine(options: EngineOptions) -> Engine:
+    """Decide what is left to the machine; raises `SeqrecError` for a device that is not there."""
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    precision = options.precision
+    if precision == "auto":
+        precision = "bfloat16" if bfloat16_is_faster(device) else "float32"
+    return Engine(device, precision, options.logits_per_chunk, options.compile)
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA where there is one, else the CPU; anything else is taken as named."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SeqrecError(
+            f"--device {name}: cannot be used here ({str(error).splitlines()[0]}). "
+            "Write auto, cpu, cuda or cuda:<number>."
+        ) from error
+    return device
+
+
+def device_title(device: torch.device) -> str:
+    """The name of the processor or accelerator."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def bfloat16_is_faster(device: torch.device) -> bool:
+    """Whether products in bfloat16 pay: by measurement on a CPU, always on a recent GPU.
+
+    With instructions for them they are twice as fast or more, without many times slower, so that
+    the answer does not hang on the noise of a measurement of some milliseconds.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    fastest = {}
+    for kind in (torch.float32, torch.bfloat16):
+        states, rows = torch.ones(512, 64, dtype=kind), torch.ones(64, 4096, dtype=kind)
+        fastest[kind] = min(_seconds_of_a_product(states, rows) for _ in range(8))
+    return fastest[torch.bfloat16] < 0.8 * fastest[torch.float32]
+
+
+def _seconds_of_a_product(left: torch.Tensor, right: torch.Tensor) -> float:
+    start = time.perf_counter()
+    torch.mm(left, right)
+    return time.perf_counter() - start
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed for the next step, where it is glibc.
+
+    It hands large blocks back to the system at once, which then clears them page by page for the
+    next step: a quarter of a training step's time (`make benchmark` shows it).
+    """
+    if platform.system() != "Linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        mmap_threshold, trim_threshold = -3, -1  # of malloc.h
+        library.mallopt(mmap_threshold, 2**30)
+        library.mallopt(trim_threshold, 2**31 - 1)

@@ -1,0 +1,205 @@
+"""How fast training and evaluation are, against a textbook implementation in the same run.
+
+    make benchmark                  (or: python tests/benchmarks --output FILE)
+
+Needs ml-1m and beauty preprocessed (`seqrec preprocess`). Each case is measured by two processes
+that take turns, so that what else the machine does falls on both; printed are medians and their
+ratio. The floor of a step is what its matrix products and its optimiser's memory traffic would take
+at the rates measured here, were there nothing else to do. With RECTOOLS_PYTHON naming the Python
+of an environment that has RecTools, its SASRec is timed too. Results go to a JSON file, and how
+cost grows with the work to a figure beside it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from growth import draw_growth, measure_growth
+from tabulate import tabulate
+
+from seqrec.engine import device_title, keep_freed_memory
+from seqrec.experiment import RunConfig, load_experiment
+from seqrec.files import write_text
+
+HERE = Path(__file__).parent
+CASES = [
+    ("ml-1m", "sasrec+"),
+    ("ml-1m", "sasrec+3000"),
+    ("ml-1m", "sasrec"),
+    ("ml-1m", "bert4rec"),
+    ("ml-1m", "gru4rec"),
+    ("beauty", "sasrec+"),
+    ("beauty", "sasrec+3000"),
+]
+VALIDATED = {"ml-1m": 6_040, "beauty": 10_000}
+ROUNDS, STEPS = 5, {"ours": 4, "textbook": 1}
+
+
+class Worker:
+    """A process that measures one side of a case; see worker.py."""
+
+    def __init__(self, side: str, data: Path, config: RunConfig, threads: int) -> None:
+        command = [sys.executable, str(HERE / "worker.py"), side, str(data), config.json()]
+        command += [str(threads), str(time.time())]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, command: str, number: int = 0) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{command} {number}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"a worker ended early: {' '.join(self.process.args[:4])}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dict[str, Any]:
+    """Seconds a step and a validation of both sides, and what the package's side knows."""
+    workers = {side: Worker(side, data, config, threads) for side in ("ours", "textbook")}
+    times: dict[str, list[float]] = {side: [] for side in workers}
+    for _ in range(ROUNDS):
+        for side, worker in workers.items():
+            times[side] += worker.ask("steps", STEPS[side])
+    facts = {side: worker.ask("facts") for side, worker in workers.items()}
+    validation = {
+        side: [worker.ask("validate", users) for _ in range(3 if side == "ours" else 1)]
+        for side, worker in workers.items()
+    }
+    for worker in workers.values():
+        worker.close()
+    return {"steps": times, "validation": validation, "facts": facts}
+
+
+def machine_rates(device: torch.device) -> dict[str, float]:
+    """Operations a second of matrix products at the models' width, and bytes a second of copies."""
+
+    def fastest(action: Any, repeats: int = 10) -> float:
+        seconds = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            action()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - start)
+        return min(seconds)
+
+    rates = {}
+    for kind in (torch.float32, torch.bfloat16):
+        left = torch.ones(1024, 64, dtype=kind, device=device)
+        right = torch.ones(64, 4096, dtype=kind, device=device)
+        operations = 2 * 1024 * 64 * 4096
+        seconds = fastest(lambda left=left, right=right: left @ right)
+        rates[str(kind).removeprefix("torch.")] = operations / seconds
+    numbers = torch.ones(50_000_000, device=device)
+    rates["bytes"] = 2 * 4 * len(numbers) / fastest(numbers.clone)
+    return rates
+
+
+def floor_seconds(facts: dict[str, Any], rates: dict[str, float]) -> float:
+    """A step's products at the measured rates, and the optimiser's traffic.
+
+    Adam reads a weight, its gradient and two moments, and writes all but the gradient.
+    """
+    products = sum(count / rates[kind] for kind, count in facts["operations"].items())
+    return products + facts["parameters"] * 7 * 4 / rates["bytes"]
+
+
+def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
+    """The figures that the table shows."""
+    facts = case["facts"]["ours"]
+    step = {side: median(times) for side, times in case["steps"].items()}
+    validation = {side: median(times) for side, times in case["validation"].items()}
+    floor = floor_seconds(facts, rates)
+    return {
+        "step, s": step["ours"],
+        "textbook, s": step["textbook"],
+        "ratio": step["textbook"] / step["ours"],
+        "floor, s": floor,
+        "of floor": step["ours"] / floor,
+        "validation, s": validation["ours"],
+        "textbook validation, s": validation["textbook"],
+        "validation ratio": validation["textbook"] / validation["ours"],
+        "outside": facts["share outside"],
+        "first step after, s": facts["seconds to first step"],
+        "peak, GB": facts["peak bytes"] / 1e9,
+        "textbook peak, GB": case["facts"]["textbook"]["peak bytes"] / 1e9,
+    }
+
+
+def rectools_seconds(data: Path, config: RunConfig, threads: int) -> list[float] | None:
+    """Seconds of RecTools' training steps, or None where RECTOOLS_PYTHON names no Python."""
+    python = os.environ.get("RECTOOLS_PYTHON")
+    if python is None:
+        return None
+    command = [python, str(HERE / "rectools_steps.py"), str(data), str(config.max_length)]
+    done = subprocess.run([*command, str(threads)], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("results/benchmark/benchmark.json"))
+    parser.add_argument("--processed", type=Path, default=Path("data/processed"))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    threads = arguments.threads
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    runs = {(run.dataset, run.model): run for run in load_experiment("paper").runs if not run.seed}
+    missing = {dataset for dataset, _ in CASES if not (arguments.processed / dataset).is_dir()}
+    if missing:
+        raise SystemExit(
+            f"{arguments.processed}: lacks {', '.join(sorted(missing))}. Run `seqrec download` and "
+            "`seqrec preprocess` for each first."
+        )
+
+    rates = machine_rates(device)
+    result: dict[str, Any] = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device_title(device),
+        "cpu": device_title(torch.device("cpu")),
+        "threads": threads,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "rates": rates,
+        "cases": {},
+        "gpu": "measured" if device.type == "cuda" else "not measured",
+    }
+    rows = []
+    for dataset, model in CASES:
+        data = arguments.processed / dataset
+        case = measure_case(data, runs[dataset, model], VALIDATED[dataset], threads)
+        case["summary"] = summary(case, rates)
+        result["cases"][f"{dataset} {model}"] = case
+        rows.append({"case": f"{dataset} {model}", **case["summary"]})
+        print(tabulate([rows[-1]], headers="keys", floatfmt=".3g"), flush=True)
+    result["rectools ml-1m softmax"] = rectools_seconds(
+        arguments.processed / "ml-1m", runs["ml-1m", "sasrec+"], threads
+    )
+    result["growth"] = measure_growth()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    write_text(arguments.output, json.dumps(result, indent=1) + "\n")
+    draw_growth(result["growth"], arguments.output.with_suffix(".png"))
+    print()
+    print(tabulate(rows, headers="keys", floatfmt=".3g"))
+    print(f"\n{arguments.output}: on {result['device']}, {threads} threads; GPU {result['gpu']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Devices, precision and memory: what a run computes with."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from seqrec import engine
+from seqrec.engine import EngineOptions, bfloat16_is_faster, choose_device, choose_engine
+from seqrec.errors import SeqrecError
+
+CPU = torch.device("cpu")
+
+
+def test_an_unknown_device_is_told_with_what_to_write() -> None:
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(SeqrecError, match=rf"--device {name}: .*Write auto, cpu, cuda"):
+            choose_device(name)
+    assert choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize(("available", "kind"), [(True, "cuda"), (False, "cpu")])
+def test_the_accelerator_is_taken_where_there_is_one(
+    available: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert choose_device("auto").type == kind
+
+
+@pytest.mark.parametrize(("ratio", "faster"), [(0.5, True), (1.0, False), (3.0, False)])
+def test_bfloat16_is_taken_where_its_products_take_less_time(
+    ratio: float, faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+        return ratio if left.dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr(engine, "_seconds_of_a_product", seconds)
+    assert bfloat16_is_faster(CPU) == faster
+    assert choose_engine(EngineOptions("cpu")).precision == ("bfloat16" if faster else "float32")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_that_is_asked_for_is_taken(
+    precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: pytest.fail("measured"))
+    chosen = choose_engine(EngineOptions("cpu", None, precision, logits_per_chunk=7, compile=True))
+    assert (chosen.precision, chosen.logits_per_chunk, chosen.compile) == (precision, 7, True)
+    assert chosen.product_type == getattr(torch, precision)
+
+
+PAGE_FAULTS = """
+import resource, sys, torch
+from seqrec.engine import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+def step():
+    return torch.ones(20_000_000).sum()  # 80 MB, freed at once
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of glibc")
+def test_freed_memory_is_not_fetched_from_the_system_again() -> None:
+    faults = {
+        mode: int(
+            subprocess.run(
+                [sys.executable, "-c", PAGE_FAULTS, mode],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for mode in ("keep", "leave")
+    }
+    assert faults["keep"] < faults["leave"] / 5
