@@ -1,0 +1,161 @@
+"""The benchmark compares like with like, and its figures are of what they say."""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_runs import NETWORKS, preprocessed_log, simulated_log, small_config
+
+from seqrec.engine import Engine
+from seqrec.evaluation import network_scorer, rank_users
+from seqrec.metrics import metrics_from_ranks
+from seqrec.models.network import Network
+from seqrec.runs import build_model
+from seqrec.splits import leave_one_out
+from seqrec.training import make_objective, make_sampler
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+CPU = torch.device("cpu")
+SPLITS = leave_one_out(simulated_log())
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Any:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec = spec_from_file_location("benchmark_main", BENCHMARKS / "__main__.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        from textbook import Baseline
+
+        module.Baseline = Baseline
+        yield module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+NAMES = {
+    "attention.in_projection.": "attention.in_proj_",
+    "attention.out_projection.": "attention.out_proj.",
+    "inner.": "feedforward.0.",
+    "outer.": "feedforward.3.",
+}
+BERT_NAMES = {
+    "attention.in_projection.": "self_attn.in_proj_",
+    "attention.out_projection.": "self_attn.out_proj.",
+    "attention_norm.": "norm1.",
+    "feedforward_norm.": "norm2.",
+    "inner.": "linear1.",
+    "outer.": "linear2.",
+}
+
+
+def with_our_weights(baseline: Any, network: Network, implementation: str) -> None:
+    names = {"sasrec": NAMES, "bert4rec": BERT_NAMES}.get(implementation, {})
+    weights = {}
+    for name, tensor in network.state_dict().items():
+        for ours, theirs in names.items():
+            name = name.replace(ours, theirs)
+        if name != "segments.weight":
+            weights[name] = tensor
+    baseline.network.load_state_dict(weights)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "loss"),
+    [("sasrec", "full"), ("gru4rec", "full"), ("bert4rec", "full")],
+)
+def test_the_textbook_computes_what_the_package_computes(
+    benchmark: Any, implementation: str, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hyperparameters = dict(NETWORKS[implementation])
+    if implementation != "gru4rec":
+        hyperparameters["dropout"] = 0.0
+    if implementation == "bert4rec":
+        hyperparameters["mask_probability"] = 0.999999  # every position, so that nothing is drawn
+    config = small_config(implementation, loss, hyperparameters=hyperparameters)
+    torch.manual_seed(0)
+    network = build_model(config, SPLITS.test.num_items)
+    assert isinstance(network, Network)
+    if implementation == "bert4rec":
+        torch.nn.init.zeros_(network.segments.weight)
+    config = small_config(
+        implementation,
+        loss,
+        hyperparameters={"heads": 1, "blocks": 1, "layers": 1, "dropout": 0.0} | hyperparameters,
+    )
+    baseline = benchmark.Baseline(SPLITS.train, config, CPU)
+    with_our_weights(baseline, network, implementation)
+
+    from seqrec.batches import training_batch
+
+    users = np.arange(30)
+    everyone = np.arange(SPLITS.train.num_users)
+    window = network.task.training_window(config.max_length)
+    assert config.loss is not None
+    sampler = make_sampler(SPLITS.train, config.loss, np.random.SeedSequence(0), CPU)
+    objective = make_objective(
+        network, SPLITS.train, users, window, config.loss, sampler, Engine(CPU)
+    )
+    ndcg = metrics_from_ranks(
+        rank_users(
+            network_scorer(network.eval(), SPLITS.validation, config.max_length, CPU),
+            SPLITS.validation,
+            everyone,
+            32,
+        ),
+        [10],
+    )["ndcg@10"]
+    assert baseline.evaluate(SPLITS.validation, everyone) == pytest.approx(ndcg, rel=1e-3)
+
+    generator = torch.Generator().manual_seed(0)
+    batch = training_batch(SPLITS.train, users, window, network.task, generator, CPU)
+    hidden = torch.cat([network(rows).flatten(0, 1)[at] for rows, at in batch.groups])
+    assert baseline.step(users) == pytest.approx(objective(hidden, batch).item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["sampled", "binary"])
+def test_the_textbook_learns_from_negatives(benchmark: Any, loss: str) -> None:
+    baseline = benchmark.Baseline(SPLITS.train, small_config("sasrec", loss), CPU)
+    users = np.arange(100)
+    first = baseline.step(users)
+    for _ in range(200):
+        last = baseline.step(users)
+    assert last < 0.95 * first
+
+
+def test_a_case_is_measured_by_two_processes_that_take_turns(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "ROUNDS", 1)
+    data = preprocessed_log(tmp_path)
+    case = benchmark.measure_case(data, small_config(loss="sampled"), 100, 1)
+    assert {side: len(times) for side, times in case["steps"].items()} == benchmark.STEPS
+    facts = case["facts"]["ours"]
+    assert facts["parameters"] > 61 * 8  # the item table and the rest
+    # Attention and linear layers in float32; the loss in what the machine is fast at.
+    assert facts["operations"]["float32"] > 0
+    assert facts["precision"] in facts["operations"]
+    rates = {"float32": 1e9, "bfloat16": 1e9, "bytes": 1e9}
+    row = benchmark.summary(case, rates)
+    assert all(value > 0 for value in row.values())
+    assert row["ratio"] == pytest.approx(row["textbook, s"] / row["step, s"])
+    assert row["outside"] < 1
+
+
+def test_the_floor_is_operations_and_bytes_over_their_rates(benchmark: Any) -> None:
+    facts = {"operations": {"float32": 6e9, "bfloat16": 8e9}, "parameters": 1e6}
+    rates = {"float32": 3e9, "bfloat16": 4e9, "bytes": 28e6}
+    assert benchmark.floor_seconds(facts, rates) == pytest.approx(2 + 2 + 1)
+
+
+def test_the_machines_rates_are_measured(benchmark: Any) -> None:
+    rates = benchmark.machine_rates(CPU)
+    assert set(rates) == {"float32", "bfloat16", "bytes"}
+    assert all(1e8 < rate < 1e16 for rate in rates.values())
