@@ -23,6 +23,9 @@ LOGITS_PER_CHUNK = 16_000_000
 """Logits held at a time: few enough to stay in a CPU's cache, many enough to share a call's cost;
 `make benchmark` shows how little depends on it."""
 
+FEWEST_POSITIONS = 128
+"""With room for fewer positions than this in a chunk, the full loss takes its chunks by items."""
+
 
 def cross_entropy(
     hidden: Tensor,
@@ -35,8 +38,8 @@ def cross_entropy(
 
     `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`.
     """
-    chunk = max(1, logits_per_chunk // len(table))
-    return _CrossEntropy.apply(hidden, table, targets, chunk, product_type or hidden.dtype)
+    kind = product_type or hidden.dtype
+    return _CrossEntropy.apply(hidden, table, targets, logits_per_chunk, kind)
 
 
 def sampled_cross_entropy(
@@ -79,27 +82,61 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, chunk: int, kind: torch.dtype
+        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, limit: int, kind: torch.dtype
     ) -> Tensor:
         states, rows = hidden.to(kind), table.to(kind)
-        grad_hidden = torch.empty_like(states)
-        grad_table = torch.zeros_like(table)
-        total = hidden.new_zeros(())
-        for part in _slices(len(hidden), chunk):
-            probabilities = torch.softmax(states[part] @ rows.T, 1)
-            total -= _log(probabilities.gather(1, targets[part, None])).sum()
-            torch.mm(probabilities, rows, out=grad_hidden[part])
-            grad_table += probabilities.T @ states[part]
-        # The targets' part, for all chunks at once and without rounding.
-        grad_hidden = grad_hidden.to(hidden.dtype) - table[targets]
+        few = limit // len(table) < FEWEST_POSITIONS and limit // len(hidden) >= 1
+        pieces = _by_items if few else _by_positions
+        total, grad_hidden, grad_table = pieces(states, rows, hidden, table, targets, limit)
+        # The targets' part of the gradient, for all chunks at once and without rounding.
+        grad_hidden -= table[targets]
         grad_table.index_add_(0, targets, hidden, alpha=-1.0)
-        ctx.save_for_backward(grad_hidden.div_(len(hidden)), grad_table.div_(len(hidden)))
+        ctx.save_for_backward(grad_hidden, grad_table)
         return total / len(hidden)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        grad_hidden, grad_table = ctx.saved_tensors
-        return grad_hidden * grad_outputs[0], grad_table * grad_outputs[0], None, None, None
+        return *_mean_gradients(ctx, grad_outputs[0]), None, None, None
+
+
+def _by_positions(
+    states: Tensor, rows: Tensor, hidden: Tensor, table: Tensor, targets: Tensor, limit: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum of the losses and what all items but the targets do to the gradients.
+
+    A chunk is some positions' logits of all items.
+    """
+    grad_hidden, grad_table = torch.empty_like(hidden), torch.zeros_like(table)
+    total = hidden.new_zeros(())
+    for part in _slices(len(hidden), max(1, limit // len(table))):
+        probabilities = torch.softmax(states[part] @ rows.T, 1)
+        total -= _log(probabilities.gather(1, targets[part, None])).sum()
+        grad_hidden[part] = probabilities @ rows
+        grad_table += probabilities.T @ states[part]
+    return total, grad_hidden, grad_table
+
+
+def _by_items(
+    states: Tensor, rows: Tensor, hidden: Tensor, table: Tensor, targets: Tensor, limit: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `_by_positions`, where a chunk is all positions' logits of some items.
+
+    Logits are computed twice, first for their normaliser; but the gradient of a large table, which
+    takes longer to read and write than a few positions' logits, is written once.
+    """
+    parts = list(_slices(len(table), limit // len(hidden)))
+    normaliser = hidden.new_full((len(hidden),), -torch.inf)
+    for part in parts:
+        logits = (states @ rows[part].T).to(hidden.dtype)
+        normaliser = torch.logaddexp(normaliser, logits.logsumexp(1))
+    grad_hidden, grad_table = torch.zeros_like(hidden), torch.empty_like(table)
+    for part in parts:
+        logits = (states @ rows[part].T).to(hidden.dtype)
+        probabilities = logits.sub_(normaliser[:, None]).exp_().to(states.dtype)
+        grad_hidden += probabilities @ rows[part]
+        grad_table[part] = probabilities.T @ states
+    target_logits = (hidden * table[targets]).sum(1)
+    return (normaliser - target_logits).sum(), grad_hidden, grad_table
 
 
 class _Sampled(NamedTuple):
@@ -203,13 +240,19 @@ class _SampledLoss(torch.autograd.Function):
                 grad_table.index_add_(0, items.flatten(), by_vectors.flatten(0, 1).to(table.dtype))
         grad_hidden.addcmul_(weights[:, None], positives)
         grad_table.index_add_(0, targets, weights[:, None] * hidden)
-        ctx.save_for_backward(grad_hidden.div_(len(hidden)), grad_table.div_(len(hidden)))
+        ctx.save_for_backward(grad_hidden, grad_table)
         return total / len(hidden)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        grad_hidden, grad_table = ctx.saved_tensors
-        return grad_hidden * grad_outputs[0], grad_table * grad_outputs[0], None, None
+        return *_mean_gradients(ctx, grad_outputs[0]), None, None
+
+
+def _mean_gradients(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+    """The saved gradients of a sum over positions as those of its mean."""
+    grad_hidden, grad_table = ctx.saved_tensors
+    weight = grad_output / len(grad_hidden)
+    return grad_hidden * weight, grad_table * weight
 
 
 def _log(probability: Tensor) -> Tensor:

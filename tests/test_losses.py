@@ -87,13 +87,16 @@ def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
         torch.testing.assert_close(our, their, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.parametrize("fewest", [0, losses.FEWEST_POSITIONS], ids=["by positions", "by items"])
 @given(**sizes)
-def test_full_cross_entropy_is_the_textbooks(logits_per_chunk: int, **size: Any) -> None:
+def test_full_cross_entropy_is_the_textbooks(
+    fewest: int, logits_per_chunk: int, **size: Any
+) -> None:
     hidden, targets, table, _, _ = drawn(**size)
-    assert_same(
-        value_and_gradients(losses.cross_entropy, hidden, targets, table, logits_per_chunk),
-        value_and_gradients(textbook_cross_entropy, hidden, targets, table),
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "FEWEST_POSITIONS", fewest)
+        ours = value_and_gradients(losses.cross_entropy, hidden, targets, table, logits_per_chunk)
+    assert_same(ours, value_and_gradients(textbook_cross_entropy, hidden, targets, table))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_the_size_of_a_chunk_changes_nothing_that_is_learned(
         assert_same(*found)
 
 
-@pytest.mark.parametrize("loss", ["full", "sampled", "mostly sampled", "binary"])
+@pytest.mark.parametrize("loss", ["full", "by items", "sampled", "mostly sampled", "binary"])
 def test_products_in_bfloat16_change_a_loss_by_their_rounding_alone(loss: str) -> None:
     negatives = {"sampled": 40, "mostly sampled": 300}.get(loss, 1)
     function: Any = {
@@ -145,7 +148,8 @@ def test_products_in_bfloat16_change_a_loss_by_their_rounding_alone(loss: str) -
     ]
     arguments = arguments[:3] if loss == "full" else arguments
     exact = value_and_gradients(function, *arguments)
-    found = value_and_gradients(function, *arguments, 10_000, torch.bfloat16)
+    limit = 10_000 if loss == "by items" else 100_000
+    found = value_and_gradients(function, *arguments, limit, torch.bfloat16)
     for ours, theirs in zip(found, exact, strict=True):
         assert ours.dtype == torch.float32
         difference = (ours - theirs).norm() / theirs.norm()
