@@ -84,9 +84,9 @@ def last_items(split: Split, users: np.ndarray, window: int) -> np.ndarray:
     return np.where(inside, split.items[index], 0).astype(np.int64)
 
 
-def places(counts: Sequence[int], device: torch.device) -> Tensor:
+def places(counts: Sequence[int], longest: int, device: torch.device) -> Tensor:
     """Where each position stands in a flattened `[sequences, longest]` of the given counts."""
-    inside = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
+    inside = torch.arange(longest) < torch.tensor(counts)[:, None]
     return _to(device, inside.flatten().nonzero()[:, 0])
 
 

@@ -23,8 +23,10 @@ LOGITS_PER_CHUNK = 16_000_000
 """Logits held at a time: few enough to stay in a CPU's cache, many enough to share a call's cost;
 `make benchmark` shows how little depends on it."""
 
-FEWEST_POSITIONS = 128
-"""With room for fewer positions than this in a chunk, the full loss takes its chunks by items."""
+ROUND = 128
+"""Positions of a chunk come in multiples of this. The library behind bfloat16 products prepares
+code for each shape and keeps it: a new shape with each step costs time and, in the end, gigabytes.
+"""
 
 
 def cross_entropy(
@@ -84,15 +86,18 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, limit: int, kind: torch.dtype
     ) -> Tensor:
-        states, rows = hidden.to(kind), table.to(kind)
-        few = limit // len(table) < FEWEST_POSITIONS and limit // len(hidden) >= 1
-        pieces = _by_items if few else _by_positions
-        total, grad_hidden, grad_table = pieces(states, rows, hidden, table, targets, limit)
+        count = len(hidden)
+        states, labels = _rounded_up(hidden.to(kind)), _rounded_up(targets)
+        # With room for few positions in a chunk, chunks of items are better.
+        pieces = _by_positions if limit // len(table) >= ROUND else _by_items
+        log_likelihood, grad_hidden, grad_table = pieces(
+            states, labels, table.to(kind), table, limit
+        )
         # The targets' part of the gradient, for all chunks at once and without rounding.
-        grad_hidden -= table[targets]
+        grad_hidden = grad_hidden[:count] - table[targets]
         grad_table.index_add_(0, targets, hidden, alpha=-1.0)
         ctx.save_for_backward(grad_hidden, grad_table)
-        return total / len(hidden)
+        return -log_likelihood[:count].sum() / count
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
@@ -100,43 +105,43 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def _by_positions(
-    states: Tensor, rows: Tensor, hidden: Tensor, table: Tensor, targets: Tensor, limit: int
+    states: Tensor, labels: Tensor, rows: Tensor, table: Tensor, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum of the losses and what all items but the targets do to the gradients.
+    """Log-likelihood of each position's label, and the softmax's part of the gradients.
 
-    A chunk is some positions' logits of all items.
+    `rows` is the table in the type of the products. A chunk is some positions' logits of all items.
     """
-    grad_hidden, grad_table = torch.empty_like(hidden), torch.zeros_like(table)
-    total = hidden.new_zeros(())
-    for part in _slices(len(hidden), max(1, limit // len(table))):
+    log_likelihood = table.new_empty(len(states))
+    grad_hidden, grad_table = table.new_empty(states.shape), torch.zeros_like(table)
+    for part in _slices(len(states), limit // len(rows) // ROUND * ROUND):
         probabilities = torch.softmax(states[part] @ rows.T, 1)
-        total -= _log(probabilities.gather(1, targets[part, None])).sum()
-        grad_hidden[part] = probabilities @ rows
+        log_likelihood[part] = _log(probabilities.gather(1, labels[part, None]))[:, 0]
+        grad_hidden[part] = (probabilities @ rows).to(table.dtype)
         grad_table += probabilities.T @ states[part]
-    return total, grad_hidden, grad_table
+    return log_likelihood, grad_hidden, grad_table
 
 
 def _by_items(
-    states: Tensor, rows: Tensor, hidden: Tensor, table: Tensor, targets: Tensor, limit: int
+    states: Tensor, labels: Tensor, rows: Tensor, table: Tensor, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `_by_positions`, where a chunk is all positions' logits of some items.
 
     Logits are computed twice, first for their normaliser; but the gradient of a large table, which
     takes longer to read and write than a few positions' logits, is written once.
     """
-    parts = list(_slices(len(table), limit // len(hidden)))
-    normaliser = hidden.new_full((len(hidden),), -torch.inf)
+    parts = list(_slices(len(rows), max(1, limit // len(states))))
+    normaliser = table.new_full((len(states),), -torch.inf)
     for part in parts:
-        logits = (states @ rows[part].T).to(hidden.dtype)
+        logits = (states @ rows[part].T).to(table.dtype)
         normaliser = torch.logaddexp(normaliser, logits.logsumexp(1))
-    grad_hidden, grad_table = torch.zeros_like(hidden), torch.empty_like(table)
+    grad_hidden, grad_table = table.new_zeros(states.shape), torch.empty_like(table)
     for part in parts:
-        logits = (states @ rows[part].T).to(hidden.dtype)
+        logits = (states @ rows[part].T).to(table.dtype)
         probabilities = logits.sub_(normaliser[:, None]).exp_().to(states.dtype)
         grad_hidden += probabilities @ rows[part]
         grad_table[part] = probabilities.T @ states
-    target_logits = (hidden * table[targets]).sum(1)
-    return (normaliser - target_logits).sum(), grad_hidden, grad_table
+    label_logits = (states * rows[labels]).sum(1, dtype=table.dtype)
+    return label_logits - normaliser, grad_hidden, grad_table
 
 
 class _Sampled(NamedTuple):
@@ -160,6 +165,10 @@ class _Terms(NamedTuple):
     """d loss / d negative logits, `[..., N]`, to be multiplied by `scale`."""
     scale: Tensor
     """`[...]`; kept apart, because the products to come are far smaller than the logits."""
+
+
+TermsOf = Callable[[Tensor, Tensor, int], _Terms]
+"""Of target logits `[...]`, negatives' logits `[..., items]` and the number of negatives."""
 
 
 def _softmax_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
@@ -192,52 +201,22 @@ class _SampledLoss(torch.autograd.Function):
         ctx: Any,
         hidden: Tensor,
         table: Tensor,
-        terms: Callable[[Tensor, Tensor, int], _Terms],
+        terms: TermsOf,
         arguments: _Sampled,
     ) -> Tensor:
-        targets, negatives, counts, limit, product_type = arguments
+        targets, negatives, counts, _, product_type = arguments
         if len(counts) == 0:
             raise ValueError("no sequence to take a loss of")
-        kind = product_type or hidden.dtype
-        states, rows, positives = hidden.to(kind), table.to(kind), table[targets]
+        positives = table[targets]
         target_logits = (hidden * positives).sum(1)
-        weights = torch.empty_like(target_logits)
-        grad_hidden = torch.empty_like(hidden)
-        grad_table = torch.zeros_like(table)
-        total = hidden.new_zeros(())
         shared = len(counts) < len(hidden)
-        if shared and 2 * negatives.shape[1] > len(table):
-            # Most of the table is asked for: all of it, less what is not, costs less to compute.
-            left_out = torch.ones(len(counts), len(table), dtype=torch.bool, device=hidden.device)
-            left_out.scatter_(1, negatives, False)
-            lengths = torch.tensor(counts, device=hidden.device)
-            sequence = torch.repeat_interleave(lengths, output_size=len(hidden))
-            for part in _slices(len(hidden), max(1, limit // len(table))):
-                logits = states[part] @ rows.T
-                logits.masked_fill_(left_out[sequence[part]], -torch.inf)
-                found = terms(target_logits[part], logits, negatives.shape[1])
-                scale = found.scale[:, None]
-                total += found.loss.sum()
-                weights[part] = found.by_target
-                grad_hidden[part] = (found.by_negatives @ rows) * scale
-                grad_table += found.by_negatives.T @ (states[part] * scale).to(kind)
-        else:
-            for group, part in _sequence_chunks(counts, negatives.shape[1], len(table[0]), limit):
-                place = places(counts[group], hidden.device)
-                items = negatives[group]
-                # [sequences, longest, ...]: sequences side by side, so that one call does all.
-                shape = (len(items), max(counts[group]))
-                padded = _spread(states[part], place, shape)
-                vectors = rows[items]  # [sequences, N, width]
-                logits = padded @ vectors.transpose(1, 2)
-                found = terms(_spread(target_logits[part], place, shape), logits, len(items[0]))
-                scale = found.scale[..., None]
-                total += found.loss.flatten()[place].sum()
-                weights[part] = found.by_target.flatten()[place]
-                by_states = (found.by_negatives @ vectors) * scale
-                grad_hidden[part] = by_states.flatten(0, 1)[place].to(hidden.dtype)
-                by_vectors = found.by_negatives.transpose(1, 2) @ (padded * scale).to(kind)
-                grad_table.index_add_(0, items.flatten(), by_vectors.flatten(0, 1).to(table.dtype))
+        # Products for single positions are too small to gain from another type.
+        kind = (product_type if shared else None) or hidden.dtype
+        mostly = shared and 2 * negatives.shape[1] > len(table)
+        pieces = _against_table if mostly else _against_negatives
+        total, weights, grad_hidden, grad_table = pieces(
+            hidden.to(kind), target_logits, table.to(kind), table, terms, arguments
+        )
         grad_hidden.addcmul_(weights[:, None], positives)
         grad_table.index_add_(0, targets, weights[:, None] * hidden)
         ctx.save_for_backward(grad_hidden, grad_table)
@@ -246,6 +225,69 @@ class _SampledLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         return *_mean_gradients(ctx, grad_outputs[0]), None, None
+
+
+def _against_table(
+    states: Tensor,
+    target_logits: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    terms: TermsOf,
+    arguments: _Sampled,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sum of the losses, their derivatives by the target logits, and the negatives' gradients.
+
+    For negatives that are most of the table: logits of all of it, less what is not asked for, cost
+    less than to gather them.
+    """
+    count, (_, negatives, counts, limit, _) = len(states), arguments
+    left_out = torch.ones(len(counts), len(table), dtype=torch.bool, device=table.device)
+    left_out.scatter_(1, negatives, False)
+    lengths = torch.tensor(counts, device=table.device)
+    sequence = _rounded_up(torch.repeat_interleave(lengths, output_size=count))
+    states, target_logits = _rounded_up(states), _rounded_up(target_logits)
+    losses, weights = torch.empty_like(target_logits), torch.empty_like(target_logits)
+    grad_hidden, grad_table = table.new_empty(states.shape), torch.zeros_like(table)
+    for part in _slices(len(states), max(1, limit // len(table) // ROUND) * ROUND):
+        logits = states[part] @ rows.T
+        logits.masked_fill_(left_out[sequence[part]], -torch.inf)
+        found = terms(target_logits[part], logits, negatives.shape[1])
+        scale = found.scale[:, None]
+        losses[part], weights[part] = found.loss, found.by_target
+        grad_hidden[part] = (found.by_negatives @ rows) * scale
+        grad_table += found.by_negatives.T @ (states[part] * scale).to(rows.dtype)
+    return losses[:count].sum(), weights[:count], grad_hidden[:count], grad_table
+
+
+def _against_negatives(
+    states: Tensor,
+    target_logits: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    terms: TermsOf,
+    arguments: _Sampled,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As `_against_table`, with each sequence's negatives gathered from the table."""
+    _, negatives, counts, limit, _ = arguments
+    weights, grad_hidden = torch.empty_like(target_logits), table.new_empty(states.shape)
+    grad_table, total = torch.zeros_like(table), table.new_zeros(())
+    for group, part in _sequence_chunks(counts, negatives.shape[1], table.shape[1], limit):
+        items = negatives[group]
+        # [sequences, longest, ...]: sequences side by side, so that one call does all.
+        shape = (len(items), _rounded_length(max(counts[group])))
+        place = places(counts[group], shape[1], table.device)
+        padded = _spread(states[part], place, shape)
+        vectors = rows[items]  # [sequences, N, width]
+        logits = padded @ vectors.transpose(1, 2)
+        found = terms(_spread(target_logits[part], place, shape), logits, items.shape[1])
+        scale = found.scale[..., None]
+        total += found.loss.flatten()[place].sum()
+        weights[part] = found.by_target.flatten()[place]
+        by_states = (found.by_negatives @ vectors) * scale
+        grad_hidden[part] = by_states.flatten(0, 1)[place].to(table.dtype)
+        by_vectors = found.by_negatives.transpose(1, 2) @ (padded * scale).to(rows.dtype)
+        grad_table.index_add_(0, items.flatten(), by_vectors.flatten(0, 1).to(table.dtype))
+    return total, weights, grad_hidden, grad_table
 
 
 def _mean_gradients(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,6 +303,15 @@ def _log(probability: Tensor) -> Tensor:
     return probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
 
 
+def _rounded_up(positions: Tensor) -> Tensor:
+    """`[positions, ...]` and as many zeros as fill their number up to a multiple of `ROUND`.
+
+    A state of zeros adds nothing to the table's gradient, whatever its logits.
+    """
+    missing = -len(positions) % ROUND
+    return torch.cat([positions, positions.new_zeros(missing, *positions.shape[1:])])
+
+
 def _slices(length: int, chunk: int) -> Iterator[slice]:
     for start in range(0, length, chunk):
         yield slice(start, min(start + chunk, length))
@@ -274,13 +325,18 @@ def _sequence_chunks(
     for row, count in enumerate(counts):
         # Each sequence is padded to the longest, and its negatives' vectors take memory too, as
         # much as `width` logits each.
-        cost = (row - start + 1) * (max(longest, count) + width) * negatives
+        cost = (row - start + 1) * (_rounded_length(max(longest, count)) + width) * negatives
         if row > start and cost > logits_per_chunk:
             yield slice(start, row), slice(position, position + length)
             start, position, length, longest = row, position + length, 0, 0
         length += count
         longest = max(longest, count)
     yield slice(start, len(counts)), slice(position, position + length)
+
+
+def _rounded_length(length: int) -> int:
+    """A longer sequence's length as a multiple of eight, for the same reason as `ROUND`."""
+    return length if length < 8 else -(-length // 8) * 8
 
 
 def _spread(values: Tensor, place: Tensor, shape: tuple[int, int]) -> Tensor:

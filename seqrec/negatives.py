@@ -68,7 +68,7 @@ class NegativeSampler:
         passing.masked_fill_(own == size, size)
         passed = torch.searchsorted(passing, ranks, right=True)
         items = self.pool[ranks + passed].view(batch * longest, negatives)
-        return items[places(counts, items.device)]
+        return items[places(counts, longest, items.device)]
 
     def without_replacement(self, sequences: Tensor, negatives: int) -> Tensor:
         """Distinct item numbers `[batch, negatives]` for `sequences` `[batch, window]`.

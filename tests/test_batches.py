@@ -44,7 +44,7 @@ def test_groups_hold_every_sequence_once_and_pad_little(lengths: list[int], padd
 def test_places_are_those_of_a_padded_table(counts: list[int]) -> None:
     longest = max(counts)
     expected = [row * longest + i for row, count in enumerate(counts) for i in range(count)]
-    assert places(counts, CPU).tolist() == expected
+    assert places(counts, longest, CPU).tolist() == expected
 
 
 @pytest.mark.parametrize("padding", [0, 20, 10_000])

@@ -87,14 +87,14 @@ def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
         torch.testing.assert_close(our, their, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize("fewest", [0, losses.FEWEST_POSITIONS], ids=["by positions", "by items"])
+@pytest.mark.parametrize("multiple", [1, losses.ROUND])
 @given(**sizes)
 def test_full_cross_entropy_is_the_textbooks(
-    fewest: int, logits_per_chunk: int, **size: Any
+    multiple: int, logits_per_chunk: int, **size: Any
 ) -> None:
     hidden, targets, table, _, _ = drawn(**size)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "FEWEST_POSITIONS", fewest)
+        patch.setattr(losses, "ROUND", multiple)  # 1: by positions; else by items, and padded
         ours = value_and_gradients(losses.cross_entropy, hidden, targets, table, logits_per_chunk)
     assert_same(ours, value_and_gradients(textbook_cross_entropy, hidden, targets, table))
 
@@ -181,7 +181,7 @@ class Largest(TorchDispatchMode):
 ROWS, POSITIONS, WIDTH, NEGATIVES = 1_000, 400, 4, 300
 
 
-@pytest.mark.parametrize("lengths", [[20] * 20, [26, 2] * 14 + [8]], ids=["equal", "unequal"])
+@pytest.mark.parametrize("lengths", [[20] * 20, [16, 8] * 16 + [16]], ids=["equal", "unequal"])
 @pytest.mark.parametrize("loss", ["full", "sampled", "binary", "by position"])
 @pytest.mark.parametrize("logits_per_chunk", [8_000, 20_000])
 def test_no_tensor_is_larger_than_a_chunk_of_logits(
