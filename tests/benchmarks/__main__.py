@@ -141,6 +141,28 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
     }
 
 
+def readme_table(result: dict[str, Any]) -> str:
+    """The figures that the README shows, as Markdown."""
+    columns = {
+        "step, s": ".3f",
+        "textbook, s": ".2f",
+        "ratio": ".1f",
+        "of floor": ".1f",
+        "validation, s": ".2f",
+        "textbook validation, s": ".1f",
+        "validation ratio": ".0f",
+        "outside": ".1%",
+        "first step after, s": ".1f",
+        "peak, GB": ".2f",
+        "textbook peak, GB": ".2f",
+    }
+    rows = [
+        {"case": name, **{key: format(case["summary"][key], form) for key, form in columns.items()}}
+        for name, case in result["cases"].items()
+    ]
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
 def rectools_seconds(data: Path, config: RunConfig, threads: int) -> list[float] | None:
     """Seconds of RecTools' training steps, or None where RECTOOLS_PYTHON names no Python."""
     python = os.environ.get("RECTOOLS_PYTHON")
@@ -153,7 +175,7 @@ def rectools_seconds(data: Path, config: RunConfig, threads: int) -> list[float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path("results/benchmark/benchmark.json"))
+    parser.add_argument("--output", type=Path, help="default: results/benchmark/<device kind>.json")
     parser.add_argument("--processed", type=Path, default=Path("data/processed"))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
@@ -169,6 +191,7 @@ def main() -> None:
             "`seqrec preprocess` for each first."
         )
 
+    output = arguments.output or Path(f"results/benchmark/{device.type}.json")
     rates = machine_rates(device)
     result: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -181,24 +204,21 @@ def main() -> None:
         "cases": {},
         "gpu": "measured" if device.type == "cuda" else "not measured",
     }
-    rows = []
     for dataset, model in CASES:
         data = arguments.processed / dataset
         case = measure_case(data, runs[dataset, model], VALIDATED[dataset], threads)
         case["summary"] = summary(case, rates)
         result["cases"][f"{dataset} {model}"] = case
-        rows.append({"case": f"{dataset} {model}", **case["summary"]})
-        print(tabulate([rows[-1]], headers="keys", floatfmt=".3g"), flush=True)
+        print(f"{dataset} {model}: {case['summary']['ratio']:.1f} times as fast", flush=True)
     result["rectools ml-1m softmax"] = rectools_seconds(
         arguments.processed / "ml-1m", runs["ml-1m", "sasrec+"], threads
     )
     result["growth"] = measure_growth()
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(arguments.output, json.dumps(result, indent=1) + "\n")
-    draw_growth(result["growth"], arguments.output.with_suffix(".png"))
-    print()
-    print(tabulate(rows, headers="keys", floatfmt=".3g"))
-    print(f"\n{arguments.output}: on {result['device']}, {threads} threads; GPU {result['gpu']}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_text(output, json.dumps(result, indent=1) + "\n")
+    draw_growth(result["growth"], output.with_suffix(".png"))
+    print(f"\n{readme_table(result)}\n")
+    print(f"{output}: on {result['device']}, {threads} threads; GPU {result['gpu']}")
 
 
 if __name__ == "__main__":
