@@ -52,8 +52,10 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figure
 runs: $(READY) ## train what EXPERIMENT lacks
 	@$(RUNS)
 
+# Snakemake is to say what goes wrong; how far the runs are is shown by `seqrec status`.
 RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
-	$(SNAKEMAKE) runs $(CONFIG) $${stale:+--forcerun $$stale}
+	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
+	$(CONFIG) $${stale:+--forcerun $$stale}
 
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 	$(SNAKEMAKE) $@ $(CONFIG)

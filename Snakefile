@@ -103,6 +103,7 @@ if GRID:
 
     rule runs:
         input:
+            GRID_FILE,
             SUCCESSES,
 
 else:

@@ -348,6 +348,34 @@ def missing(results: Path) -> None:
 
 @main.command()
 @click.argument("results", type=Folder())
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--watch", is_flag=True, help="Refresh until every run is done, or Ctrl-C.")
+def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
+    """Show how far RESULTS is: which runs are done, running, stopped, failed or waiting.
+
+    Works from any terminal and host that sees the folder. Times left are estimates: from no better
+    epoch to no early stopping. With a COMMAND it is shown for as long as that runs. Examples:
+
+    \b
+    seqrec status results/paper --watch
+    seqrec status results/paper -- snakemake runs --quiet --config experiment=paper
+    """
+    from seqrec import status as progress
+
+    console = progress.screen()
+    if command:
+        sys.exit(progress.watch_during(results, command, console))
+    if not watch:
+        progress.show(results, console)
+        return
+    try:
+        progress.watch(results, console)
+    except KeyboardInterrupt:
+        return
+
+
+@main.command()
+@click.argument("results", type=Folder())
 def stale(results: Path) -> None:
     """List the records in RESULTS that other training code than today's has made.
 

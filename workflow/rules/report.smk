@@ -26,6 +26,8 @@ if GRID:
         log:
             f"{RESULTS}/logs/grid.log",
         localrule: True
+        # First of all, so that it can be seen from the start how much there is to do.
+        priority: 1
         conda:
             "../../environment.yml"
         params:
