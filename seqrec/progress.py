@@ -93,13 +93,13 @@ def under_way(
 
     The caller holds the folder's lock.
     """
-    path = folder / PROGRESS
+    path, training = folder / PROGRESS, config.training
     progress = Progress(
         config_hash=config.hash(),
         host=platform.node(),
         pid=os.getpid(),
-        max_epochs=config.training and config.training.max_epochs,
-        patience=config.training and config.training.patience,
+        max_epochs=training.max_epochs if training else None,
+        patience=training.patience if training else None,
     )
     left = read_progress(folder)
     if left and left[0].config_hash == progress.config_hash:

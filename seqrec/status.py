@@ -1,4 +1,4 @@
-"""How far an experiment is: what is done, running, stopped, failed and waiting, as its folder shows.
+"""How far an experiment is, as its folder shows: done, running, stopped, failed and waiting runs.
 
 Nothing but files is read, so that this works from another terminal or host, on a shared disk.
 """
@@ -112,10 +112,9 @@ def watch_during(results: Path, command: Sequence[str], console: Console) -> int
     SIGINT from a terminal reaches the command by itself; SIGTERM is passed on.
     """
     before = read_status(results) if results.is_dir() else []
-    handlers = {signal.SIGINT: lambda *_: None, signal.SIGTERM: lambda *_: process.terminate()}
-    # Functions, which are not inherited, rather than SIG_IGN, which is.
-    kept = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    handlers = {signal.SIGINT: lambda *_: None, signal.SIGTERM: lambda *_: process.terminate()}
+    kept = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with _display(console) as update:
             words = _Words(process, console)
