@@ -17,6 +17,7 @@ RESULTS = Path("results")
 PROCESSED = Path("data/processed")
 
 Folder = functools.partial(click.Path, file_okay=False, path_type=Path)
+File = functools.partial(click.Path, dir_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -61,6 +62,11 @@ def noting_failure(folder: Path | None, dataset: str) -> Iterator[None]:
         (folder / f"{dataset}.json").unlink(missing_ok=True)
 
 
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
+)
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where and how a run computes; none of it belongs to the configuration of the run."""
     for option in (
@@ -80,9 +86,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
         ),
-        click.option(
-            "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
-        ),
+        device_option,
     ):
         command = option(command)
     return command
@@ -136,7 +140,7 @@ def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | No
 
 @main.command()
 @click.option("--like", metavar="DATASET", help="Draw the size of this dataset.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--output", type=File(), required=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--users", type=click.IntRange(min=1), help="Instead of --like: number of users.")
 @click.option("--items", type=click.IntRange(min=3), help="Number of items.")
@@ -186,7 +190,7 @@ def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
 @click.argument("experiment")
 @click.argument("settings", nargs=-1)
 @click.option("--name", help="New name of the changed experiment.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--output", type=File(), required=True)
 def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: Path) -> None:
     """Write which runs EXPERIMENT asks for, so that tables can tell what is missing.
 
@@ -298,6 +302,51 @@ def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> N
         f"{folder}: test NDCG@10 {test['ndcg@10']:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "
         f"{metrics['training_seconds']:.1f} s of training on {metrics['device']}"
     )
+
+
+@main.command()
+@click.argument("run", type=Folder())
+@click.option("--history", help="Item ids in order of time, separated by commas.")
+@click.option("--users", type=File(), help="CSV or Parquet: user, item and maybe timestamp.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option("--output", type=File(), help="CSV or Parquet.  [default: to the terminal]")
+@click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
+@device_option
+def recommend(
+    run: Path,
+    history: str | None,
+    users: Path | None,
+    k: int,
+    output: Path | None,
+    data: Path | None,
+    device: str,
+) -> None:
+    """Recommend what comes next, by the finished RUN (its folder), in the dataset's own item ids.
+
+    For one history, or for a file of many with a line for each interaction. A file with the column
+    user alone names users of the dataset. Items of a history are not recommended again. Examples:
+
+    \b
+    seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
+    seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --users users.csv --output top.parquet
+    """
+    from seqrec.recommend import Recommender, read_users, write_recommendations
+
+    if (history is None) == (users is None):
+        raise SeqrecError("recommend: give either --history or --users.")
+    table = read_users(users) if users else None
+    recommender = Recommender.load(run, data, device)
+    if table is None:
+        found = recommender.recommend([i.strip() for i in (history or "").split(",") if i], k)
+    else:
+        found = recommender.recommend_users(table, k, str(users))
+    if output:
+        write_recommendations(output, found)
+        click.echo(f"{output}: {len(found):,} recommendations")
+    elif users:
+        click.echo(found.to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        click.echo(found.to_string(index=False, float_format="{:.4f}".format))
 
 
 @main.command()
