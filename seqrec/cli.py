@@ -70,6 +70,12 @@ device_option = click.option(
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where and how a run computes; none of it belongs to the configuration of the run."""
     for option in (
+        click.option(
+            "--track",
+            type=click.Choice(["tensorboard", "clearml", "mlflow"]),
+            multiple=True,
+            help="Also report to this tracker; may be given again.",
+        ),
         click.option("--compile/--no-compile", help="Pass the network through torch.compile."),
         click.option(
             "--logits-per-chunk",
@@ -217,6 +223,7 @@ def train(
     experiment: str,
     name: str | None,
     seed: int,
+    track: tuple[str, ...],
     **engine: Any,
 ) -> None:
     """Train MODEL on DATASET, downloading and preprocessing it if needed; write a run record.
@@ -242,7 +249,7 @@ def train(
             f"{folder}: already holds a finished run, which is not overwritten. "
             "Give --name <new name>, another --seed, or remove the folder."
         )
-    _execute(config, PROCESSED / dataset, folder, engine)
+    _execute(config, PROCESSED / dataset, folder, track, engine)
 
 
 @main.command()
@@ -256,6 +263,7 @@ def execute(
     data: Path,
     output: Path,
     retrain_stale: bool,
+    track: tuple[str, ...],
     **engine: Any,
 ) -> None:
     """Do one run that is fully described; what the workflow calls for each of its runs.
@@ -275,13 +283,16 @@ def execute(
         (output / "metrics.json").touch()
         click.echo(f"{output}: finished before with this configuration and data.")
         return
-    _execute(config, data, output, engine)
+    _execute(config, data, output, track, engine)
 
 
-def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> None:
+def _execute(
+    config: Any, data: Path, folder: Path, track: tuple[str, ...], engine: dict[str, Any]
+) -> None:
     from seqrec.engine import EngineOptions
     from seqrec.runs import run
     from seqrec.sidecar import STOPPED_EXIT_CODE, Stopped
+    from seqrec.trackers import Tracking
 
     def report(epoch: dict[str, Any]) -> None:
         click.echo(
@@ -289,11 +300,14 @@ def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> N
             f"validation NDCG@10 {epoch['ndcg@10']:.4f}  {epoch['seconds']:.1f} s",
             err=True,
         )
+        tracking.epoch(epoch)
 
     click.echo(f"{config.dataset} {config.model} seed {config.seed}", err=True)
     options = EngineOptions(**{key: value for key, value in engine.items() if value is not None})
     try:
-        metrics = run(config, data, folder, options, report)
+        with Tracking(track, config, folder) as tracking:
+            metrics = run(config, data, folder, options, report)
+            tracking.result(metrics)
     except Stopped:
         click.echo(f"{folder}: stopped; the same command goes on from here.", err=True)
         sys.exit(STOPPED_EXIT_CODE)

@@ -25,9 +25,9 @@ if GRID:
             GRID_FILE,
         log:
             f"{RESULTS}/logs/grid.log",
-        localrule: True
         # First of all, so that it can be seen from the start how much there is to do.
         priority: 1
+        localrule: True
         conda:
             "../../environment.yml"
         params:
