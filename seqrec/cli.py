@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import seqrec
+from seqrec import completion
 from seqrec.errors import SeqrecError
 
 RESULTS = Path("results")
@@ -34,9 +35,13 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(seqrec.__version__)
 def main() -> None:
-    """Sequential-recommendation experiments: data, training, tables and figures.
+    """Sequential-recommendation experiments: data, training, tables, figures, recommendations.
 
-    Run it from the project's folder. Example: seqrec train demo sasrec+
+    Run it from the project's folder. Every command explains itself and has an example: seqrec
+    train --help. Tab completion, for bash (or zsh_source, fish_source):
+
+    \b
+    eval "$(_SEQREC_COMPLETE=bash_source seqrec)"
     """
 
 
@@ -100,7 +105,13 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where raw files lie, and where a failure is noted for the tables of an experiment."""
-    raw = click.option("--raw", type=Folder(), default=Path("data/raw"), show_default=True)
+    raw = click.option(
+        "--raw",
+        type=Folder(),
+        default=Path("data/raw"),
+        show_default=True,
+        help="Where raw files lie.",
+    )
     failures = click.option(
         "--failures", type=Folder(), help="Also leave the reason of a failure in this folder."
     )
@@ -108,7 +119,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @main.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=completion.datasets)
 @data_options
 def download(dataset: str, raw: Path, failures: Path | None) -> None:
     """Fetch and verify DATASET.
@@ -124,11 +135,15 @@ def download(dataset: str, raw: Path, failures: Path | None) -> None:
 
 
 @main.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=completion.datasets)
 @data_options
-@click.option("--output", type=Folder(), help="[default: data/processed/DATASET]")
+@click.option(
+    "--output", type=Folder(), help="Where the log goes.  [default: data/processed/DATASET]"
+)
 def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | None) -> None:
-    """Check DATASET line by line and write its compact log and statistics.
+    """Check DATASET line by line and write its compact log.
+
+    With the log come its statistics and original ids.
 
     Example: seqrec preprocess ml-1m
     """
@@ -145,17 +160,24 @@ def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | No
 
 
 @main.command()
-@click.option("--like", metavar="DATASET", help="Draw the size of this dataset.")
-@click.option("--output", type=File(), required=True)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--like",
+    metavar="DATASET",
+    shell_complete=completion.datasets,
+    help="Draw the size of this dataset.",
+)
+@click.option("--output", type=File(), required=True, help="The file to write.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
+)
 @click.option("--users", type=click.IntRange(min=1), help="Instead of --like: number of users.")
 @click.option("--items", type=click.IntRange(min=3), help="Number of items.")
 @click.option("--mean-length", type=click.FloatRange(min=3), help="Interactions per user.")
 @click.option("--max-length", type=click.IntRange(min=3), help="No user has more.")
 def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
-    """Write a simulated log of `user item` lines: drifting interests, long-tailed items.
+    """Write a simulated log, a line `user item` each.
 
-    Examples:
+    Interests drift, and the popularity of items has a long tail. Examples:
 
     \b
     seqrec simulate --like ml-20m --output data/raw/like-ml-20m.txt
@@ -178,11 +200,13 @@ def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
 
 
 @main.command()
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completion.experiments)
 @click.argument("settings", nargs=-1)
 @click.option("--name", help="New name of the changed experiment.")
 def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
-    """Check EXPERIMENT and print its runs, one resolved configuration a line.
+    """Check EXPERIMENT and print its runs.
+
+    Each is a line with the resolved configuration.
 
     Example: seqrec check paper
     """
@@ -193,12 +217,14 @@ def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
 
 
 @main.command()
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completion.experiments)
 @click.argument("settings", nargs=-1)
 @click.option("--name", help="New name of the changed experiment.")
-@click.option("--output", type=File(), required=True)
+@click.option("--output", type=File(), required=True, help="The file to write.")
 def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: Path) -> None:
-    """Write which runs EXPERIMENT asks for, so that tables can tell what is missing.
+    """Write down which runs EXPERIMENT asks for.
+
+    Tables and status tell by it what is missing.
 
     Example: seqrec grid paper --output results/paper/grid.json
     """
@@ -209,12 +235,20 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
 
 
 @main.command()
-@click.argument("dataset")
-@click.argument("model")
+@click.argument("dataset", shell_complete=completion.datasets)
+@click.argument("model", shell_complete=completion.models)
 @click.argument("settings", nargs=-1)
-@click.option("--experiment", default="paper", show_default=True, help="Whose settings to use.")
+@click.option(
+    "--experiment",
+    default="paper",
+    show_default=True,
+    shell_complete=completion.experiments,
+    help="Whose settings to use.",
+)
 @click.option("--name", help="Name for the results; needed where SETTINGS change the experiment.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."
+)
 @run_options
 def train(
     dataset: str,
@@ -226,9 +260,9 @@ def train(
     track: tuple[str, ...],
     **engine: Any,
 ) -> None:
-    """Train MODEL on DATASET, downloading and preprocessing it if needed; write a run record.
+    """Train MODEL on DATASET and write a run record.
 
-    SETTINGS are key=value pairs. Examples:
+    The data are downloaded and preprocessed if needed. SETTINGS are key=value pairs. Examples:
 
     \b
     seqrec train demo sasrec+ --experiment demo
@@ -266,9 +300,14 @@ def execute(
     track: tuple[str, ...],
     **engine: Any,
 ) -> None:
-    """Do one run that is fully described; what the workflow calls for each of its runs.
+    """Do one run that is fully described.
 
-    A record of the same configuration and data is the result, and is kept.
+    The workflow calls this for each of its runs. A record of the same configuration and data is the result, and is kept. Example:
+
+    \b
+    seqrec check demo | head -1 > run.json
+    seqrec execute --config "$(cat run.json)" --data data/processed/demo \\
+        --output results/mine/runs/demo/popularity/seed-0
     """
     from seqrec.experiment import RunConfig
     from seqrec.records import is_finished
@@ -319,7 +358,7 @@ def _execute(
 
 
 @main.command()
-@click.argument("run", type=Folder())
+@click.argument("run", type=Folder(), shell_complete=completion.runs)
 @click.option("--history", help="Item ids in order of time, separated by commas.")
 @click.option("--users", type=File(), help="CSV or Parquet: user, item and maybe timestamp.")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
@@ -335,10 +374,11 @@ def recommend(
     data: Path | None,
     device: str,
 ) -> None:
-    """Recommend what comes next, by the finished RUN (its folder), in the dataset's own item ids.
+    """Recommend what comes next, by a finished RUN.
 
-    For one history, or for a file of many with a line for each interaction. A file with the column
-    user alone names users of the dataset. Items of a history are not recommended again. Examples:
+    RUN is its folder. Items go in and come out by the dataset's own ids: of one history, or of a
+    file of many with a line for each interaction. A file with the column user alone names users of
+    the dataset. Items of a history are not recommended again. Examples:
 
     \b
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
@@ -364,11 +404,11 @@ def recommend(
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def tables(results: Path) -> None:
-    """Write RESULTS/results.csv and RESULTS/tables/ from the run records in RESULTS.
+    """Write the tables of RESULTS from its run records.
 
-    Example: seqrec tables results/demo
+    They are RESULTS/tables/ and RESULTS/results.csv. Example: seqrec tables results/demo
     """
     from seqrec.tables import write_tables
 
@@ -377,11 +417,11 @@ def tables(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def figures(results: Path) -> None:
-    """Draw RESULTS/figures/ from the run records in RESULTS.
+    """Draw the figures of RESULTS from its run records.
 
-    Example: seqrec figures results/demo
+    They are RESULTS/figures/. Example: seqrec figures results/demo
     """
     from seqrec.figures import write_figures
 
@@ -390,11 +430,11 @@ def figures(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def missing(results: Path) -> None:
-    """List the runs that RESULTS lacks and why; exits with 1 if there are any.
+    """List the runs that RESULTS lacks and why.
 
-    Example: seqrec missing results/paper
+    Exits with 1 if there are any. Example: seqrec missing results/paper
     """
     from seqrec.records import missing_runs
 
@@ -410,14 +450,15 @@ def missing(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder())
+@click.argument("results", type=Folder(), shell_complete=completion.results)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--watch", is_flag=True, help="Refresh until every run is done, or Ctrl-C.")
 def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
-    """Show how far RESULTS is: which runs are done, running, stopped, failed or waiting.
+    """Show which runs of RESULTS are done, running or failed.
 
-    Works from any terminal and host that sees the folder. Times left are estimates: from no better
-    epoch to no early stopping. With a COMMAND it is shown for as long as that runs. Examples:
+    And those that wait or were stopped. Works from any terminal and host that sees the folder.
+    Times left are estimates: the least if no epoch is better than the best so far, the most if
+    early stopping never fires. With a COMMAND it is shown for as long as that runs. Examples:
 
     \b
     seqrec status results/paper --watch
@@ -438,11 +479,11 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder())
+@click.argument("results", type=Folder(), shell_complete=completion.results)
 def stale(results: Path) -> None:
-    """List the records in RESULTS that other training code than today's has made.
+    """List the records in RESULTS that other code has made.
 
-    Example: snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
+    Other training code than today's, that is. Example: snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
     """
     from seqrec.records import stale_records
 
@@ -451,12 +492,12 @@ def stale(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 @click.option("--replace", is_flag=True, help="Let records take the place of different ones.")
 def promote(results: Path, replace: bool) -> None:
-    """Copy the finished records of RESULTS, without weights, into results/reference.
+    """Copy the records of RESULTS into results/reference.
 
-    Example: seqrec promote results/paper
+    Those that are finished, without weights. Example: seqrec promote results/paper
     """
     from seqrec.records import promote as copy
 
@@ -466,7 +507,10 @@ def promote(results: Path, replace: bool) -> None:
 
 @main.command()
 def schema() -> None:
-    """Write the JSON Schemas that editors check configuration files with, to config/schema/."""
+    """Write the JSON Schemas of configuration files.
+
+    Editors check the files by them; they are in config/schema/. Example: seqrec schema
+    """
     from seqrec.experiment import json_schemas
     from seqrec.files import write_text
 
