@@ -302,7 +302,8 @@ def execute(
 ) -> None:
     """Do one run that is fully described.
 
-    The workflow calls this for each of its runs. A record of the same configuration and data is the result, and is kept. Example:
+    The workflow calls this for each of its runs. A record of the same configuration and data is
+    the result, and is kept. Example:
 
     \b
     seqrec check demo | head -1 > run.json
@@ -483,7 +484,10 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
 def stale(results: Path) -> None:
     """List the records in RESULTS that other code has made.
 
-    Other training code than today's, that is. Example: snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
+    Other training code than today's, that is. Example:
+
+    \b
+    snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
     """
     from seqrec.records import stale_records
 
