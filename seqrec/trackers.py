@@ -214,7 +214,7 @@ class Tracking:
             self.trackers.pop(name, None)
             lines = str(error).splitlines() or [type(error).__name__]
             remedy = (
-                f" It comes with: pip install 'seqrec[{name}]'."
+                f" In the project's folder: pip install -e '.[{name}]'"
                 if isinstance(error, ModuleNotFoundError)
                 else ""
             )

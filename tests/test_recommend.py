@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from small_runs import SIZES, small_config
+from small_runs import ROOT, SIZES, small_config
 
 from seqrec.cli import main
 from seqrec.datasets import Dataset
@@ -297,3 +298,30 @@ def test_a_run_works_from_any_folder_with_its_log(project: Path, tmp_path: Path)
     here = Recommender.load(run_folder(project, "sasrec"))
     pd.testing.assert_frame_equal(there.recommend(["product 7"]), here.recommend(["product 7"]))
     assert isinstance(there.log, Interactions)
+
+
+def test_the_readmes_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its three lines of Python and its commands, on a run where the README has one."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    preprocessed(tmp_path, "{}", "{}")
+    (tmp_path / "data/processed/small").rename(tmp_path / "data/processed/demo")
+    folder = tmp_path / "results/demo/runs/demo/sasrec+/seed-0"
+    config = small_config(dataset="demo", model="sasrec+")
+    run(config, tmp_path / "data/processed/demo", folder, "cpu", 1)
+    monkeypatch.chdir(tmp_path)
+    # The small log has no items of those ids.
+    for old, new in (("12, 87, 3", "14, 21, 7"), ("12,87,3", "14,21,7")):
+        assert old in readme
+        readme = readme.replace(old, new)
+    (lines,) = re.findall(r"```python\n(from seqrec.recommend .*?)```", readme, re.DOTALL)
+    *before, last = [line for line in lines.splitlines() if line]
+    assert len(before) == 2
+    names: dict[str, Any] = {}
+    exec("\n".join(before), names)
+    assert len(eval(last, names)) == 10
+    (tmp_path / "users.csv").write_text("user,item\na,7\nb,14\n")
+    commands = re.findall(r"^seqrec (recommend .*)$", readme, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        assert seqrec(*command.split()).exit_code == 0
+    assert len(read_users(tmp_path / "top.parquet")) == 20

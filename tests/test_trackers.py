@@ -256,7 +256,7 @@ def test_one_that_is_not_installed_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "clearml", None)
     result = execute(data, folder, "--track", "clearml")
     assert result.exit_code == 0
-    assert "pip install 'seqrec[clearml]'" in result.stderr
+    assert "pip install -e '.[clearml]'" in result.stderr
 
 
 def test_one_that_is_not_set_up_is_dropped(data: Path, folder: Path, tmp_path: Path) -> None:
