@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from seqrec.engine import choose_device
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import ScoreUsers, checked_scores, network_scorer, seen_pairs
 from seqrec.experiment import RunConfig
@@ -28,7 +29,7 @@ from seqrec.files import replacing
 from seqrec.interactions import Interactions
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
-from seqrec.runs import build_model, choose_device
+from seqrec.runs import build_model
 from seqrec.splits import Split
 from seqrec.strict import load_yaml, validate
 
@@ -149,8 +150,7 @@ class Recommender:
         else:
             ids = pd.Index(users["user"]).unique()
             numbers = self._numbers(ids, pd.Index(self.log.user_ids()), "user", where)
-            starts, ends = np.asarray(self.log.offsets[:-1]), np.asarray(self.log.offsets[1:])
-            split = Split(self.log.items, starts, ends, None, self.log.num_items)
+            split = Split(self.log.items, self.log.offsets, 0, self.log.num_items)
         found_users, ranks, items, scores = self._best(split, numbers, k)
         return pd.DataFrame(
             {
@@ -179,10 +179,9 @@ class Recommender:
         numbers = self._numbers(users["item"], self._items, "item", where) + 1
         codes, ids = pd.factorize(users["user"])
         order = np.argsort(codes, kind="stable")
-        ends = np.cumsum(np.bincount(codes))
-        starts = np.concatenate(([0], ends[:-1]))
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(codes))))
         items = numbers[order].astype(np.int32)
-        return pd.Index(ids), Split(items, starts, ends, None, self.log.num_items)
+        return pd.Index(ids), Split(items, offsets, 0, self.log.num_items)
 
     def _numbers(
         self, ids: pd.Series | pd.Index, known: pd.Index, what: str, where: str

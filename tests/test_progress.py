@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from small_runs import preprocessed_log, small_config
 
 from seqrec import progress as module
+from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.experiment import RunConfig
 from seqrec.progress import DEAD_SECONDS, PROGRESS, Progress, read_progress, under_way
 from seqrec.runs import run
 from seqrec.sidecar import Stopped
 
+CPU = EngineOptions("cpu", 1, "float32")
 LONG = small_config(training={"batch_size": 8, "max_epochs": 500, "patience": 500})
 
 
@@ -47,7 +49,7 @@ def test_a_run_tells_each_epoch_while_it_is_under_way_and_nothing_once_it_is_don
     def report(epoch: dict[str, Any]) -> None:
         seen.append((epoch, *read(tmp_path)))
 
-    run(config, data, tmp_path, "cpu", 1, report)
+    run(config, data, tmp_path, CPU, report)
     assert [progress.epoch for _, progress, _ in seen] == [1, 2, 3]
     assert all(alive for _, _, alive in seen)
     for epoch, progress, _ in seen:
@@ -96,7 +98,7 @@ def test_another_configuration_does_not_take_over_what_was_left(tmp_path: Path) 
 def test_a_failed_run_leaves_its_reason_instead(data: Path, tmp_path: Path) -> None:
     config = small_config(hyperparameters={"hidden_size": 8, "heads": 3})
     with pytest.raises((SeqrecError, RuntimeError)):
-        run(config, data, tmp_path, "cpu", 1)
+        run(config, data, tmp_path, CPU)
     assert read_progress(tmp_path) is None
     assert (tmp_path / "failure.json").is_file()
 

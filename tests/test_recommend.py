@@ -16,12 +16,14 @@ from small_runs import ROOT, SIZES, small_config
 from seqrec.cli import main
 from seqrec.datasets import Dataset
 from seqrec.download import download
+from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.interactions import Interactions, preprocess
 from seqrec.recommend import Recommender, read_users
 from seqrec.runs import run
 from seqrec.simulation import simulate
 
+CPU = EngineOptions("cpu", 1, "float32")
 MODELS = ["sasrec", "bert4rec", "gru4rec", "popularity", "bpr-mf"]
 READERS = [model for model in MODELS if model != "bpr-mf"]
 
@@ -57,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     preprocessed(folder, "product {}", "customer {}")
     for model in MODELS:
         config = small_config(model)
-        run(config, folder / "data/processed/small", run_folder(folder, model), "cpu", 1)
+        run(config, folder / "data/processed/small", run_folder(folder, model), CPU)
     return folder
 
 
@@ -165,7 +167,7 @@ def test_a_model_that_knows_users_says_so_when_it_is_given_a_history(project: Pa
 def test_whole_numbers_stay_whole_numbers(tmp_path: Path) -> None:
     preprocessed(tmp_path, "{}", "{}")
     data = tmp_path / "data/processed/small"
-    run(small_config(), data, tmp_path / "run", "cpu", 1)
+    run(small_config(), data, tmp_path / "run", CPU)
     recommender = Recommender.load(tmp_path / "run", data)
     found = recommender.recommend([7, 14], k=3)
     assert found["item"].dtype == np.int64
@@ -307,7 +309,7 @@ def test_the_readmes_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "data/processed/small").rename(tmp_path / "data/processed/demo")
     folder = tmp_path / "results/demo/runs/demo/sasrec+/seed-0"
     config = small_config(dataset="demo", model="sasrec+")
-    run(config, tmp_path / "data/processed/demo", folder, "cpu", 1)
+    run(config, tmp_path / "data/processed/demo", folder, CPU)
     monkeypatch.chdir(tmp_path)
     # The small log has no items of those ids.
     for old, new in (("12, 87, 3", "14, 21, 7"), ("12,87,3", "14,21,7")):
