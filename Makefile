@@ -2,7 +2,7 @@
 # everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
-#           PYTHON=python3.12  PROFILE=default
+#           TRACK='tensorboard'  PYTHON=python3.12  PROFILE=default
 
 PYTHON ?= python3
 PROFILE ?= default
@@ -11,6 +11,7 @@ EXPERIMENT ?= demo
 NAME ?=
 SET ?=
 RETRAIN ?=
+TRACK ?=
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
@@ -18,7 +19,8 @@ READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
 RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
 SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
-CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN)
+CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN) \
+	track='$(TRACK)'
 
 .PHONY: help demo paper experiment runs tables figures test test-all benchmark lint format lock setup clean
 
@@ -52,8 +54,10 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figure
 runs: $(READY) ## train what EXPERIMENT lacks
 	@$(RUNS)
 
+# Snakemake is to say what goes wrong; how far the runs are is shown by `seqrec status`.
 RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
-	$(SNAKEMAKE) runs $(CONFIG) $${stale:+--forcerun $$stale}
+	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
+	$(CONFIG) $${stale:+--forcerun $$stale}
 
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 	$(SNAKEMAKE) $@ $(CONFIG)

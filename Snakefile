@@ -56,13 +56,15 @@ ENGINE = shlex.join(
     ]
 )
 RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
+TRACK = " ".join(f"--track {tracker}" for tracker in options.track.split())
 
 # What every shell command knows beside its rule's own values. Python is named in full, so that
 # jobs find the package wherever they run, whether or not its environment is activated (the rules'
 # `conda:` only names what that environment holds); none of this is a parameter of a rule, because
-# another Python or device is no reason to train again.
+# another Python, device or tracker is no reason to train again.
 shell.prefix(
-    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
+    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); "
+    "retrain={RETRAIN:q}; track={TRACK:q}; "
     'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '
 )
 
@@ -103,6 +105,7 @@ if GRID:
 
     rule runs:
         input:
+            GRID_FILE,
             SUCCESSES,
 
 else:

@@ -11,12 +11,14 @@ from typing import Any
 import click
 
 import seqrec
+from seqrec import completion
 from seqrec.errors import SeqrecError
 
 RESULTS = Path("results")
 PROCESSED = Path("data/processed")
 
 Folder = functools.partial(click.Path, file_okay=False, path_type=Path)
+File = functools.partial(click.Path, dir_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -33,9 +35,13 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(seqrec.__version__)
 def main() -> None:
-    """Sequential-recommendation experiments: data, training, tables and figures.
+    """Sequential-recommendation experiments: data, training, tables, figures, recommendations.
 
-    Run it from the project's folder. Example: seqrec train demo sasrec+
+    Run it from the project's folder. Every command explains itself and has an example: seqrec
+    train --help. Tab completion, for bash (or zsh_source, fish_source):
+
+    \b
+    eval "$(_SEQREC_COMPLETE=bash_source seqrec)"
     """
 
 
@@ -61,9 +67,20 @@ def noting_failure(folder: Path | None, dataset: str) -> Iterator[None]:
         (folder / f"{dataset}.json").unlink(missing_ok=True)
 
 
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
+)
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where and how a run computes; none of it belongs to the configuration of the run."""
     for option in (
+        click.option(
+            "--track",
+            type=click.Choice(["tensorboard", "clearml", "mlflow"]),
+            multiple=True,
+            help="Also report to this tracker; may be given again.",
+        ),
         click.option("--compile/--no-compile", help="Pass the network through torch.compile."),
         click.option(
             "--logits-per-chunk",
@@ -80,9 +97,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
         ),
-        click.option(
-            "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
-        ),
+        device_option,
     ):
         command = option(command)
     return command
@@ -90,7 +105,13 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where raw files lie, and where a failure is noted for the tables of an experiment."""
-    raw = click.option("--raw", type=Folder(), default=Path("data/raw"), show_default=True)
+    raw = click.option(
+        "--raw",
+        type=Folder(),
+        default=Path("data/raw"),
+        show_default=True,
+        help="Where raw files lie.",
+    )
     failures = click.option(
         "--failures", type=Folder(), help="Also leave the reason of a failure in this folder."
     )
@@ -98,7 +119,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @main.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=completion.datasets)
 @data_options
 def download(dataset: str, raw: Path, failures: Path | None) -> None:
     """Fetch and verify DATASET.
@@ -114,11 +135,15 @@ def download(dataset: str, raw: Path, failures: Path | None) -> None:
 
 
 @main.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=completion.datasets)
 @data_options
-@click.option("--output", type=Folder(), help="[default: data/processed/DATASET]")
+@click.option(
+    "--output", type=Folder(), help="Where the log goes.  [default: data/processed/DATASET]"
+)
 def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | None) -> None:
-    """Check DATASET line by line and write its compact log and statistics.
+    """Check DATASET line by line and write its compact log.
+
+    With the log come its statistics and original ids.
 
     Example: seqrec preprocess ml-1m
     """
@@ -135,17 +160,24 @@ def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | No
 
 
 @main.command()
-@click.option("--like", metavar="DATASET", help="Draw the size of this dataset.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--like",
+    metavar="DATASET",
+    shell_complete=completion.datasets,
+    help="Draw the size of this dataset.",
+)
+@click.option("--output", type=File(), required=True, help="The file to write.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
+)
 @click.option("--users", type=click.IntRange(min=1), help="Instead of --like: number of users.")
 @click.option("--items", type=click.IntRange(min=3), help="Number of items.")
 @click.option("--mean-length", type=click.FloatRange(min=3), help="Interactions per user.")
 @click.option("--max-length", type=click.IntRange(min=3), help="No user has more.")
 def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
-    """Write a simulated log of `user item` lines: drifting interests, long-tailed items.
+    """Write a simulated log, a line `user item` each.
 
-    Examples:
+    Interests drift, and the popularity of items has a long tail. Examples:
 
     \b
     seqrec simulate --like ml-20m --output data/raw/like-ml-20m.txt
@@ -168,11 +200,13 @@ def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
 
 
 @main.command()
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completion.experiments)
 @click.argument("settings", nargs=-1)
 @click.option("--name", help="New name of the changed experiment.")
 def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
-    """Check EXPERIMENT and print its runs, one resolved configuration a line.
+    """Check EXPERIMENT and print its runs.
+
+    Each is a line with the resolved configuration.
 
     Example: seqrec check paper
     """
@@ -183,12 +217,14 @@ def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
 
 
 @main.command()
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completion.experiments)
 @click.argument("settings", nargs=-1)
 @click.option("--name", help="New name of the changed experiment.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--output", type=File(), required=True, help="The file to write.")
 def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: Path) -> None:
-    """Write which runs EXPERIMENT asks for, so that tables can tell what is missing.
+    """Write down which runs EXPERIMENT asks for.
+
+    Tables and status tell by it what is missing.
 
     Example: seqrec grid paper --output results/paper/grid.json
     """
@@ -199,12 +235,20 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
 
 
 @main.command()
-@click.argument("dataset")
-@click.argument("model")
+@click.argument("dataset", shell_complete=completion.datasets)
+@click.argument("model", shell_complete=completion.models)
 @click.argument("settings", nargs=-1)
-@click.option("--experiment", default="paper", show_default=True, help="Whose settings to use.")
+@click.option(
+    "--experiment",
+    default="paper",
+    show_default=True,
+    shell_complete=completion.experiments,
+    help="Whose settings to use.",
+)
 @click.option("--name", help="Name for the results; needed where SETTINGS change the experiment.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."
+)
 @run_options
 def train(
     dataset: str,
@@ -213,11 +257,12 @@ def train(
     experiment: str,
     name: str | None,
     seed: int,
+    track: tuple[str, ...],
     **engine: Any,
 ) -> None:
-    """Train MODEL on DATASET, downloading and preprocessing it if needed; write a run record.
+    """Train MODEL on DATASET and write a run record.
 
-    SETTINGS are key=value pairs. Examples:
+    The data are downloaded and preprocessed if needed. SETTINGS are key=value pairs. Examples:
 
     \b
     seqrec train demo sasrec+ --experiment demo
@@ -238,7 +283,7 @@ def train(
             f"{folder}: already holds a finished run, which is not overwritten. "
             "Give --name <new name>, another --seed, or remove the folder."
         )
-    _execute(config, PROCESSED / dataset, folder, engine)
+    _execute(config, PROCESSED / dataset, folder, track, engine)
 
 
 @main.command()
@@ -252,11 +297,18 @@ def execute(
     data: Path,
     output: Path,
     retrain_stale: bool,
+    track: tuple[str, ...],
     **engine: Any,
 ) -> None:
-    """Do one run that is fully described; what the workflow calls for each of its runs.
+    """Do one run that is fully described.
 
-    A record of the same configuration and data is the result, and is kept.
+    The workflow calls this for each of its runs. A record of the same configuration and data is
+    the result, and is kept. Example:
+
+    \b
+    seqrec check demo | head -1 > run.json
+    seqrec execute --config "$(cat run.json)" --data data/processed/demo \\
+        --output results/mine/runs/demo/popularity/seed-0
     """
     from seqrec.experiment import RunConfig
     from seqrec.records import is_finished
@@ -271,13 +323,16 @@ def execute(
         (output / "metrics.json").touch()
         click.echo(f"{output}: finished before with this configuration and data.")
         return
-    _execute(config, data, output, engine)
+    _execute(config, data, output, track, engine)
 
 
-def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> None:
+def _execute(
+    config: Any, data: Path, folder: Path, track: tuple[str, ...], engine: dict[str, Any]
+) -> None:
     from seqrec.engine import EngineOptions
     from seqrec.runs import run
     from seqrec.sidecar import STOPPED_EXIT_CODE, Stopped
+    from seqrec.trackers import Tracking
 
     def report(epoch: dict[str, Any]) -> None:
         click.echo(
@@ -285,11 +340,14 @@ def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> N
             f"validation NDCG@10 {epoch['ndcg@10']:.4f}  {epoch['seconds']:.1f} s",
             err=True,
         )
+        tracking.epoch(epoch)
 
     click.echo(f"{config.dataset} {config.model} seed {config.seed}", err=True)
     options = EngineOptions(**{key: value for key, value in engine.items() if value is not None})
     try:
-        metrics = run(config, data, folder, options, report)
+        with Tracking(track, config, folder) as tracking:
+            metrics = run(config, data, folder, options, report)
+            tracking.result(metrics)
     except Stopped:
         click.echo(f"{folder}: stopped; the same command goes on from here.", err=True)
         sys.exit(STOPPED_EXIT_CODE)
@@ -301,11 +359,57 @@ def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> N
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
-def tables(results: Path) -> None:
-    """Write RESULTS/results.csv and RESULTS/tables/ from the run records in RESULTS.
+@click.argument("run", type=Folder(), shell_complete=completion.runs)
+@click.option("--history", help="Item ids in order of time, separated by commas.")
+@click.option("--users", type=File(), help="CSV or Parquet: user, item and maybe timestamp.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option("--output", type=File(), help="CSV or Parquet.  [default: to the terminal]")
+@click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
+@device_option
+def recommend(
+    run: Path,
+    history: str | None,
+    users: Path | None,
+    k: int,
+    output: Path | None,
+    data: Path | None,
+    device: str,
+) -> None:
+    """Recommend what comes next, by a finished RUN.
 
-    Example: seqrec tables results/demo
+    RUN is its folder. Items go in and come out by the dataset's own ids: of one history, or of a
+    file of many with a line for each interaction. A file with the column user alone names users of
+    the dataset. Items of a history are not recommended again. Examples:
+
+    \b
+    seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
+    seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --users users.csv --output top.parquet
+    """
+    from seqrec.recommend import Recommender, read_users, write_recommendations
+
+    if (history is None) == (users is None):
+        raise SeqrecError("recommend: give either --history or --users.")
+    table = read_users(users) if users else None
+    recommender = Recommender.load(run, data, device)
+    if table is None:
+        found = recommender.recommend([i.strip() for i in (history or "").split(",") if i], k)
+    else:
+        found = recommender.recommend_users(table, k, str(users))
+    if output:
+        write_recommendations(output, found)
+        click.echo(f"{output}: {len(found):,} recommendations")
+    elif users:
+        click.echo(found.to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        click.echo(found.to_string(index=False, float_format="{:.4f}".format))
+
+
+@main.command()
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
+def tables(results: Path) -> None:
+    """Write the tables of RESULTS from its run records.
+
+    They are RESULTS/tables/ and RESULTS/results.csv. Example: seqrec tables results/demo
     """
     from seqrec.tables import write_tables
 
@@ -314,11 +418,11 @@ def tables(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def figures(results: Path) -> None:
-    """Draw RESULTS/figures/ from the run records in RESULTS.
+    """Draw the figures of RESULTS from its run records.
 
-    Example: seqrec figures results/demo
+    They are RESULTS/figures/. Example: seqrec figures results/demo
     """
     from seqrec.figures import write_figures
 
@@ -327,11 +431,11 @@ def figures(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def missing(results: Path) -> None:
-    """List the runs that RESULTS lacks and why; exits with 1 if there are any.
+    """List the runs that RESULTS lacks and why.
 
-    Example: seqrec missing results/paper
+    Exits with 1 if there are any. Example: seqrec missing results/paper
     """
     from seqrec.records import missing_runs
 
@@ -347,11 +451,43 @@ def missing(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder())
-def stale(results: Path) -> None:
-    """List the records in RESULTS that other training code than today's has made.
+@click.argument("results", type=Folder(), shell_complete=completion.results)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--watch", is_flag=True, help="Refresh until every run is done, or Ctrl-C.")
+def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
+    """Show which runs of RESULTS are done, running or failed.
 
-    Example: snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
+    And those that wait or were stopped. Works from any terminal and host that sees the folder.
+    Times left are estimates: the least if no epoch is better than the best so far, the most if
+    early stopping never fires. With a COMMAND it is shown for as long as that runs. Examples:
+
+    \b
+    seqrec status results/paper --watch
+    seqrec status results/paper -- snakemake runs --quiet --config experiment=paper
+    """
+    from seqrec import status as progress
+
+    console = progress.screen()
+    if command:
+        sys.exit(progress.watch_during(results, command, console))
+    if not watch:
+        progress.show(results, console)
+        return
+    try:
+        progress.watch(results, console)
+    except KeyboardInterrupt:
+        return
+
+
+@main.command()
+@click.argument("results", type=Folder(), shell_complete=completion.results)
+def stale(results: Path) -> None:
+    """List the records in RESULTS that other code has made.
+
+    Other training code than today's, that is. Example:
+
+    \b
+    snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
     """
     from seqrec.records import stale_records
 
@@ -360,12 +496,12 @@ def stale(results: Path) -> None:
 
 
 @main.command()
-@click.argument("results", type=Folder(exists=True))
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 @click.option("--replace", is_flag=True, help="Let records take the place of different ones.")
 def promote(results: Path, replace: bool) -> None:
-    """Copy the finished records of RESULTS, without weights, into results/reference.
+    """Copy the records of RESULTS into results/reference.
 
-    Example: seqrec promote results/paper
+    Those that are finished, without weights. Example: seqrec promote results/paper
     """
     from seqrec.records import promote as copy
 
@@ -375,7 +511,10 @@ def promote(results: Path, replace: bool) -> None:
 
 @main.command()
 def schema() -> None:
-    """Write the JSON Schemas that editors check configuration files with, to config/schema/."""
+    """Write the JSON Schemas of configuration files.
+
+    Editors check the files by them; they are in config/schema/. Example: seqrec schema
+    """
     from seqrec.experiment import json_schemas
     from seqrec.files import write_text
 

@@ -368,6 +368,12 @@ class WorkflowConfig(Strict):
     """Whether networks go through torch.compile."""
     retrain: Annotated[Literal["", "stale"], BeforeValidator(_empty_for_none)]
     """`stale`: a record of older training code does not count as finished."""
+    track: Annotated[
+        str,
+        BeforeValidator(_empty_for_none),
+        StringConstraints(pattern=r"^((tensorboard|clearml|mlflow) *)*$"),
+    ]
+    """Trackers that every run also reports to, separated by spaces."""
 
 
 def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:

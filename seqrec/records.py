@@ -41,6 +41,9 @@ TRAINING_CODE = (
 PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "metrics.json")
 """The files of a record that are kept for good, `metrics.json` last; checkpoints are not."""
 
+NOT_RUN = "not run."
+"""The reason of a run that nobody has tried."""
+
 HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
 
 
@@ -161,15 +164,25 @@ class _Grid(BaseModel):
 # Reading
 
 
+def place_of(run: Run) -> Path:
+    """Where a run's folder lies below `runs/`."""
+    return Path(run.dataset, run.model, f"seed-{run.seed}")
+
+
+def run_of(folder: Path) -> Run:
+    """The run whose folder this is, by its name."""
+    return Run(folder.parts[-3], folder.parts[-2], int(folder.name.removeprefix("seed-")))
+
+
 def read_record(folder: Path) -> Record:
     """The finished record in `folder`; a `SeqrecError` if it is damaged or not in its place."""
     path = folder / "metrics.json"
     try:
         record = validate(Record, {**_read_json(path), "folder": folder}, str(path))
-        if folder.absolute().parts[-3:] != _place(record.run).parts:
+        if folder.absolute().parts[-3:] != place_of(record.run).parts:
             raise SeqrecError(
                 f"{path}: holds dataset {record.dataset!r}, model {record.model!r} and seed "
-                f"{record.seed}, which belong in runs/{_place(record.run).as_posix()}/."
+                f"{record.seed}, which belong in runs/{place_of(record.run).as_posix()}/."
             )
     except SeqrecError as error:
         raise SeqrecError(f"{error} {_delete(folder)}") from None
@@ -189,7 +202,7 @@ def survey(results: Path) -> Survey:
     missing = []
     wanted = _read_grid(results / "grid.json")
     for folder in _folders(results):
-        run = _run_of(folder)
+        run = run_of(folder)
         if (folder / "metrics.json").is_file():
             try:
                 records.append(read_record(folder))
@@ -205,7 +218,7 @@ def survey(results: Path) -> Survey:
         if data_failure.is_file():
             missing.append(Missing(*run, *_failure(data_failure)))
         else:
-            missing.append(Missing(*run, "not run.", "Run the experiment again."))
+            missing.append(Missing(*run, NOT_RUN, "Run the experiment again."))
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
@@ -323,7 +336,8 @@ def promote(
     copies = [
         (record.folder, target)
         for record in found.records
-        if _contents(record.folder) != _contents(target := reference / "runs" / _place(record.run))
+        if _contents(record.folder)
+        != _contents(target := reference / "runs" / place_of(record.run))
     ]
     taken = [target for _, target in copies if _contents(target)]
     if taken and not replace:
@@ -346,14 +360,6 @@ def promote(
 
 
 # Details
-
-
-def _place(run: Run) -> Path:
-    return Path(run.dataset, run.model, f"seed-{run.seed}")
-
-
-def _run_of(folder: Path) -> Run:
-    return Run(folder.parts[-3], folder.parts[-2], int(folder.name.removeprefix("seed-")))
 
 
 def _folders(results: Path) -> Iterator[Path]:

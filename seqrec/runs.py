@@ -41,6 +41,7 @@ from seqrec.interactions import Interactions
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
+from seqrec.progress import under_way
 from seqrec.records import training_code_fingerprint, write_failure, write_record
 from seqrec.sidecar import Sidecar, Stopped, alone_in, stop_signals
 from seqrec.splits import Split, Splits, leave_one_out
@@ -70,7 +71,11 @@ def run(
     A training that was stopped before goes on from its sidecar. On failure `failure.json` says
     what, where and how to go on, and the error is raised again.
     """
-    with alone_in(folder), _failure_noted(config, data, folder):
+    with (
+        alone_in(folder),
+        _failure_noted(config, data, folder),
+        under_way(config, folder, report) as report,
+    ):
         return _run(config, data, folder, options, report)
 
 

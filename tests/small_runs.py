@@ -1,5 +1,6 @@
 """Small logs and configurations for tests that train, and a project folder for those that read."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,3 +87,9 @@ def small_config(implementation: str = "sasrec", loss: str = "full", **changes: 
 def copied_config(project: Path) -> Path:
     """The shipped `config/` in a folder of its own, to be changed by a test."""
     return Path(shutil.copytree(ROOT / "config", project / "config"))
+
+
+def readme_files() -> dict[str, str]:
+    """The files that the README shows in full, by their paths."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))

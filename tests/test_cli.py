@@ -68,8 +68,14 @@ def test_every_command_explains_itself_with_an_example(command: str | None) -> N
     assert "Usage: " in result.output
     entry: click.Command = main.commands[command] if command else main
     assert entry.help
-    if command and any(isinstance(p, click.Argument) for p in entry.params):
-        assert f"seqrec {command} " in " ".join(result.output.split())
+    # CliRunner calls the program main: what is called seqrec is an example.
+    assert f"seqrec {command or 'train'}" in " ".join(result.output.split())
+    for parameter in entry.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+
+
+def test_the_list_of_commands_says_of_each_in_one_line_what_it_does() -> None:
+    assert "..." not in run("--help").output.partition("Commands:")[2]
 
 
 def test_the_version_is_the_packages() -> None:

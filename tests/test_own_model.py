@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from small_runs import ROOT, copied_config, small_config
+from small_runs import copied_config, readme_files, small_config
 
 from seqrec.cli import main
 from seqrec.errors import SeqrecError
@@ -56,12 +55,6 @@ class NoModel:
     pass
 '''
 TRAINED = {"implementation": "my_models:ConvRec", "loss": {"kind": "cross-entropy"}}
-
-
-def readme_files() -> dict[str, str]:
-    """The files that the README shows in full, by their paths."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import yaml
+from small_runs import readme_files
 
 from seqrec.experiment import load_experiment
 from seqrec.tables import write_tables
@@ -59,3 +60,19 @@ def test_the_results_shown_are_those_of_the_reference_records(tmp_path: Path) ->
     for dataset, text in shown:
         made = (tmp_path / f"reference/tables/{dataset}.md").read_text(encoding="utf-8")
         assert table_rows(text) == table_rows(made), f"put this into the README:\n{made}"
+
+
+def test_the_grid_of_learning_rates_differs_in_nothing_else(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "config", tmp_path / "config")
+    (tmp_path / "config/rates.yaml").write_text(readme_files()["config/rates.yaml"])
+    grid = load_experiment("rates", config=tmp_path / "config")
+    rates = {run.model: run.training.learning_rate for run in grid.runs if run.training}
+    assert sorted(rates.values()) == [0.0001, 0.0003, 0.001, 0.003]
+    others = {
+        run.model_copy(
+            update={"model": "", "training": run.training.model_copy(update={"learning_rate": 1.0})}
+        ).json()
+        for run in grid.runs
+        if run.training and run.seed == 0
+    }
+    assert len(others) == 1

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 import yte
+from small_runs import readme_files
 
 from seqrec.records import training_code_fingerprint
 
@@ -318,6 +319,40 @@ def test_stale_records_and_no_others_are_trained_again_when_asked(project: Proje
     after = project.records()
     assert {name for name in after if after[name] != before[name]} == set(found)
     assert project.seqrec("stale", "results/tiny").stdout == ""
+
+
+# Beside the results
+
+
+def test_a_tracker_gets_the_runs_and_is_no_reason_to_train(project: Project) -> None:
+    assert project.plan("track=tensorboard") == set()
+    record = project.record("sasrec+")
+    record.unlink()
+    project.make("runs", "track=tensorboard")
+    assert list(record.parent.glob("events.out.tfevents.*"))
+    done = project.snakemake("runs", "track=tensorbord")
+    assert done.returncode != 0
+    assert "track" in done.stdout + done.stderr
+
+
+def test_the_status_of_the_runs_is_shown_while_they_are_made(project: Project) -> None:
+    shutil.rmtree(project.results)
+    quiet = ["--quiet", "rules", "host", "progress", "reason"]
+    snakemake = [sys.executable, "-m", "snakemake", "runs", "--cores", "2", *quiet]
+    done = project.seqrec("status", "results/tiny", "--", *snakemake, "--config", "experiment=tiny")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ended = re.findall(r"^(\d of 3 done)\. tiny (\S+) seed 0: test NDCG@10", done.stdout, re.M)
+    assert sorted(model for _, model in ended) == ["popularity", "sasrec+", "sasrec+5"]
+    assert ended[-1][0] == "3 of 3 done"
+    assert "3 of 3 runs done" in project.seqrec("status", "results/tiny").stdout
+
+
+def test_the_readmes_grid_of_learning_rates_is_planned(project: Project) -> None:
+    project.path("config/rates.yaml").write_text(readme_files()["config/rates.yaml"])
+    rates = ("sasrec+1e-4", "sasrec+3e-4", "sasrec+", "sasrec+3e-3")
+    expected = [trainings(*rates, dataset="ml-1m", seed=seed) for seed in range(3)]
+    plan = project.plan("runs", experiment="rates")
+    assert {job for job in plan if job.startswith("train ")} == set().union(*expected)
 
 
 # What fails

@@ -15,6 +15,9 @@ class Fitted(ABC):
     validation targets, train plus validation for the test targets.
     """
 
+    by_user = True
+    """Whether scores are known for the users it was fitted on alone; false: the same for all."""
+
     def __init__(self, num_items: int, max_length: int) -> None:
         self.num_items = num_items
 
@@ -29,3 +32,7 @@ class Fitted(ABC):
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
         """The arrays that were learned."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Be as it was when `state()` returned this: arrays are attributes by their names."""
+        vars(self).update(state)

@@ -12,6 +12,8 @@ from seqrec.splits import Split
 class Popularity(Fitted):
     """Scores are interaction counts; items of equal count are tied, which counts against them."""
 
+    by_user = False
+
     def fit(self, split: Split, seed: int, threads: int) -> None:
         self.counts = torch.from_numpy(item_counts(split)[1:].astype(np.float32))
 

@@ -25,6 +25,8 @@ if GRID:
             GRID_FILE,
         log:
             f"{RESULTS}/logs/grid.log",
+        # First of all, so that it can be seen from the start how much there is to do.
+        priority: 1
         localrule: True
         conda:
             "../../environment.yml"

@@ -29,4 +29,5 @@ rule train:
     shell:
         "seqrec execute --config {params.config:q} --data data/processed/{wildcards.dataset:q}"
         ' --output $(dirname {output.record:q}) "${{engine[@]}}" --threads {threads} $retrain'
+        " $track"
         " > {log:q} 2>&1"
