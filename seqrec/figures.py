@@ -12,18 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
+from seqrec.evidence import Published
 from seqrec.files import replacing
+from seqrec.naming import dataset_order, dataset_title, display, sampled_negatives
 from seqrec.records import Record, Survey, survey
-from seqrec.tables import (
-    PUBLISHED,
-    Published,
-    dataset_order,
-    dataset_title,
-    display,
-    mean_and_deviation,
-    read_published,
-    sampled_negatives,
-)
+from seqrec.tables import PUBLISHED, mean_and_deviation, read_published
 
 METRIC = "ndcg@10"
 # Dashed all three, each in its own rhythm for print without colour.

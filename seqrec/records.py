@@ -92,11 +92,16 @@ class Record(_Part):
     model: str
     negatives: PositiveInt | None
     seed: NonNegativeInt
+    config: dict[str, Any]
     config_hash: str
     data: Data
     seqrec: Provenance
     device: str
+    device_kind: str
+    threads: PositiveInt
     runs_sharing_device: PositiveInt
+    precision: str
+    peak_memory_bytes: NonNegativeInt
     epochs: PositiveInt | None
     best_epoch: PositiveInt | None
     training_seconds: FiniteFloat
@@ -126,11 +131,22 @@ class Record(_Part):
         """The test rank of every user's target, from 1, as `[users]`."""
         path = self.folder / "ranks.npy"
         try:
-            return np.load(path, allow_pickle=False)
+            ranks = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise SeqrecError(
                 f"{path}: cannot be read ({error}). {_delete(self.folder)}"
             ) from error
+        if ranks.ndim != 1 or ranks.dtype != np.int32 or not len(ranks):
+            raise SeqrecError(
+                f"{path}: holds {ranks.dtype} of shape {ranks.shape}, not an int32 rank of each "
+                f"user. {_delete(self.folder)}"
+            )
+        return ranks
+
+    @property
+    def users(self) -> int:
+        """How many users were ranked for."""
+        return len(self.ranks())
 
 
 @dataclass(frozen=True)
@@ -141,6 +157,8 @@ class Survey:
     missing: list[Missing]
     outdated: set[Run]
     """Finished runs whose configuration is no longer what the experiment asks for."""
+    stale: set[Run]
+    """Finished runs that other training code than today's has made."""
 
     @property
     def runs(self) -> list[Run]:
@@ -173,6 +191,7 @@ def read_record(folder: Path) -> Record:
             )
     except SeqrecError as error:
         raise SeqrecError(f"{error} {_delete(folder)}") from None
+    record.ranks()
     if record.epochs is not None:
         record.history()
     return record
@@ -209,7 +228,9 @@ def survey(results: Path) -> Survey:
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
-    return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated)
+    current = training_code_fingerprint()
+    stale = {record.run for record in records if record.seqrec.training_code != current}
+    return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated, stale)
 
 
 def read_records(results: Path) -> list[Record]:
@@ -296,12 +317,8 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 def stale_records(results: Path) -> list[Path]:
     """The `metrics.json` of every record that other training code than today's has made."""
-    current = training_code_fingerprint()
-    return [
-        record.folder / "metrics.json"
-        for record in read_records(results)
-        if record.seqrec.training_code != current
-    ]
+    found = survey(results)
+    return [record.folder / "metrics.json" for record in found.records if record.run in found.stale]
 
 
 # Promotion

@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from record_factory import make_history, make_record
 
 from seqrec.figures import convergence_figure, negatives_figure, write_figures
+from seqrec.naming import MODELS
 from seqrec.records import survey
-from seqrec.tables import MODELS, read_published
+from seqrec.tables import read_published
 
 PUBLISHED = Path(__file__).parent.parent / "config" / "published"
 CURVE = read_published(PUBLISHED / "num_negatives.csv", "dataset", "negatives")
