@@ -154,8 +154,8 @@ def _markdown(text: str) -> str:
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "±": r"$\pm$", "–": r"\textendash{}", "−": "$-$", NOT_FINISHED: r"\textemdash{}", STALE: r"\textsuperscript{\dag}",
-    OUTDATED: r"\textsuperscript{\ddag}",
+    "±": r"$\pm$", "−": "$-$", "–": r"\textendash{}", NOT_FINISHED: r"\textemdash{}",
+    STALE: r"\textsuperscript{\dag}", OUTDATED: r"\textsuperscript{\ddag}",
 } | {character: "\\" + character for character in "&%$#_{}"}  # fmt: skip
 
 
