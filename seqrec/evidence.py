@@ -25,6 +25,7 @@ from seqrec.statistics import (
     bootstrap_interval,
     difference,
     holm,
+    seed_scatter,
     trend,
 )
 
@@ -120,9 +121,9 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
     """Every two of `models` of one dataset, best first."""
     ordered = sorted(models, key=lambda name: (-models[name].mean(metric), model_order(name)))
     names = list(combinations(ordered, 2))
-    tested = [
-        difference(models[one].scores[metric], models[other].scores[metric]) for one, other in names
-    ]
+    scores = {name: models[name].scores[metric] for name in ordered}
+    scatter = seed_scatter(scores.values())
+    tested = [difference(scores[one], scores[other], scatter) for one, other in names]
     adjusted = holm([found.p for found in tested])
     return [
         Pair(*two, metric, found, p) for two, found, p in zip(names, tested, adjusted, strict=True)
@@ -215,14 +216,16 @@ def claims(
     numbers = sorted(n for m in wanted if (n := sampled_negatives(m)) is not None)
     theirs = {m: values for (d, m), values in results.items() if d == dataset}
     points = {int(n): values[QUALITY] for (d, n), values in curve.items() if d == dataset}
+    scores = {name: measured.scores[QUALITY] for name, measured in models.items()}
+    scatter = seed_scatter(scores.values())
 
     def minus(one: str, other: str) -> tuple[str, Difference]:
         label = f"{title(one)} minus {title(other)}"
-        return label, difference(models[one].scores[QUALITY], models[other].scores[QUALITY])
+        return label, difference(scores[one], scores[other], scatter)
 
     def per_tenfold() -> tuple[str, Difference]:
-        scores = [models[f"sasrec+{n}"].scores[QUALITY] for n in numbers]
-        return "For ten times the negatives", trend(scores, [log10(n) for n in numbers])
+        line = [scores[f"sasrec+{n}"] for n in numbers]
+        return "For ten times the negatives", trend(line, [log10(n) for n in numbers], scatter)
 
     questions: list[tuple[str, list[str], Callable[[], bool], Callable[[], tuple[str, str]]]] = [
         (
@@ -388,7 +391,8 @@ def compare(one: Path, other: Path) -> list[Comparison]:
         require_same_users([ours[0], *theirs])
         measured = measure(ours), measure(theirs)
         for metric in METRICS:
-            tested = difference(*(side.scores[metric] for side in measured))
+            one_side, other_side = (side.scores[metric] for side in measured)
+            tested = difference(one_side, other_side)
             compared.append((*measured, metric, tested))
     adjusted = holm([tested.p for *_, tested in compared])
     return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]

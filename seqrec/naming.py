@@ -1,6 +1,8 @@
 """How models and datasets are called, ordered and coloured, in every table and figure."""
 
+import itertools
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
@@ -28,6 +30,16 @@ MODELS = {
     "sasrec+N": Display("SASRec+ {negatives}", "#000000", "-", "o"),
 }
 
+SPARE = (
+    Display("", "#882255", "-", "p"),
+    Display("", "#117733", "--", "*"),
+    Display("", "#AA4499", "-.", "h"),
+    Display("", "#44AA99", ":", "<"),
+    Display("", "#999933", "-", ">"),
+    Display("", "#332288", "--", "d"),
+)
+"""Looks of other models, from Tol's muted palette."""
+
 DATASETS = {
     "ml-1m": "MovieLens-1M",
     "ml-20m": "MovieLens-20M",
@@ -51,6 +63,16 @@ def display(model: str) -> Display:
         return MODELS.get(model, Display(model))
     shown = MODELS["sasrec+N"]
     return shown._replace(title=shown.title.format(negatives=negatives))
+
+
+def looks(models: Iterable[str]) -> dict[str, Display]:
+    """How the models of an experiment are drawn: its own ones take the spare looks in turn."""
+    spare = itertools.cycle(SPARE)
+    drawn = {}
+    for model in sorted(set(models), key=model_order):
+        own = model not in MODELS and sampled_negatives(model) is None
+        drawn[model] = next(spare)._replace(title=model) if own else display(model)
+    return drawn
 
 
 def model_order(model: str) -> tuple[int, int, str]:

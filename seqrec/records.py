@@ -164,6 +164,12 @@ class Survey:
     def runs(self) -> list[Run]:
         return sorted([record.run for record in self.records] + [Run(*m[:3]) for m in self.missing])
 
+    def of(self, dataset: str) -> "Survey":
+        """What concerns one dataset."""
+        records = [record for record in self.records if record.dataset == dataset]
+        missing = [run for run in self.missing if run.dataset == dataset]
+        return Survey(records, missing, self.outdated, self.stale)
+
 
 class _GridRun(BaseModel):
     dataset: str
@@ -231,6 +237,11 @@ def survey(results: Path) -> Survey:
     current = training_code_fingerprint()
     stale = {record.run for record in records if record.seqrec.training_code != current}
     return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated, stale)
+
+
+def promoted_datasets(reference: Path = Path("results/reference")) -> list[str]:
+    """The datasets of promoted records, which have no experiment to name them."""
+    return sorted({run.dataset for run in _read_grid(reference / "grid.json")})
 
 
 def read_records(results: Path) -> list[Record]:

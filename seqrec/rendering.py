@@ -109,7 +109,7 @@ def web_page(table: Table) -> str:
     lines = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
-        f"<title>{title}</title>\n<style>{_CSS}</style>\n</head>\n<body>",
+        f"<title>{title}</title>\n<style>{PAGE_CSS}</style>\n</head>\n<body>",
         f"<h1>{title}</h1>",
     ]
     if table.cells:
@@ -125,7 +125,7 @@ def web_page(table: Table) -> str:
     return "\n".join([*lines, "</body>\n</html>"]) + "\n"
 
 
-_CSS = """
+PAGE_CSS = """
 :root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
 body { max-width: 75em; margin: 1em auto; padding: 0 1em; }
 h1 { font-size: 1.2em; }
@@ -133,7 +133,7 @@ p { font-size: 0.85em; margin: 0.4em 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; border-block: 2px solid; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
-th { border-bottom: 1px solid; }
+th { border-bottom: 1px solid; white-space: nowrap; }
 td:not(.s) { white-space: nowrap; }
 .r { text-align: right; }
 td.s { min-width: 16em; }

@@ -1,15 +1,15 @@
 """Which differences are real: intervals and tests over users and seeds, from per-user metrics.
 
 Everything here takes arrays and gives numbers; which records they come from is `evidence`'s
-business. The test is Student's paired t-test over users, with the variance between seeds added
-where there are several (see `contrast`). Of the tests that are common in information retrieval it
+business. The test is Student's paired t-test over users, with the scatter between seeds added where
+there are several (see `contrast`). Of the tests that are common in information retrieval it
 keeps its error rate and has the most power (Urbano, Lima and Hanjalic, SIGIR 2019), it agrees with
 the permutation test (Smucker, Allan and Carterette, CIKM 2007), and its p-values have no floor, as
 those of a fixed number of permutations do, which a correction for hundreds of pairs would run into.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,8 +71,8 @@ class Difference(NamedTuple):
     p_users: float
     """Of the users alone: would these very trainings differ for other users?"""
     p_seeds: float
-    """Of the seeds alone: would other trainings differ for these very users? NaN where a model
-    has only one seed."""
+    """Of these models' own seeds alone, by Welch's t-test: would other trainings differ for these
+    very users? NaN where a model has only one seed."""
 
 
 def bootstrap_interval(users: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
@@ -96,28 +96,56 @@ def bootstrap_interval(users: Floats, resamples: int = RESAMPLES, seed: int = 0)
     return Interval(float(low), float(high))
 
 
-def difference(one: Scores, other: Scores) -> Difference:
+class Scatter(NamedTuple):
+    """How much trainings that differ in their seeds alone scatter."""
+
+    variation: float
+    """The squared coefficient of variation of a metric between seeds."""
+    freedom: int
+    """Degrees of freedom of its estimate; 0 if no model has several seeds."""
+
+
+def seed_scatter(scores: Iterable[Scores]) -> Scatter:
+    """Pooled over the models that have several seeds, as analysis of variance pools its groups.
+
+    Two or three seeds of one model say little about its scatter; those of all models on a dataset
+    together say enough. Assumed is that models scatter alike in relation to their means.
+    """
+    squares, freedom = 0.0, 0
+    for one in scores:
+        if len(one.seeds) > 1 and one.seeds.mean() > 0:
+            relative = one.seeds / one.seeds.mean()
+            squares += float(np.sum((relative - 1) ** 2))
+            freedom += len(relative) - 1
+    return Scatter(squares / freedom if freedom else 0.0, freedom)
+
+
+def difference(one: Scores, other: Scores, scatter: Scatter | None = None) -> Difference:
     """`one` minus `other`, tested; see `contrast`."""
-    return contrast([one, other], [1.0, -1.0])
+    return contrast([one, other], [1.0, -1.0], scatter)
 
 
-def trend(scores: Sequence[Scores], x: Sequence[float]) -> Difference:
+def trend(
+    scores: Sequence[Scores], x: Sequence[float], scatter: Scatter | None = None
+) -> Difference:
     """The slope of a metric over `x`, tested: the linear contrast of repeated measures, in which
     every user has a least-squares slope of their own; see `contrast`."""
     centred = np.asarray(x, dtype=np.float64) - np.mean(x)
-    return contrast(scores, list(centred / np.sum(centred**2)))
+    return contrast(scores, list(centred / np.sum(centred**2)), scatter)
 
 
-def contrast(scores: Sequence[Scores], weights: Sequence[float]) -> Difference:
+def contrast(
+    scores: Sequence[Scores], weights: Sequence[float], scatter: Scatter | None = None
+) -> Difference:
     """The sum of `weights` times the models' means, with its interval and its test against zero.
 
     Two sources of chance are crossed, which users there are and which seeds were drawn, and their
     variances add up (Owen, 2007, on bootstrapping such arrays; Bouthillier et al., MLSys 2021, on
     seeds): that of the users' weighted sums over their number, and for each model with several
-    seeds, its weight squared times the variance between its seeds over their number. The degrees of
-    freedom are those of Welch and Satterthwaite. With one seed each it is exactly the paired t-test
-    over users, and what other seeds would change remains unknown. Seeds are not paired: the same
-    number in two models draws different things.
+    seeds, its weight squared times the variance between seeds over their number, from `scatter`
+    (default: of these models). The degrees of freedom are those of Welch and Satterthwaite. With
+    one seed each it is exactly the paired t-test over users, and what other seeds would change
+    remains unknown. Seeds are not paired: the same number in two models draws different things.
 
     Assumed are independent users, independent seeds, and means that are close to normal, as those
     of hundreds of users are, whatever the users' own distribution.
@@ -127,11 +155,18 @@ def contrast(scores: Sequence[Scores], weights: Sequence[float]) -> Difference:
         users += weight * one.users
     value, variance = float(users.mean()), float(users.var(ddof=1))
     by_users = [(variance / len(users), len(users) - 1)]
-    by_seeds = [
-        (weight**2 * float(one.seeds.var(ddof=1)) / len(one.seeds), len(one.seeds) - 1)
-        for one, weight in zip(scores, weights, strict=True)
-        if len(one.seeds) > 1
+    several = [
+        (one, weight) for one, weight in zip(scores, weights, strict=True) if len(one.seeds) > 1
     ]
+    own = [
+        (weight**2 * float(one.seeds.var(ddof=1)) / len(one.seeds), len(one.seeds) - 1)
+        for one, weight in several
+    ]
+    scatter = scatter or seed_scatter(scores)
+    between_seeds = scatter.variation * sum(
+        (weight * float(one.seeds.mean())) ** 2 / len(one.seeds) for one, weight in several
+    )
+    by_seeds = [(between_seeds, scatter.freedom)] if several and scatter.freedom else []
     p, margin = _t_test(value, by_users + by_seeds)
     return Difference(
         value,
@@ -139,7 +174,7 @@ def contrast(scores: Sequence[Scores], weights: Sequence[float]) -> Difference:
         value / math.sqrt(variance) if variance else 0.0,
         p,
         _t_test(value, by_users)[0],
-        _t_test(value, by_seeds)[0] if len(by_seeds) == len(scores) else math.nan,
+        _t_test(value, own)[0] if len(own) == len(scores) else math.nan,
     )
 
 

@@ -322,9 +322,9 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
 DIFFERENCE = ("Difference", "95% interval", "Effect", "p", "p, Holm")
 
 TEST_NOTE = (
-    "Paired t-test over users, each user's metric averaged over seeds; where a model has several "
-    "seeds, the variance between them is part of the error. Effect: Cohen's d, the difference in "
-    "standard deviations over users."
+    "Paired t-test over users, each user's metric averaged over seeds; where models have several "
+    "seeds, their scatter between seeds, pooled over models, is part of the error. Effect: Cohen's "
+    "d, the difference in standard deviations over users."
 )
 
 

@@ -21,6 +21,7 @@ from seqrec.statistics import (
     contrast,
     difference,
     holm,
+    seed_scatter,
     trend,
 )
 
@@ -133,16 +134,42 @@ def test_it_agrees_with_the_permutation_test() -> None:
         assert difference(one, other).p == pytest.approx(theirs.pvalue, abs=0.03)
 
 
-def test_over_seeds_alone_it_is_welchs_t_test() -> None:
-    one, other = np.array([0.21, 0.19, 0.206]), np.array([0.12, 0.08])
-    # Users who are all alike, so that the seeds are all there is.
+def test_over_seeds_alone_it_is_welchs_or_with_pooled_variance_students_t_test() -> None:
+    one, other = np.array([0.2101, 0.199, 0.206]), np.array([0.202, 0.21])
+    # Users who are all alike, so that the seeds are all there is; and means so close that scatter
+    # in relation to them is scatter itself.
     ours = difference(
         scores(np.full(10, one.mean()), *one), scores(np.full(10, other.mean()), *other)
     )
-    theirs = stats.ttest_ind(one, other, equal_var=False)
-    interval = theirs.confidence_interval()
-    assert ours.p == ours.p_seeds == pytest.approx(theirs.pvalue)
-    assert ours.interval == pytest.approx((interval.low, interval.high))
+    welch, student = (stats.ttest_ind(one, other, equal_var=equal) for equal in (False, True))
+    interval = student.confidence_interval()
+    assert ours.p_seeds == pytest.approx(welch.pvalue)
+    assert ours.p == pytest.approx(student.pvalue, rel=0.01)
+    assert ours.interval == pytest.approx((interval.low, interval.high), rel=0.02)
+
+
+def test_scatter_is_relative_to_the_mean_and_pooled_by_degrees_of_freedom() -> None:
+    found = seed_scatter(
+        [scores(np.ones(2), 0.9, 1.1), scores(np.ones(2), 10, 11, 12), scores(np.ones(2), 5)]
+    )
+    assert found.freedom == 3
+    assert found.variation == pytest.approx((0.02 + 2 / 11**2) / 3)
+    assert seed_scatter([scores(np.ones(2), 5)]) == (0.0, 0)
+
+
+def test_two_seeds_of_many_models_are_enough_for_a_large_difference() -> None:
+    draw = np.random.default_rng(0)
+    luck = draw.random(5000)
+
+    def model(quality: float) -> Scores:
+        hits = luck < quality * (1 + draw.normal(0, 0.03, (2, 1)))
+        return Scores(hits.mean(axis=0), hits.mean(axis=1))
+
+    models = [model(0.13), *(model(0.1) for _ in range(11))]
+    scatter = seed_scatter(models)
+    found = difference(models[0], models[1], scatter)
+    assert 66 * found.p < 0.05
+    assert 66 * found.p_seeds > 0.05, "their own four seeds are not"
 
 
 def test_seeds_that_scatter_make_a_difference_less_sure() -> None:
@@ -155,23 +182,25 @@ def test_seeds_that_scatter_make_a_difference_less_sure() -> None:
     assert close.p_users == apart.p_users < 1e-6
 
 
-def test_equal_models_are_found_different_as_often_as_alpha_says() -> None:
+def test_equal_models_are_found_different_as_seldom_as_promised() -> None:
     draw = np.random.default_rng(0)
-
-    def model() -> Scores:
-        """Three trainings that scatter around the same level, on the same 400 users."""
-        probability = np.clip(level + draw.normal(0, 0.02, (3, 1)), 0, 1)
-        hits = (draw.random((3, len(level))) < probability).astype(float)
-        return Scores(hits.mean(axis=0), hits.mean(axis=1))
-
-    wrong = users_only = 0
-    for _ in range(1000):
+    wrong = family = users_only = 0
+    for _ in range(400):
         level = draw.beta(1, 4, 400)
-        found = difference(model(), model())
-        wrong += found.p < 0.05
-        users_only += found.p_users < 0.05
-    assert 0.01 < wrong / 1000 < 0.06
-    assert users_only > wrong, "users alone would call chance in training a difference"
+        models = []
+        for _ in range(6):
+            # Two trainings that scatter around the same level, for the same users.
+            probability = np.clip(level * (1 + draw.normal(0, 0.1, (2, 1))), 0, 1)
+            hits = (draw.random((2, len(level))) < probability).astype(float)
+            models.append(Scores(hits.mean(axis=0), hits.mean(axis=1)))
+        scatter = seed_scatter(models)
+        tested = [difference(one, other, scatter) for one, other in combinations(models, 2)]
+        wrong += tested[0].p < 0.05
+        users_only += tested[0].p_users < 0.05
+        family += min(holm([found.p for found in tested])) < 0.05
+    assert wrong / 400 < 0.08
+    assert family / 400 < 0.08
+    assert users_only / 400 > 0.1, "users alone would call chance in training a difference"
 
 
 def test_a_model_differs_in_nothing_from_itself() -> None:
