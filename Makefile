@@ -20,7 +20,7 @@ RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
 SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
 CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN)
 
-.PHONY: help demo paper experiment runs tables figures test test-all benchmark lint format lock setup clean
+.PHONY: help demo paper experiment runs tables figures report test test-all benchmark lint format lock setup clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -57,6 +57,13 @@ RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
 
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 	$(SNAKEMAKE) $@ $(CONFIG)
+
+# Snakemake's report shows what is there, so that is made first.
+report: $(READY) ## a page of all tables and charts, from the run records of EXPERIMENT
+	$(SNAKEMAKE) evidence $(CONFIG)
+	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/report.html \
+	--report-stylesheet workflow/report/report.css
+	@echo "$(RESULTS)/report.html: open it in a browser; it needs no network."
 
 test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -45,25 +45,21 @@ def _figure(figure: Figure) -> str:
         figure.savefig(drawing, format="svg", transparent=True, metadata={"Date": None})
     svg = drawing.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(
-        r'(<svg [^>]*?)width="[^"]*" height="[^"]*"|(<svg [^>]*?)height="[^"]*" '
-        r'width="[^"]*"',
-        r"\1\2",
-        svg,
-        count=1,
-    )
+    svg = re.sub(r'(?<=<svg) height="[^"]*"|(?<=<svg) width="[^"]*"', "", svg)
+    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
     svg = svg.replace("'DejaVu Sans'", "system-ui, sans-serif")
     for colour in (INK, "#000000"):
         svg = svg.replace(colour, "currentColor")
     svg = svg.replace(FAINT, "var(--faint)")
-    points = json.dumps(_points(figure), separators=(",", ":"), ensure_ascii=False)
-    points = html.escape(points, quote=True)
-    return f'<figure data-lines="{points}">{svg}</figure>'
+    lines = json.dumps(_lines(figure), separators=(",", ":"), ensure_ascii=False)
+    lines = lines.replace("</", "<\\/")
+    return f'<figure>{svg}<script type="application/json">{lines}</script></figure>'
 
 
-def _points(figure: Figure) -> list[dict[str, object]]:
-    """The named lines of a figure that has been drawn: where their points are in the SVG, in its
-    units, and what they say."""
+def _lines(figure: Figure) -> list[dict[str, object]]:
+    """The named lines of a figure that has been drawn: what they are called, and of each point its
+    place in the SVG, in its units, and its values."""
+    figure.set_layout_engine("none")  # as it was laid out for the drawing
     figure.set_dpi(72)  # an SVG's units are points
     figure.draw_without_rendering()
     height = figure.get_figheight() * 72
@@ -74,8 +70,8 @@ def _points(figure: Figure) -> list[dict[str, object]]:
             "x": axes.get_xlabel(),
             "y": axes.get_ylabel(),
             "points": [
-                [round(float(x), 1), round(height - float(y), 1), *said]
-                for (x, y), said in zip(*_places(axes, line), strict=True)
+                [round(float(x), 1), round(height - float(y), 1), *values]
+                for (x, y), values in zip(*_places(axes, line), strict=True)
             ],
         }
         for axes in figure.axes
@@ -84,14 +80,16 @@ def _points(figure: Figure) -> list[dict[str, object]]:
     ]
 
 
-def _places(axes: Axes, line: Line2D) -> tuple[np.ndarray, list[list[str]]]:
-    """Of each point of a line, its place in pixels and its two values as text."""
+def _places(axes: Axes, line: Line2D) -> tuple[np.ndarray, list[list[float | None]]]:
+    """Of each point of a line, its place in pixels `[points, 2]` and its two values."""
     data = np.asarray(line.get_xydata(), dtype=np.float64)
     if line.get_transform() == axes.get_yaxis_transform(which="grid"):
-        # A line across: the same value, wherever the pointer is.
+        # A line across has one value, wherever the pointer is.
         data = np.column_stack([np.linspace(0, 1, 40), np.full(40, data[0, 1])])
-        return line.get_transform().transform(data), [["", f"{y:.4f}"] for _, y in data]
-    return line.get_transform().transform(data), [[f"{x:,.6g}", f"{y:.4f}"] for x, y in data]
+        values = [[None, round(float(y), 4)] for _, y in data]
+    else:
+        values = [[float(f"{x:.6g}"), round(float(y), 4)] for x, y in data]
+    return line.get_transform().transform(data), values
 
 
 _CSS = """
@@ -109,7 +107,7 @@ figure svg { display: block; width: 100%; height: auto; fill: currentColor; touc
 _SCRIPT = """
 const tip = document.getElementById("tip");
 for (const figure of document.querySelectorAll("figure")) {
-  const lines = JSON.parse(figure.dataset.lines);
+  const lines = JSON.parse(figure.querySelector("script").textContent);
   const svg = figure.querySelector("svg");
   const ring = document.createElementNS("http://www.w3.org/2000/svg", "circle");
   ring.setAttribute("r", 4);
@@ -129,8 +127,9 @@ for (const figure of document.querySelectorAll("figure")) {
       }
     if (!best) return hide();
     const [x, y, atX, atY] = best.point;
-    const said = [best.line.label, best.line.run, atX && `${best.line.x}: ${atX}`,
-                  `${best.line.y}: ${atY}`];
+    const said = [best.line.label, best.line.run,
+                  atX === null ? "" : `${best.line.x}: ${atX.toLocaleString("en")}`,
+                  `${best.line.y}: ${atY.toFixed(4)}`];
     tip.textContent = said.filter(Boolean).join("\\n");
     tip.hidden = false;
     const {width, height} = tip.getBoundingClientRect();
