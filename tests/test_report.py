@@ -41,8 +41,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_record(results, "my-shop", "sasrec+")
     write_failure(
         results / "runs/ml-1m/bert4rec/seed-0",
-        dataset="ml-1m", model="bert4rec", seed=0,
-        error="out of memory", where="epoch 1", remedy="Halve the batch.",
+        dataset="ml-1m",
+        model="bert4rec",
+        seed=0,
+        error="out of memory",
+        where="epoch 1",
+        remedy="Halve the batch.",
     )
     project.make("evidence", experiment="reference")
     style = project.path("workflow/report/report.css")
