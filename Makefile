@@ -2,7 +2,7 @@
 # everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
-#           PYTHON=python3.12  PROFILE=default
+#           REPORT=zip  PYTHON=python3.12  PROFILE=default
 
 PYTHON ?= python3
 PROFILE ?= default
@@ -11,6 +11,7 @@ EXPERIMENT ?= demo
 NAME ?=
 SET ?=
 RETRAIN ?=
+REPORT ?= html
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
@@ -61,9 +62,9 @@ tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 # Snakemake's report shows what is there, so that is made first.
 report: $(READY) ## a page of all tables and charts, from the run records of EXPERIMENT
 	$(SNAKEMAKE) evidence $(CONFIG)
-	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/report.html \
+	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/report.$(REPORT) \
 	--report-stylesheet workflow/report/report.css
-	@echo "$(RESULTS)/report.html: open it in a browser; it needs no network."
+	@echo "$(RESULTS)/report.$(REPORT): open it in a browser; it needs no network."
 
 test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

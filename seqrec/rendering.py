@@ -82,20 +82,22 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A float for `\\usepackage{booktabs}`, over both columns where a paper has two."""
+    """A float for `\\usepackage{booktabs, graphicx}`, over both columns where a paper has two, and
+    no wider than they are."""
     lines = [r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
     lines.append(rf"\caption{{{_latex(table.title)}}}")
     if table.cells:
         # A column of sentences must break into lines; those of names and numbers need not.
         width = 0.55 / max(1, table.kinds.count("s"))
         kinds = table.kinds.replace("s", rf"p{{{width:.2f}\linewidth}}")
+        lines.append(r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%")
         lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
         lines.append(" & ".join(_latex(heading) for heading in table.headings) + r" \\")
         lines.append(r"\midrule")
         for row in table.cells:
             texts = [rf"\textbf{{{_latex(c.text)}}}" if c.bold else _latex(c.text) for c in row]
             lines.append(" & ".join(texts) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}"]
+        lines += [r"\bottomrule", r"\end{tabular}}"]
     if table.notes:
         lines += ["", r"\smallskip", r"\begin{minipage}{\linewidth}\footnotesize\raggedright"]
         lines += [rf"{_latex(note)}\par" for note in table.notes]

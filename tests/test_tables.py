@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -382,6 +383,32 @@ def test_latex_tables_are_balanced_and_rows_as_wide_as_their_heading(tmp_path: P
         }
         assert len(widths) <= 1, path
         assert ("toprule" in text) == bool(widths), "a table without lines is its notes"
+
+
+def has_latex() -> bool:
+    find = ["kpsewhich", "booktabs.sty", "graphicx.sty"]
+    found = shutil.which("pdflatex") and shutil.which("kpsewhich")
+    return bool(found) and subprocess.run(find, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not has_latex(), reason="needs pdflatex with booktabs and graphicx")
+def test_latex_compiles_and_no_table_is_wider_than_the_page(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    write_grid(results, ("ml-1m", "bert4rec", 0), ("yelp", "my_model", 1))
+    for model in ("popularity", "sasrec", "sasrec+", "sasrec+3000", r"my_model & co <b>|$5%#{~^\}"):
+        for seed in (0, 1):
+            trained = {} if model != "popularity" else {"epochs": None, "best_epoch": None}
+            make_record(results, "ml-1m", model, seed, seqrec=OLD_CODE, **trained)
+    paths = [path for path in write(results) if path.suffix == ".tex"]
+    inputs = [rf"\input{{{path}}}\clearpage" for path in paths]
+    document = [r"\documentclass[twocolumn]{article}", r"\usepackage{booktabs, graphicx}"]
+    document += [r"\begin{document}", *inputs, r"\end{document}"]
+    (tmp_path / "all.tex").write_text("\n".join(document))
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Overfull" not in done.stdout
+    assert f"({len(paths)} pages" in done.stdout
 
 
 def test_tables_are_the_same_bytes_in_every_process_and_place(tmp_path: Path) -> None:
