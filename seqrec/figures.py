@@ -11,7 +11,14 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from seqrec.charts import FAINT, INK, web_page
 from seqrec.evidence import Published
@@ -242,6 +249,7 @@ def quality_figure(found: Survey) -> Figure:
         found, "Test NDCG@10 by training time", "training time, s", "test NDCG@10"
     )
     drawn = looks(run.model for run in found.runs)
+    strength = _strengths(drawn)
     for dataset, axes in panels.items():
         records = [record for record in found.records if record.dataset == dataset]
         if not records:
@@ -264,9 +272,13 @@ def quality_figure(found: Survey) -> Figure:
                     linestyle="none",
                     marker=look.marker,
                     markersize=6,
+                    alpha=strength[record.model],
                     **shown,
                 )
         axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
     _legend(figure, panels.values())
     return figure
 
@@ -295,6 +307,14 @@ def _name(record: Record) -> str:
     return f"{record.model}/seed-{record.seed}"
 
 
+def _strengths(models: Iterable[str]) -> dict[str, float]:
+    """How opaque each model is drawn: SASRec+ N has one colour, the stronger, the larger its N."""
+    ordered = sorted(models, key=model_order)
+    numbers = [model for model in ordered if sampled_negatives(model) is not None]
+    opacity = {m: 0.35 + 0.65 * (n + 1) / len(numbers) for n, m in enumerate(numbers)}
+    return {model: opacity.get(model, 1.0) for model in ordered}
+
+
 def _converging(found: Survey) -> list[str]:
     """The paper's four, SASRec+ with the most negatives first; then models that are not its own."""
     models = {run.model for run in found.runs}
@@ -310,11 +330,8 @@ def _curves(
     """A thin line a seed: after early stopping, a mean would be over other seeds."""
     drawn = looks(run.model for run in found.runs)
     models = list(models)
-    numbers = [model for model in models if sampled_negatives(model) is not None]
+    strength = _strengths(models)
     for model in models:
-        # One colour for SASRec+ N: the more negatives, the stronger.
-        place = numbers.index(model) + 1 if model in numbers else len(numbers)
-        strength = 0.35 + 0.65 * place / len(numbers) if numbers else 1.0
         for record in found.records:
             if (record.dataset, record.model) != (dataset, model):
                 continue
@@ -328,7 +345,7 @@ def _curves(
                 color=shown.colour,
                 linestyle=shown.line,
                 linewidth=1.0,
-                alpha=strength,
+                alpha=strength[model],
                 marker=shown.marker,
                 markevery=[history["epoch"].tolist().index(record.best_epoch)],
                 label=shown.title,

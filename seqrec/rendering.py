@@ -128,14 +128,15 @@ def web_page(table: Table) -> str:
 
 
 PAGE_CSS = """
-:root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
+:root { color-scheme: light dark; font: 14px/1.4 system-ui, sans-serif; }
 body { max-width: 75em; margin: 1em auto; padding: 0 1em; }
 h1 { font-size: 1.2em; }
 p { font-size: 0.85em; margin: 0.4em 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; border-block: 2px solid; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.2em 0.7em; text-align: left; vertical-align: top; }
+th, td { padding: 0.2em 0.5em; text-align: left; vertical-align: top; }
 th { border-bottom: 1px solid; white-space: nowrap; }
+th:first-child, td:first-child { position: sticky; left: 0; background: Canvas; }
 td:not(.s) { white-space: nowrap; }
 .r { text-align: right; }
 td.s { min-width: 16em; }

@@ -290,8 +290,8 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
             Cell(QUANTITIES[pair.metric][0]),
             Cell(display(pair.one).title),
             Cell(display(pair.other).title),
-            *_difference_cells(pair.difference, pair.p),
             Cell("yes" if pair.distinguishable else "no", bold=not pair.distinguishable),
+            *_difference_cells(pair.difference, pair.p),
         ]
         for pair in tested
     ]
@@ -308,7 +308,7 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
         ],
         columns=["metric", "model", "other", *DIFFERENCE_DATA, "distinguishable"],
     )
-    headings = ["Metric", "Model", "minus", *DIFFERENCE, "told apart"]
+    headings = ["Metric", "Model", "minus", "told apart", *DIFFERENCE]
     correction = "p, Holm: corrected for all pairs in the same metric; told apart below 0.05."
     notes = (
         [f"{TEST_NOTE} {correction}"]
@@ -316,7 +316,7 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
         else ["No two finished models on the same data to compare."]
     )
     title = f"{dataset_title(dataset)}: which models differ"
-    return Table(title, headings, cells, data, notes, "lll" + "r" * len(DIFFERENCE) + "l")
+    return Table(title, headings, cells, data, notes, "llll" + "r" * len(DIFFERENCE))
 
 
 DIFFERENCE = ("Difference", "95% interval", "Effect", "p", "p, Holm")
@@ -359,19 +359,20 @@ def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:
             dataset_title(one.dataset),
             _title(found, one.dataset, one.model),
             QUANTITIES[one.metric][0],
-            number(one.published, 4),
         ]
+        verdict = Cell(one.verdict, bold=one.ours is not None)
+        numbers = [number(one.published, 4)]
         if one.ours is None or one.interval is None:
-            row += [NOT_FINISHED, "", "", ""]
+            numbers += [NOT_FINISHED, "", "", ""]
         else:
             low, high = (end / one.published - 1 for end in one.interval)
-            row += [
+            numbers += [
                 number(one.ours, 4),
                 f"{number(one.interval.low, 4)}–{number(one.interval.high, 4)}",
                 percent(one.ours / one.published - 1),
                 between((low, high), percent),
             ]
-        cells.append([*map(Cell, row), Cell(one.verdict, bold=one.ours is not None)])
+        cells.append([*map(Cell, row), verdict, *map(Cell, numbers)])
     data = pd.DataFrame(
         [[*one[:5], *(one.interval or (None, None)), one.verdict] for one in ordered],
         columns=["dataset", "model", "metric", "published", "ours", "low", "high", "verdict"],
@@ -388,9 +389,9 @@ def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:
             "of it. diff.: ours relative to the published value, and the interval likewise.",
         ]
     notes += _mark_notes(row[1].text for row in cells)
-    headings = ["Dataset", "Model", "Metric", "paper", "ours", "95% interval"]
-    headings += ["diff.", "95% interval", "Verdict"]
-    return Table("Against the paper", headings, cells, data, notes, "lllrrrrrl")
+    headings = ["Dataset", "Model", "Metric", "Verdict", "paper", "ours", "95% interval"]
+    headings += ["diff.", "95% interval"]
+    return Table("Against the paper", headings, cells, data, notes, "llllrrrrr")
 
 
 def claims_table(said: Sequence[Claim]) -> Table:
