@@ -2,7 +2,7 @@
 # everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
-#           TRACK='tensorboard'  PYTHON=python3.12  PROFILE=default
+#           TRACK='tensorboard'  REPORT=zip  PYTHON=python3.12  PROFILE=default
 
 PYTHON ?= python3
 PROFILE ?= default
@@ -12,6 +12,7 @@ NAME ?=
 SET ?=
 RETRAIN ?=
 TRACK ?=
+REPORT ?= html
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
@@ -22,7 +23,7 @@ SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --
 CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN) \
 	track='$(TRACK)'
 
-.PHONY: help demo paper experiment runs tables figures test test-all benchmark lint format lock setup clean
+.PHONY: help demo paper experiment runs tables figures report test test-all benchmark lint format lock setup clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -61,6 +62,13 @@ RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
 
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 	$(SNAKEMAKE) $@ $(CONFIG)
+
+# Snakemake's report shows what is there, so that is made first.
+report: $(READY) ## a page of all tables and charts, from the run records of EXPERIMENT
+	$(SNAKEMAKE) evidence $(CONFIG)
+	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/report.$(REPORT) \
+	--report-stylesheet workflow/report/report.css
+	@echo "$(RESULTS)/report.$(REPORT): open it in a browser; it needs no network."
 
 test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -4,7 +4,8 @@
 #   snakemake --config experiment=paper           the paper, into results/paper
 #   snakemake --config experiment=paper name=quick set='training.max_epochs=2 datasets=[ml-1m]'
 #
-# Targets: all (default), data, runs; tables and figures are made from the records there are.
+# Targets: all (default), data, runs; tables, figures and both (evidence) are made from the records
+# there are.
 
 import json
 import shlex
@@ -17,11 +18,15 @@ from snakemake.exceptions import WorkflowError
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
-from seqrec.records import TRAINING_CODE
+from seqrec.naming import dataset_title
+from seqrec.records import TRAINING_CODE, promoted_datasets
 from seqrec.strict import validate
 
 
 configfile: "config/workflow.yaml"
+
+
+report: "workflow/report/workflow.rst"
 
 
 try:
@@ -40,7 +45,7 @@ except ValueError as error:
 
 NAME = GRID.name if GRID else "reference"
 RESULTS = f"results/{NAME}"
-DATASETS = GRID.datasets if GRID else []
+DATASETS = GRID.datasets if GRID else promoted_datasets()
 RUNS = {str(run.folder): run for run in GRID.runs} if GRID else {}
 RECORDS = [f"{RESULTS}/{folder}/metrics.json" for folder in RUNS]
 SUCCESSES = [f"{RESULTS}/{folder}/.success" for folder in RUNS]
@@ -85,6 +90,7 @@ localrules:
     runs,
     tables,
     figures,
+    evidence,
 
 
 if GRID:
@@ -124,4 +130,11 @@ rule tables:
 
 rule figures:
     input:
+        rules.draw_figures.output,
+
+
+# What `snakemake --report` shows.
+rule evidence:
+    input:
+        rules.write_tables.output,
         rules.draw_figures.output,

@@ -431,6 +431,27 @@ def figures(results: Path) -> None:
 
 
 @main.command()
+@click.argument("a", type=Folder(exists=True))
+@click.argument("b", type=Folder(exists=True))
+def compare(a: Path, b: Path) -> None:
+    """Tell which differences between two runs, models or experiments are real.
+
+    A and B are folders with run records, anywhere: a run's, a model's with its seeds, or an
+    experiment's, of which what both have is compared. Printed are intervals over users and a paired
+    test. Examples:
+
+    \b
+    seqrec compare results/paper/runs/ml-1m/sasrec+ results/paper/runs/ml-1m/bert4rec
+    seqrec compare results/reference ~/colleague/results/paper
+    """
+    from seqrec.evidence import compare as find
+    from seqrec.rendering import markdown
+    from seqrec.tables import comparison_table
+
+    click.echo(markdown(comparison_table(f"A: {a}, B: {b}", find(a, b))))
+
+
+@main.command()
 @click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def missing(results: Path) -> None:
     """List the runs that RESULTS lacks and why.

@@ -33,6 +33,7 @@ from pydantic import (
 
 from seqrec.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.naming import TABLES
 from seqrec.strict import Strict, load_yaml, nearest, validate
 
 CONFIG = Path("config")
@@ -535,7 +536,7 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
 def _expand(source: str, experiment: Experiment, config: Path) -> list[RunConfig]:
     known = dataset_names(config / "datasets")
     for dataset in experiment.datasets:
-        if dataset in ("datasets", "missing"):
+        if dataset in TABLES:
             raise SeqrecError(
                 f"{source}: datasets: {dataset!r} is a table's name; rename the dataset's file."
             )

@@ -1,4 +1,5 @@
-"""The paper's figures, drawn from run records and published numbers and nothing else."""
+"""The paper's figures and those of the report, drawn from run records and published numbers and
+nothing else: for print, and as pages that answer the pointer."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,20 +11,28 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
 
-from seqrec.files import replacing
-from seqrec.records import Record, Survey, survey
-from seqrec.tables import (
-    PUBLISHED,
-    Published,
+from seqrec.charts import FAINT, INK, web_page
+from seqrec.evidence import Published
+from seqrec.files import replacing, write_text
+from seqrec.naming import (
     dataset_order,
     dataset_title,
     display,
-    mean_and_deviation,
-    read_published,
+    looks,
+    model_order,
     sampled_negatives,
 )
+from seqrec.records import Record, Survey, survey
+from seqrec.tables import PUBLISHED, mean_and_deviation, read_published
 
 METRIC = "ndcg@10"
 # Dashed all three, each in its own rhythm for print without colour.
@@ -33,11 +42,19 @@ BASELINES: dict[str, Any] = {
     "bert4rec": (0, (5, 1.5, 1, 1.5)),
 }
 CONVERGING = ("sasrec+", "bert4rec", "gru4rec")
+PAPER = {"popularity", "bpr-mf", "sasrec", *CONVERGING}
+NAMED = "named"
+"""Marks lines that answer the pointer; those of one run carry its name instead."""
 COLUMNS = 3
 WIDTH_INCHES = 7.0
 EMPTY = "no finished run"
 
 STYLE: dict[Any, Any] = {
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "font.family": "DejaVu Sans",  # matplotlib brings it along: the same on every machine
     "font.size": 8,
     "axes.titlesize": 8,
@@ -52,7 +69,7 @@ STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.linewidth": 0.6,
     "grid.linewidth": 0.4,
-    "grid.color": "#dddddd",
+    "grid.color": FAINT,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "legend.frameon": False,
@@ -78,14 +95,64 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
         "num_negatives": negatives_figure(found, paper),
         "convergence": convergence_figure(found, "epoch"),
         "convergence_seconds": convergence_figure(found, "seconds"),
+        "quality_by_time": quality_figure(found),
     }
     written = []
+
+    def write(name: str, title: str, notes: Sequence[str], figures: Sequence[Figure]) -> None:
+        path = results / "figures" / f"{name}.html"
+        with _style():
+            write_text(path, web_page(title, notes, figures))
+        written.append(path)
+
     for name, figure in figures.items():
         for form, metadata in METADATA.items():
             path = results / "figures" / f"{name}.{form}"
             with _style(), replacing(path) as part:
                 figure.savefig(part, format=form, metadata=metadata)
             written.append(path)
+    datasets = [found.of(dataset) for dataset in _names(found)]
+    write(
+        "num_negatives",
+        "Quality by number of negatives",
+        [
+            "Test NDCG@10 of SASRec+ N for each number of negatives N, in solid; hollow circles "
+            "are the published values, read off the paper's figure. Dashed lines do not depend on "
+            "N. Error bars are the standard deviation over seeds.",
+        ],
+        [negatives_figure(one, paper) for one in datasets],
+    )
+    write(
+        "convergence",
+        "Convergence",
+        [
+            "NDCG@10 of the validation items after every epoch, by epoch and by training time. A "
+            "marker is the best epoch, whose weights were kept; a line ends where training "
+            "stopped. Times compare only on one device.",
+        ],
+        [convergence_figure(one, by) for one in datasets for by in ("epoch", "seconds")],
+    )
+    write(
+        "quality_by_time",
+        "Quality by training time",
+        [
+            "Test NDCG@10 of each run against the time that its training took, validations "
+            "included: up and left is better. Lines across are models without a training. Times "
+            "compare only on one device; the table of runs names each run's.",
+        ],
+        [quality_figure(one) for one in datasets],
+    )
+    for one, dataset in zip(datasets, _names(found), strict=True):
+        write(
+            f"learning/{dataset}",
+            f"Learning curves: {dataset_title(dataset)}",
+            [
+                "Every run that was trained: training loss, and NDCG@10 of the validation items, "
+                "after every epoch. A marker is the best epoch. Losses of different kinds do not "
+                "compare: over all items, over some negatives, or binary.",
+            ],
+            [learning_figure(one, column) for column in ("training_loss", METRIC)],
+        )
     return written
 
 
@@ -127,6 +194,7 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
                 marker=shown.marker,
                 zorder=3,
                 label="SASRec+ N",
+                gid=NAMED,
             )
             if any(deviations := [deviation for _, deviation in scores]):
                 axes.errorbar(
@@ -135,7 +203,9 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
         for model in flat:
             mean, _ = _score(records, model)
             shown = display(model)
-            axes.axhline(mean, color=shown.colour, linestyle=BASELINES[model], label=shown.title)
+            axes.axhline(
+                mean, color=shown.colour, linestyle=BASELINES[model], label=shown.title, gid=NAMED
+            )
         theirs = {int(n): row[METRIC] for (name, n), row in published.items() if name == dataset}
         if theirs:
             axes.plot(
@@ -147,6 +217,7 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
                 markerfacecolor="none",
                 markeredgecolor="#999999",
                 label="SASRec+ N, published",
+                gid=NAMED,
             )
         ticks = sorted({*curve, *theirs})
         axes.xaxis.set_major_locator(FixedLocator(ticks))
@@ -164,37 +235,62 @@ def convergence_figure(found: Survey, against: str) -> Figure:
         "seconds": ("Convergence: validation NDCG@10 by training time", "training time, s"),
     }[against]
     figure, panels = _panels(found, title, label, "validation NDCG@10")
-    models: Sequence[str] = CONVERGING
-    if numbers := [n for r in found.records if (n := sampled_negatives(r.model)) is not None]:
-        models = (f"sasrec+{max(numbers)}", *CONVERGING)
+    models = _converging(found)
     for dataset, axes in panels.items():
-        for model in models:
-            shown = display(model)
-            for record in found.records:
-                if (record.dataset, record.model) != (dataset, model):
-                    continue
-                history = record.history()
-                if METRIC not in history or history.empty:
-                    continue
-                # A thin line a seed: after early stopping, a mean would be over other seeds.
-                best = [history["epoch"].tolist().index(record.best_epoch)]
-                axes.plot(
-                    history[against],
-                    history[METRIC],
-                    color=shown.colour,
-                    linestyle=shown.line,
-                    linewidth=1.0,
-                    marker=shown.marker,
-                    markevery=best,
-                    label=shown.title,
-                )
-        if axes.lines:
-            axes.set_ylim(bottom=0)
-            axes.xaxis.set_major_locator(
-                MaxNLocator(5, steps=[1, 2, 5, 10], integer=against == "epoch")
-            )
-        else:
+        _curves(axes, found, dataset, models, against, METRIC)
+    _legend(figure, panels.values())
+    return figure
+
+
+@_style()
+def quality_figure(found: Survey) -> Figure:
+    """Test NDCG@10 of each run against its training time on a log axis."""
+    figure, panels = _panels(
+        found, "Test NDCG@10 by training time", "training time, s", "test NDCG@10"
+    )
+    drawn = looks(run.model for run in found.runs)
+    strength = _strengths(drawn)
+    for dataset, axes in panels.items():
+        records = [record for record in found.records if record.dataset == dataset]
+        if not records:
             _empty(axes)
+            continue
+        axes.set_xscale("log")
+        for record in sorted(records, key=lambda record: model_order(record.model)):
+            look = drawn[record.model]
+            shown: dict[str, Any] = {
+                "color": look.colour,
+                "label": look.title,
+                "gid": _name(record),
+            }
+            if record.epochs is None:
+                axes.axhline(record.test[METRIC], linestyle=":", linewidth=1.0, **shown)
+            else:
+                axes.plot(
+                    record.training_seconds,
+                    record.test[METRIC],
+                    linestyle="none",
+                    marker=look.marker,
+                    markersize=6,
+                    alpha=strength[record.model],
+                    **shown,
+                )
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+    _legend(figure, panels.values())
+    return figure
+
+
+@_style()
+def learning_figure(found: Survey, column: str) -> Figure:
+    """One column of every run's history by epoch: `training_loss` or a validation metric."""
+    label = "training loss" if column == "training_loss" else "validation NDCG@10"
+    figure, panels = _panels(found, label.capitalize().replace("ndcg", "NDCG"), "epoch", label)
+    models = {record.model for record in found.records}
+    for dataset, axes in panels.items():
+        _curves(axes, found, dataset, sorted(models, key=model_order), "epoch", column)
     _legend(figure, panels.values())
     return figure
 
@@ -202,9 +298,71 @@ def convergence_figure(found: Survey, against: str) -> Figure:
 # Details
 
 
+def _names(found: Survey) -> list[str]:
+    return sorted({run.dataset for run in found.runs}, key=dataset_order)
+
+
+def _name(record: Record) -> str:
+    """What a run is called in the results folder, and in a drawing."""
+    return f"{record.model}/seed-{record.seed}"
+
+
+def _strengths(models: Iterable[str]) -> dict[str, float]:
+    """How opaque each model is drawn: SASRec+ N has one colour, the stronger, the larger its N."""
+    ordered = sorted(models, key=model_order)
+    numbers = [model for model in ordered if sampled_negatives(model) is not None]
+    opacity = {m: 0.35 + 0.65 * (n + 1) / len(numbers) for n, m in enumerate(numbers)}
+    return {model: opacity.get(model, 1.0) for model in ordered}
+
+
+def _converging(found: Survey) -> list[str]:
+    """The paper's four, SASRec+ with the most negatives first; then models that are not its own."""
+    models = {run.model for run in found.runs}
+    numbers = [n for r in found.records if (n := sampled_negatives(r.model)) is not None]
+    most = [f"sasrec+{max(numbers)}"] if numbers else []
+    others = sorted(models - PAPER, key=model_order)
+    return [*most, *CONVERGING, *(m for m in others if sampled_negatives(m) is None)]
+
+
+def _curves(
+    axes: Axes, found: Survey, dataset: str, models: Iterable[str], against: str, column: str
+) -> None:
+    """A thin line a seed: after early stopping, a mean would be over other seeds."""
+    drawn = looks(run.model for run in found.runs)
+    models = list(models)
+    strength = _strengths(models)
+    for model in models:
+        for record in found.records:
+            if (record.dataset, record.model) != (dataset, model):
+                continue
+            history = record.history()
+            if column not in history or history.empty:
+                continue
+            shown = drawn[model]
+            axes.plot(
+                history[against],
+                history[column],
+                color=shown.colour,
+                linestyle=shown.line,
+                linewidth=1.0,
+                alpha=strength[model],
+                marker=shown.marker,
+                markevery=[history["epoch"].tolist().index(record.best_epoch)],
+                label=shown.title,
+                gid=_name(record),
+            )
+    if axes.lines:
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5, steps=[1, 2, 5, 10], integer=against == "epoch")
+        )
+    else:
+        _empty(axes)
+
+
 def _panels(found: Survey, title: str, x: str, y: str) -> tuple[Figure, dict[str, Axes]]:
     """A figure with one panel a dataset, in the paper's order; outer panels carry the labels."""
-    datasets = sorted({run.dataset for run in found.runs}, key=dataset_order)
+    datasets = _names(found)
     columns = max(1, min(COLUMNS, len(datasets)))
     rows = max(1, math.ceil(len(datasets) / columns))
     # One panel or two are drawn larger, not across the page.

@@ -95,11 +95,16 @@ class Record(_Part):
     model: str
     negatives: PositiveInt | None
     seed: NonNegativeInt
+    config: dict[str, Any]
     config_hash: str
     data: Data
     seqrec: Provenance
     device: str
+    device_kind: str
+    threads: PositiveInt
     runs_sharing_device: PositiveInt
+    precision: str
+    peak_memory_bytes: NonNegativeInt
     epochs: PositiveInt | None
     best_epoch: PositiveInt | None
     training_seconds: FiniteFloat
@@ -129,11 +134,22 @@ class Record(_Part):
         """The test rank of every user's target, from 1, as `[users]`."""
         path = self.folder / "ranks.npy"
         try:
-            return np.load(path, allow_pickle=False)
+            ranks = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise SeqrecError(
                 f"{path}: cannot be read ({error}). {_delete(self.folder)}"
             ) from error
+        if ranks.ndim != 1 or ranks.dtype != np.int32 or not len(ranks):
+            raise SeqrecError(
+                f"{path}: holds {ranks.dtype} of shape {ranks.shape}, not an int32 rank of each "
+                f"user. {_delete(self.folder)}"
+            )
+        return ranks
+
+    @property
+    def users(self) -> int:
+        """How many users were ranked for."""
+        return len(self.ranks())
 
 
 @dataclass(frozen=True)
@@ -144,10 +160,18 @@ class Survey:
     missing: list[Missing]
     outdated: set[Run]
     """Finished runs whose configuration is no longer what the experiment asks for."""
+    stale: set[Run]
+    """Finished runs that other training code than today's has made."""
 
     @property
     def runs(self) -> list[Run]:
         return sorted([record.run for record in self.records] + [Run(*m[:3]) for m in self.missing])
+
+    def of(self, dataset: str) -> "Survey":
+        """What concerns one dataset."""
+        records = [record for record in self.records if record.dataset == dataset]
+        missing = [run for run in self.missing if run.dataset == dataset]
+        return Survey(records, missing, self.outdated, self.stale)
 
 
 class _GridRun(BaseModel):
@@ -186,6 +210,7 @@ def read_record(folder: Path) -> Record:
             )
     except SeqrecError as error:
         raise SeqrecError(f"{error} {_delete(folder)}") from None
+    record.ranks()
     if record.epochs is not None:
         record.history()
     return record
@@ -222,7 +247,14 @@ def survey(results: Path) -> Survey:
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
-    return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated)
+    current = training_code_fingerprint()
+    stale = {record.run for record in records if record.seqrec.training_code != current}
+    return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated, stale)
+
+
+def promoted_datasets(reference: Path = Path("results/reference")) -> list[str]:
+    """The datasets of promoted records, which have no experiment to name them."""
+    return sorted({run.dataset for run in _read_grid(reference / "grid.json")})
 
 
 def read_records(results: Path) -> list[Record]:
@@ -309,12 +341,8 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 def stale_records(results: Path) -> list[Path]:
     """The `metrics.json` of every record that other training code than today's has made."""
-    current = training_code_fingerprint()
-    return [
-        record.folder / "metrics.json"
-        for record in read_records(results)
-        if record.seqrec.training_code != current
-    ]
+    found = survey(results)
+    return [record.folder / "metrics.json" for record in found.records if record.run in found.stale]
 
 
 # Promotion

@@ -1,59 +1,51 @@
-"""Tables in the paper's form, made from run records and published numbers and nothing else.
-
-How models and datasets are called, ordered and coloured, in figures too, is set here.
-"""
+"""Tables in the paper's form and of the evidence, made from run records and published numbers and
+nothing else."""
 
 import csv
-import html
-import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
-import tabulate
 
 from seqrec.errors import SeqrecError
-from seqrec.files import write_text
-from seqrec.records import Missing, Record, Survey, survey, training_code_fingerprint
+from seqrec.evidence import (
+    METRICS,
+    Claim,
+    Comparison,
+    Measured,
+    Published,
+    Verdict,
+    claims,
+    device,
+    leaders,
+    measure_dataset,
+    pairs,
+    seconds_to_best,
+    verdicts,
+)
+from seqrec.naming import dataset_order, dataset_title, display, model_order
+from seqrec.records import Missing, Record, Run, Survey, survey
+from seqrec.rendering import (
+    NOT_FINISHED,
+    OUTDATED,
+    STALE,
+    Cell,
+    Table,
+    between,
+    number,
+    p_value,
+    percent,
+    signed,
+    write_csv,
+    write_table,
+)
+from seqrec.statistics import Difference
 
 PUBLISHED = Path("config/published")
 
-
-class Display(NamedTuple):
-    """How a model is shown: the same in every table and figure."""
-
-    title: str
-    colour: str = "#7f7f7f"
-    line: str = "-"
-    marker: str = "o"
-
-
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-MODELS = {
-    "popularity": Display("Popularity", "#999999", ":", "x"),
-    "bpr-mf": Display("BPR-MF", "#56B4E9", ":", "v"),
-    "gru4rec": Display("GRU4Rec", "#009E73", "-.", "^"),
-    "bert4rec": Display("BERT4Rec", "#E69F00", "--", "s"),
-    "gpt4rec": Display("GPT4Rec", "#CC79A7", "-.", "P"),
-    "sasrec": Display("SASRec", "#D55E00", ":", "X"),
-    "sasrec+": Display("SASRec+", "#0072B2", "-", "D"),
-    "sasrec+N": Display("SASRec+ {negatives}", "#000000", "-", "o"),
-}
-
-DATASETS = {
-    "ml-1m": "MovieLens-1M",
-    "ml-20m": "MovieLens-20M",
-    "steam": "Steam",
-    "beauty": "Amazon Beauty",
-    "yelp": "Yelp",
-    "demo": "Demo (simulated)",
-}
-
-METRICS = ("hit_rate@10", "ndcg@10")
 TIDY_METRICS = [f"{name}@{k}" for k in (10, 100) for name in ("hit_rate", "ndcg", "mrr")]
 
 SIZES = {
@@ -72,42 +64,6 @@ COUNTED = {
     "unseen_test_targets": ("Unseen test targets", "items that occur in no train part"),
 }
 """Statistics that are shown, and explained, where a dataset has any."""
-
-NOT_FINISHED = "—"
-STALE = "†"
-OUTDATED = "‡"
-
-
-def sampled_negatives(model: str) -> int | None:
-    """N of `sasrec+N`, the paper's models with N shared negatives; None for any other model."""
-    match = re.fullmatch(r"sasrec\+([1-9]\d*)", model)
-    return int(match[1]) if match else None
-
-
-def display(model: str) -> Display:
-    """How to show a model; one that the paper does not know goes by its own name."""
-    negatives = sampled_negatives(model)
-    if negatives is None:
-        return MODELS.get(model, Display(model))
-    shown = MODELS["sasrec+N"]
-    return shown._replace(title=shown.title.format(negatives=negatives))
-
-
-def model_order(model: str) -> tuple[int, int, str]:
-    """Sort key: the paper's order, more negatives later, and other models after them by name."""
-    negatives = sampled_negatives(model) or 0
-    names = list(MODELS)
-    name = "sasrec+N" if negatives else model
-    return names.index(name) if name in names else len(names), negatives, model
-
-
-def dataset_order(dataset: str) -> tuple[int, str]:
-    names = list(DATASETS)
-    return names.index(dataset) if dataset in names else len(names), dataset
-
-
-def dataset_title(dataset: str) -> str:
-    return DATASETS.get(dataset, dataset)
 
 
 def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, float]]:
@@ -136,13 +92,34 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     found = survey(results)
     paper = read_published(published / "results.csv", "dataset", "model")
     sizes = read_published(published / "datasets.csv", "dataset")
-    path = results / "results.csv"
-    _write_csv(path, results_table(found.records))
-    written = [path]
-    for dataset in _datasets(found):
-        written += _write(dataset_table(found, dataset, paper), results / "tables" / dataset)
-    written += _write(sizes_table(found, sizes), results / "tables" / "datasets")
-    written += _write(missing_table(found.missing), results / "tables" / "missing")
+    curve = read_published(published / "num_negatives.csv", "dataset", "negatives")
+    write_csv(results / "results.csv", results_table(found.records))
+    written = [results / "results.csv"]
+
+    def write(table: Table, name: str) -> None:
+        written.extend(write_table(table, results / "tables" / name))
+
+    datasets = {dataset: measure_dataset(found.records, dataset) for dataset in _datasets(found)}
+    for dataset, models in datasets.items():
+        write(dataset_table(found, dataset, models, paper), dataset)
+        write(pairs_table(dataset, models), f"pairs/{dataset}")
+    write(verdicts_table(found, verdicts(datasets, paper)), "verdicts")
+    said = [
+        claim
+        for dataset, models in datasets.items()
+        for claim in claims(
+            dataset,
+            models,
+            {run.model for run in found.runs if run.dataset == dataset},
+            paper,
+            curve,
+            title=lambda model, dataset=dataset: _title(found, dataset, model),  # type: ignore[misc]
+        )
+    ]
+    write(claims_table(said), "claims")
+    write(sizes_table(found, sizes), "datasets")
+    write(runs_table(found), "runs")
+    write(missing_table(found.missing), "missing")
     return written
 
 
@@ -166,45 +143,17 @@ QUANTITIES: dict[str, tuple[str, Callable[[float], int]]] = {
 """The columns of a dataset's table, and with how many decimals each value is shown."""
 
 
-def _number(value: float, decimals: int = 0) -> str:
-    return f"{value:,.{decimals}f}"
-
-
 def _seeds(finished: int, wanted: int) -> str:
     return str(finished) if finished == wanted else f"{finished}/{wanted}"
 
 
-def _percent(difference: float) -> str:
-    return f"{100 * difference:+z.1f}%".replace("-", "−")
-
-
 SIZE_FORMS: dict[str, Callable[[float], str]] = {
-    "mean_length": lambda value: _number(value, 1),
+    "mean_length": lambda value: number(value, 1),
     "density": lambda value: f"{100 * value:.3g}%",
 }
 
 
 # What the tables hold
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Text to show, as plain Unicode."""
-
-    text: str
-    bold: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table for people (title, headings, cells, notes) and, in full precision, for programs."""
-
-    title: str
-    headings: list[str]
-    cells: list[list[Cell]]
-    data: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
-    text_columns: int = 1
 
 
 def results_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -230,66 +179,55 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
-Published = dict[tuple[str, ...], dict[str, float]]
-
-
-def dataset_table(found: Survey, dataset: str, published: Published) -> Table:
-    """The paper's results table for one dataset."""
+def dataset_table(
+    found: Survey, dataset: str, models: Mapping[str, Measured], published: Published
+) -> Table:
+    """The paper's results table for one dataset, with intervals."""
     records = [record for record in found.records if record.dataset == dataset]
     missing = [run for run in found.missing if run.dataset == dataset]
     wanted = Counter(run.model for run in found.runs if run.dataset == dataset)
     finished = _group(records, lambda record: record.model)
     lines = [
-        _summary(model, finished.get(model, []), wanted[model], published.get((dataset, model), {}))
+        _summary(
+            model,
+            finished.get(model, []),
+            wanted[model],
+            STALE in _marks(found, dataset, model),
+            models.get(model),
+            published.get((dataset, model), {}),
+        )
         for model in sorted(wanted, key=model_order)
     ]
     several = any(line["seeds_wanted"] > 1 for line in lines)
     compared = any((dataset, model) in published for model in wanted)
 
-    outdated = {run.model for run in found.outdated if run.dataset == dataset}
-
     headings = ["Model", *(["Seeds"] if several else [])]
     cells = [
-        [
-            Cell(
-                line["title"]
-                + (STALE if line["stale"] else "")
-                + (OUTDATED if line["model"] in outdated else "")
-            )
-        ]
+        [Cell(_title(found, dataset, line["model"]))]
         + ([Cell(_seeds(line["seeds"], line["seeds_wanted"]))] if several else [])
         for line in lines
     ]
     for name, (title, decimals) in QUANTITIES.items():
-        means = [line[f"{name}_mean"] for line in lines if line[f"{name}_mean"] is not None]
-        # Compared as shown, so that what looks equal is equally bold.
-        best = _number(max(means), decimals(max(means))) if means and name in METRICS else None
+        best = leaders(models, name) if name in METRICS else set()
         columns = [(title, [_measured(line, name, decimals, best) for line in lines])]
+        if name in METRICS and models:
+            columns.append(("95% interval", [_interval(line, name) for line in lines]))
         if compared:
             theirs = [line[f"{name}_published"] for line in lines]
-            shown = ["" if t is None else _number(t, decimals(t)) for t in theirs]
+            shown = ["" if t is None else number(t, decimals(t)) for t in theirs]
             columns.append(("paper", [Cell(text) for text in shown]))
         if compared and name in METRICS:
             differences = [line[f"{name}_difference"] for line in lines]
-            shown = ["" if d is None else _percent(d) for d in differences]
+            shown = ["" if d is None else percent(d) for d in differences]
             columns.append(("diff.", [Cell(text) for text in shown]))
         for heading, column in columns:
             headings.append(heading)
             for row, cell in zip(cells, column, strict=True):
                 row.append(cell)
 
-    notes = [_reading_note(compared, any(line["seeds"] > 1 for line in lines))]
+    notes = [_reading_note(compared, bool(models), any(line["seeds"] > 1 for line in lines))]
     notes += _device_notes(records)
-    if any(line["stale"] for line in lines):
-        notes.append(
-            f"{STALE} Trained by another version of the training code than this one; "
-            "RETRAIN=stale trains such runs again."
-        )
-    if outdated:
-        notes.append(
-            f"{OUTDATED} Has runs of an earlier configuration than the experiment's present one; "
-            "run the experiment again to replace them."
-        )
+    notes += _mark_notes(row[0].text for row in cells)
     if _differing_data(records):
         notes.append("Its runs were not all trained on the same data: compare them with care.")
     notes += _missing_notes(missing)
@@ -297,16 +235,20 @@ def dataset_table(found: Survey, dataset: str, published: Published) -> Table:
 
 
 def _summary(
-    model: str, records: list[Record], wanted: int, published: dict[str, float]
+    model: str,
+    records: list[Record],
+    wanted: int,
+    stale: bool,
+    measured: Measured | None,
+    published: Mapping[str, float],
 ) -> dict[str, Any]:
     """One model on one dataset, over the seeds that have finished."""
-    current = training_code_fingerprint()
     line: dict[str, Any] = {
         "model": model,
         "title": display(model).title,
         "seeds": len(records),
         "seeds_wanted": wanted,
-        "stale": any(record.seqrec.training_code != current for record in records),
+        "stale": stale,
     }
     for name in QUANTITIES:
         mean, deviation = mean_and_deviation(
@@ -316,21 +258,284 @@ def _summary(
         theirs = published.get(name)
         line |= {f"{name}_mean": mean, f"{name}_sd": deviation, f"{name}_published": theirs}
         if name in METRICS:
+            low, high = measured.intervals[name] if measured else (None, None)
+            line |= {f"{name}_low": low, f"{name}_high": high}
             known = None if mean is None or theirs is None else mean / theirs - 1
             line[f"{name}_difference"] = known
     return line
 
 
 def _measured(
-    line: dict[str, Any], name: str, decimals: Callable[[float], int], best: str | None
+    line: dict[str, Any], name: str, decimals: Callable[[float], int], best: set[str]
 ) -> Cell:
     mean, deviation = line[f"{name}_mean"], line[f"{name}_sd"]
     if mean is None:
         # A blank where nothing applies, such as the best epoch of a model without epochs.
         return Cell("" if line["seeds"] else NOT_FINISHED)
-    text = _number(mean, decimals(mean))
-    spread = "" if deviation is None else f" ± {_number(deviation, decimals(mean))}"
-    return Cell(text + spread, bold=text == best)
+    text = number(mean, decimals(mean))
+    spread = "" if deviation is None else f" ± {number(deviation, decimals(mean))}"
+    return Cell(text + spread, bold=line["model"] in best)
+
+
+def _interval(line: dict[str, Any], name: str) -> Cell:
+    low, high = line[f"{name}_low"], line[f"{name}_high"]
+    return Cell("" if low is None else f"{number(low, 4)}–{number(high, 4)}")
+
+
+def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
+    """Every two models of a dataset, and whether they can be told apart."""
+    tested = [pair for metric in METRICS for pair in pairs(models, metric)]
+    cells = [
+        [
+            Cell(QUANTITIES[pair.metric][0]),
+            Cell(display(pair.one).title),
+            Cell(display(pair.other).title),
+            Cell("yes" if pair.distinguishable else "no", bold=not pair.distinguishable),
+            *_difference_cells(pair.difference, pair.p),
+        ]
+        for pair in tested
+    ]
+    data = pd.DataFrame(
+        [
+            [
+                pair.metric,
+                pair.one,
+                pair.other,
+                *_difference_values(pair.difference, pair.p),
+                pair.distinguishable,
+            ]
+            for pair in tested
+        ],
+        columns=["metric", "model", "other", *DIFFERENCE_DATA, "distinguishable"],
+    )
+    headings = ["Metric", "Model", "minus", "told apart", *DIFFERENCE]
+    correction = "p, Holm: corrected for all pairs in the same metric; told apart below 0.05."
+    notes = (
+        [f"{TEST_NOTE} {correction}"]
+        if tested
+        else ["No two finished models on the same data to compare."]
+    )
+    title = f"{dataset_title(dataset)}: which models differ"
+    return Table(title, headings, cells, data, notes, "llll" + "r" * len(DIFFERENCE))
+
+
+DIFFERENCE = ("Difference", "95% interval", "Effect", "p", "p, Holm")
+
+TEST_NOTE = (
+    "Paired t-test over users, each user's metric averaged over seeds; where models have several "
+    "seeds, their scatter between seeds, pooled over models, is part of the error. Effect: Cohen's "
+    "d, the difference in standard deviations over users."
+)
+
+
+def _difference_cells(found: Difference, adjusted: float) -> list[Cell]:
+    texts = [
+        signed(found.value, 4),
+        between(found.interval, lambda value: signed(value, 4)),
+        signed(found.effect, 3),
+        p_value(found.p),
+        p_value(adjusted),
+    ]
+    return [Cell(text) for text in texts]
+
+
+DIFFERENCE_DATA = (
+    *("difference", "low", "high", "effect"),
+    *("p", "p_holm", "p_users", "p_seeds"),
+)
+
+
+def _difference_values(found: Difference, adjusted: float) -> list[float]:
+    values = [found.value, *found.interval, found.effect]
+    return [*values, found.p, adjusted, found.p_users, found.p_seeds]
+
+
+def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:
+    """Each published metric beside ours, with a verdict."""
+    ordered = sorted(said, key=lambda v: (dataset_order(v.dataset), model_order(v.model), v.metric))
+    cells = []
+    for one in ordered:
+        row = [
+            dataset_title(one.dataset),
+            _title(found, one.dataset, one.model),
+            QUANTITIES[one.metric][0],
+        ]
+        verdict = Cell(one.verdict, bold=one.ours is not None)
+        numbers = [number(one.published, 4)]
+        if one.ours is None or one.interval is None:
+            numbers += [NOT_FINISHED, "", "", ""]
+        else:
+            low, high = (end / one.published - 1 for end in one.interval)
+            numbers += [
+                number(one.ours, 4),
+                f"{number(one.interval.low, 4)}–{number(one.interval.high, 4)}",
+                percent(one.ours / one.published - 1),
+                between((low, high), percent),
+            ]
+        cells.append([*map(Cell, row), verdict, *map(Cell, numbers)])
+    data = pd.DataFrame(
+        [[*one[:5], *(one.interval or (None, None)), one.verdict] for one in ordered],
+        columns=["dataset", "model", "metric", "published", "ours", "low", "high", "verdict"],
+    )
+    counts = Counter(one.verdict for one in ordered)
+    notes = ["The paper has none of these datasets."]
+    if ordered:
+        notes = [
+            f"Of {len(ordered)} published values: "
+            f"{', '.join(f'{count} {verdict}' for verdict, count in counts.items())}.",
+            "Reproduced: the published value lies in our 95% interval or ours is within 5% of it; "
+            "else better or worse. The interval is a bootstrap over users, each user's metric "
+            "averaged over the seeds that have finished; what other seeds would change is no part "
+            "of it. diff.: ours relative to the published value, and the interval likewise.",
+        ]
+    notes += _mark_notes(row[1].text for row in cells)
+    headings = ["Dataset", "Model", "Metric", "Verdict", "paper", "ours", "95% interval"]
+    headings += ["diff.", "95% interval"]
+    return Table("Against the paper", headings, cells, data, notes, "llllrrrrr")
+
+
+def claims_table(said: Sequence[Claim]) -> Table:
+    """What the paper claims, and what the records say to it."""
+    cells = [
+        [
+            Cell(dataset_title(one.dataset)),
+            Cell(one.claim),
+            Cell(one.published),
+            Cell(one.verdict, bold=True),
+            Cell(one.evidence),
+        ]
+        for one in said
+    ]
+    notes = ["None of the paper's claims is about these models."]
+    if said:
+        notes = [
+            "Quality is test NDCG@10, decided by a paired t-test over users (and over seeds, where "
+            "there are several) at the 5% level: a claim holds if its difference is there, does "
+            "not hold if the opposite is, and is undecided otherwise. A claim of two differences "
+            "needs both. Shown are the differences with 95% intervals.",
+            "The claim on time is decided only among runs that had one device of the same kind to "
+            "themselves, by the training time up to the best epoch, and holds if every such run of "
+            "SASRec+ was sooner there than every one of BERT4Rec. Its published column is about "
+            "the whole training.",
+            "paper: what the paper's own numbers say, without a test.",
+        ]
+    notes += _mark_notes(one.evidence for one in said)
+    headings = ["Dataset", "Claim", "paper", "Verdict", "Evidence"]
+    data = pd.DataFrame(said, columns=list(Claim._fields))
+    return Table("The paper's claims", headings, cells, data, notes, "lslls")
+
+
+def runs_table(found: Survey) -> Table:
+    """How long and on what every run took, and which code and data it had."""
+    records = sorted(
+        found.records, key=lambda r: (dataset_order(r.dataset), model_order(r.model), r.seed)
+    )
+    cells, lines = [], []
+    for record in records:
+        best = None if record.best_epoch is None else seconds_to_best(record)
+        lines.append(
+            [
+                record.dataset,
+                record.model,
+                record.seed,
+                record.training_seconds,
+                best,
+                record.epochs,
+                record.best_epoch,
+                record.peak_memory_bytes,
+                record.device,
+                record.threads,
+                record.runs_sharing_device,
+                record.precision,
+                record.seqrec.version,
+                record.seqrec.commit,
+                record.seqrec.training_code,
+                record.config_hash,
+                record.data.sha256,
+            ]
+        )
+        shared = record.runs_sharing_device
+        used = f"{device(record)}, {record.precision}"
+        used += f", shared by {shared} runs" if shared > 1 else ""
+        texts = [
+            dataset_title(record.dataset),
+            _title(found, record.dataset, record.model),
+            str(record.seed),
+            number(record.training_seconds, _second_decimals(record.training_seconds)),
+            "" if best is None else number(best, _second_decimals(best)),
+            "" if record.epochs is None else f"{record.best_epoch} of {record.epochs}",
+            number(record.peak_memory_bytes / 1e9, 2),
+            used,
+            (record.seqrec.commit or "")[:7],
+        ]
+        cells.append([Cell(text) for text in texts])
+    notes = ["No run has finished."]
+    if records:
+        total = sum(record.training_seconds for record in records)
+        notes = [
+            f"{len(records)} finished runs, {number(total / 3600, 1)} hours of training in all. "
+            "To best: training time up to the end of the best epoch. Memory: the peak, of the "
+            "device for a GPU and of the process for a CPU. The CSV has the hashes of "
+            "configuration, data and code."
+        ]
+    notes += _mark_notes(row[1].text for row in cells)
+    headings = ["Dataset", "Model", "Seed", "Time, s", "To best, s", "Best epoch", "Memory, GB"]
+    headings += ["Device", "Commit"]
+    data = pd.DataFrame(
+        lines,
+        columns=[
+            *("dataset", "model", "seed", "training_seconds", "seconds_to_best"),
+            *("epochs", "best_epoch", "peak_memory_bytes", "device"),
+            *("threads", "runs_sharing_device", "precision"),
+            *("version", "commit", "training_code", "config_hash", "data_sha256"),
+        ],
+    ).astype({"epochs": "Int64", "best_epoch": "Int64"})
+    return Table("Runs", headings, cells, data, notes, "llrrrrrll")
+
+
+def comparison_table(title: str, compared: Sequence[Comparison]) -> Table:
+    """What `seqrec compare` prints."""
+    cells, lines = [], []
+    for row in compared:
+        sides = row.one, row.other
+        records = [side.records[0] for side in sides]
+        means = [side.mean(row.metric) for side in sides]
+        names = [display(record.model).title for record in records]
+        shown = [
+            number(mean, 4)
+            + (f" ± {number(deviation, 4)}" if deviation is not None else "")
+            + f" ({number(side.intervals[row.metric].low, 4)}–"
+            f"{number(side.intervals[row.metric].high, 4)})"
+            for side, mean in zip(sides, means, strict=True)
+            for deviation in [mean_and_deviation(side.scores[row.metric].seeds)[1]]
+        ]
+        texts = [dataset_title(records[0].dataset)]
+        texts += [names[0] if names[0] == names[1] else f"{names[0]} and {names[1]}"]
+        texts += [QUANTITIES[row.metric][0], *shown]
+        cells.append([*map(Cell, texts), *_difference_cells(row.difference, row.p)])
+        lines.append(
+            [
+                records[0].dataset,
+                row.metric,
+                *(record.model for record in records),
+                *means,
+                *_difference_values(row.difference, row.p),
+            ]
+        )
+    headings = ["Dataset", "Model", "Metric", "A", "B", *DIFFERENCE]
+    notes = [
+        "A and B: mean over seeds, ± their standard deviation, with a 95% bootstrap interval over "
+        "users. Difference: A minus B.",
+        f"{TEST_NOTE} p, Holm: corrected for all lines of this table.",
+    ]
+    for row in compared[:: len(METRICS)]:
+        if settings := row.settings_that_differ():
+            record = row.one.records[0]
+            name = f"{dataset_title(record.dataset)}, {display(record.model).title}"
+            notes.append(f"{name}: A and B differ in {'; '.join(settings)}.")
+    columns = ["dataset", "metric", "model_a", "model_b", "a", "b", *DIFFERENCE_DATA]
+    data = pd.DataFrame(lines, columns=columns)
+    return Table(title, headings, cells, data, notes, "lll" + "r" * 7)
 
 
 def sizes_table(found: Survey, published: Published) -> Table:
@@ -351,7 +556,7 @@ def sizes_table(found: Survey, published: Published) -> Table:
             unknown.append(title)
         elif theirs:
             other = [
-                f"{_number(theirs[name])} {name}"
+                f"{number(theirs[name])} {name}"
                 for name in ("users", "items", "interactions")
                 if theirs[name] != ours.get(name)
             ]
@@ -372,10 +577,7 @@ def sizes_table(found: Survey, published: Published) -> Table:
             notes.append(f"{title}: {meaning}.")
     cells = [
         [Cell(line["title"])]
-        + [
-            Cell(SIZE_FORMS.get(n, _number)(line[n]) if n in line else NOT_FINISHED)
-            for n in columns
-        ]
+        + [Cell(SIZE_FORMS.get(n, number)(line[n]) if n in line else NOT_FINISHED) for n in columns]
         for line in lines
     ]
     first = ["dataset", "title", *SIZES]
@@ -397,7 +599,7 @@ def missing_table(missing: Iterable[Missing]) -> Table:
     notes = [] if missing else ["Nothing is missing: every run has finished."]
     data = pd.DataFrame(missing, columns=list(Missing._fields))
     headings = ["Dataset", "Model", "Seed", "Reason", "What to do"]
-    return Table("Runs without a finished record", headings, cells, data, notes, text_columns=5)
+    return Table("Runs without a finished record", headings, cells, data, notes, columns="lllss")
 
 
 def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, float | None]:
@@ -412,8 +614,14 @@ def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, fl
 # Notes
 
 
-def _reading_note(compared: bool, several: bool) -> str:
-    sentences = ["Bold: best, to the digits shown."]
+def _reading_note(compared: bool, tested: bool, several: bool) -> str:
+    sentences = []
+    if tested:
+        sentences = [
+            "Bold: the best, and whatever a paired test over users cannot tell from it (5% level, "
+            "Holm's correction for all pairs). 95% interval: bootstrap over users"
+            + (", each user's metric averaged over seeds." if several else ".")
+        ]
     if several:
         sentences.append("Mean ± standard deviation over the seeds that have finished.")
     if compared:
@@ -422,6 +630,30 @@ def _reading_note(compared: bool, several: bool) -> str:
             "authors' hardware."
         )
     return " ".join(sentences)
+
+
+def _marks(found: Survey, dataset: str, model: str) -> str:
+    """What to know before a model's numbers on a dataset are believed."""
+
+    def among(runs: set[Run]) -> bool:
+        return any((run.dataset, run.model) == (dataset, model) for run in runs)
+
+    return (STALE if among(found.stale) else "") + (OUTDATED if among(found.outdated) else "")
+
+
+def _title(found: Survey, dataset: str, model: str) -> str:
+    return display(model).title + _marks(found, dataset, model)
+
+
+def _mark_notes(titles: Iterable[str]) -> list[str]:
+    meanings = {
+        STALE: "Trained by another version of the training code than this one; RETRAIN=stale "
+        "trains such runs again.",
+        OUTDATED: "Has runs of an earlier configuration than the experiment's present one; run the "
+        "experiment again to replace them.",
+    }
+    marked = "".join(titles)
+    return [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in marked]
 
 
 def _differing_data(records: Iterable[Record]) -> bool:
@@ -451,127 +683,6 @@ def _missing_notes(missing: Iterable[Missing]) -> list[str]:
         ]
         notes.append(f"{NOT_FINISHED} {', '.join(names)}: {reason} {remedy}")
     return notes
-
-
-# Forms
-
-
-def markdown(table: Table) -> str:
-    rows = [
-        [f"**{_markdown(cell.text)}**" if cell.bold else _markdown(cell.text) for cell in row]
-        for row in table.cells
-    ]
-    parts = [f"## {_markdown(table.title)}"]
-    if rows:
-        alignment = ["left" if left else "right" for left in _left(table)]
-        parts.append(
-            tabulate.tabulate(
-                rows, table.headings, "pipe", disable_numparse=True, colalign=alignment
-            )
-        )
-    parts += [_markdown(note) for note in table.notes]
-    return "\n\n".join(parts) + "\n"
-
-
-def latex(table: Table) -> str:
-    """A float for `\\usepackage{booktabs}`, over both columns where a paper has two."""
-    lines = [r"\begin{table*}", r"\centering", r"\small", r"\setlength{\tabcolsep}{4pt}"]
-    lines.append(rf"\caption{{{_latex(table.title)}}}")
-    if table.cells:
-        # A column of sentences must break into lines; those of names and numbers need not.
-        kinds = "".join("l" if left else "r" for left in _left(table))
-        kinds = re.sub("ll$", r"p{0.3\\linewidth}p{0.25\\linewidth}", kinds)
-        lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
-        lines.append(" & ".join(_latex(heading) for heading in table.headings) + r" \\")
-        lines.append(r"\midrule")
-        for row in table.cells:
-            texts = [rf"\textbf{{{_latex(c.text)}}}" if c.bold else _latex(c.text) for c in row]
-            lines.append(" & ".join(texts) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}"]
-    if table.notes:
-        lines += ["", r"\smallskip", r"\begin{minipage}{\linewidth}\footnotesize\raggedright"]
-        lines += [rf"{_latex(note)}\par" for note in table.notes]
-        lines.append(r"\end{minipage}")
-    return "\n".join([*lines, r"\end{table*}"]) + "\n"
-
-
-def web_page(table: Table) -> str:
-    """A page that needs no other file and follows the reader's light or dark mode."""
-    title = html.escape(table.title)
-    lines = [
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{title}</title>\n<style>{_CSS}</style>\n</head>\n<body>",
-        f"<h1>{title}</h1>",
-    ]
-    left = _left(table)
-    if table.cells:
-        lines.append('<div class="wide"><table>\n<thead>')
-        lines.append(_html_row("th", [html.escape(h) for h in table.headings], left))
-        lines.append("</thead>\n<tbody>")
-        for row in table.cells:
-            texts = [html.escape(cell.text) for cell in row]
-            texts = [f"<b>{t}</b>" if c.bold else t for t, c in zip(texts, row, strict=True)]
-            lines.append(_html_row("td", texts, left))
-        lines.append("</tbody>\n</table></div>")
-    lines += [f"<p>{html.escape(note)}</p>" for note in table.notes]
-    return "\n".join([*lines, "</body>\n</html>"]) + "\n"
-
-
-_CSS = """
-:root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
-body { max-width: 75em; margin: 1em auto; padding: 0 1em; }
-h1 { font-size: 1.2em; }
-p { font-size: 0.85em; margin: 0.4em 0; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; border-block: 2px solid; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.2em 0.7em; text-align: right; }
-th { border-bottom: 1px solid; }
-td:not(.left), td:first-child { white-space: nowrap; }
-.left { text-align: left; }
-"""
-
-
-def _html_row(tag: str, texts: Sequence[str], left: Sequence[bool]) -> str:
-    cells = [
-        f'<{tag} class="left">{text}</{tag}>' if is_left else f"<{tag}>{text}</{tag}>"
-        for text, is_left in zip(texts, left, strict=True)
-    ]
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _markdown(text: str) -> str:
-    return re.sub(r"([\\`*_|<>\[\]&~$])", r"\\\1", text)
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "±": r"$\pm$", "−": "$-$", NOT_FINISHED: r"\textemdash{}", STALE: r"\textsuperscript{\dag}",
-    OUTDATED: r"\textsuperscript{\ddag}",
-} | {character: "\\" + character for character in "&%$#_{}"}  # fmt: skip
-
-
-def _latex(text: str) -> str:
-    # Two hyphens of an option would become a dash.
-    return "".join(_LATEX.get(character, character) for character in text).replace("--", "-{}-")
-
-
-def _left(table: Table) -> list[bool]:
-    return [column < table.text_columns for column in range(len(table.headings))]
-
-
-def _write(table: Table, stem: Path) -> list[Path]:
-    forms = {".md": markdown(table), ".tex": latex(table), ".html": web_page(table)}
-    # Not `with_suffix`, which would cut a dataset's name at its last dot.
-    for suffix, text in forms.items():
-        write_text(stem.with_name(stem.name + suffix), text)
-    _write_csv(stem.with_name(stem.name + ".csv"), table.data)
-    return [stem.with_name(stem.name + suffix) for suffix in (*forms, ".csv")]
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
 # Details

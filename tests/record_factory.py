@@ -1,12 +1,14 @@
 """Plausible run records for tests, written the way a training writes them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seqrec.metrics import metrics_from_ranks
+from seqrec.naming import sampled_negatives
 from seqrec.records import training_code_fingerprint, write_record
-from seqrec.tables import sampled_negatives
 
 USERS = 50
 
@@ -24,7 +26,7 @@ def make_metrics(dataset: str, model: str, seed: int = 0, **changes: Any) -> dic
         "model": model,
         "negatives": sampled_negatives(model),
         "seed": seed,
-        "config": {"hidden": 64},
+        "config": {"model": model, "hyperparameters": {"hidden_size": 64}},
         "config_hash": "c" * 64,
         "data": {
             "sha256": "d" * 64,
@@ -83,18 +85,25 @@ def make_record(
     seed: int = 0,
     *,
     ndcg: float | None = None,
+    ranks: Sequence[int] | np.ndarray | None = None,
     history: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
-    """Write a finished record with its checkpoint and configuration; returns its folder."""
+    """Write a finished record with its checkpoint and configuration; returns its folder.
+
+    Its test metrics are those of `ranks` where they are given.
+    """
     folder = folder_of(results, dataset, model, seed)
     metrics = make_metrics(dataset, model, seed, **changes)
     if ndcg is not None:
         metrics["test"] = metrics["test"] | {"ndcg@10": ndcg}
-    ranks = np.random.default_rng(seed).integers(1, 3000, USERS)
+    if ranks is None:
+        ranks = np.random.default_rng(seed).integers(1, 3000, USERS)
+    else:
+        metrics["test"] = metrics_from_ranks(ranks, [10, 100])
     if history is None:
         history = make_history(metrics["epochs"]) if metrics["epochs"] else []
-    write_record(folder, metrics, history, ranks)
+    write_record(folder, metrics, history, np.asarray(ranks))
     (folder / "config.yaml").write_text("hidden: 64\n")
     (folder / "model.safetensors").write_bytes(b"weights")
     return folder

@@ -13,9 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from record_factory import make_history, make_record
 
-from seqrec.figures import convergence_figure, negatives_figure, write_figures
+from seqrec.figures import (
+    convergence_figure,
+    learning_figure,
+    negatives_figure,
+    quality_figure,
+    write_figures,
+)
+from seqrec.naming import MODELS
 from seqrec.records import survey
-from seqrec.tables import MODELS, read_published
+from seqrec.tables import read_published
 
 PUBLISHED = Path(__file__).parent.parent / "config" / "published"
 CURVE = read_published(PUBLISHED / "num_negatives.csv", "dataset", "negatives")
@@ -133,6 +140,44 @@ def test_convergence_draws_the_validation_curve_by_epoch_and_by_seconds(tmp_path
         assert axes.get_ylabel() == "validation NDCG@10"
 
 
+def test_own_models_are_drawn_and_look_unlike_all_others(tmp_path: Path) -> None:
+    for model in ("sasrec+", "bert4rec", "gru4rec", "gpt4rec", "sasrec+10", "mine", "yours"):
+        make_record(tmp_path, "demo", model)
+    found = survey(tmp_path)
+    (curves,) = panels(convergence_figure(found, "epoch")).values()
+    drawn = lines(curves)
+    assert list(drawn)[-2:] == ["mine", "yours"]
+    colours = {label: to_hex(group[0].get_color()) for label, group in drawn.items()}
+    assert len(set(colours.values())) == len(colours) == 7
+    (points_drawn,) = panels(quality_figure(found)).values()
+    for label in ("mine", "yours", "SASRec+"):
+        assert to_hex(lines(points_drawn)[label][0].get_color()) == colours[label]
+
+
+def test_quality_is_drawn_against_the_time_of_each_training(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+", 0, ndcg=0.2, training_seconds=50.0)
+    make_record(tmp_path, "demo", "sasrec+", 1, ndcg=0.21, training_seconds=70.0)
+    make_record(tmp_path, "demo", "popularity", ndcg=0.1, epochs=None, best_epoch=None)
+    (axes,) = panels(quality_figure(survey(tmp_path))).values()
+    drawn = lines(axes)
+    assert [points(line) for line in drawn["SASRec+"]] == [[(50.0, 0.2)], [(70.0, 0.21)]]
+    assert points(drawn["Popularity"][0]) == [(0, 0.1), (1, 0.1)], "across: it was not trained"
+    assert axes.get_xscale() == "log"
+
+
+@pytest.mark.parametrize("column", ["training_loss", "ndcg@10"])
+def test_learning_curves_are_those_of_every_run(tmp_path: Path, column: str) -> None:
+    history = make_history(4)
+    for model in ("sasrec", "sasrec+10", "sasrec+100", "mine"):
+        make_record(tmp_path, "demo", model, history=history, epochs=4, best_epoch=3)
+    (axes,) = panels(learning_figure(survey(tmp_path), column)).values()
+    assert set(lines(axes)) == {"SASRec", "SASRec+ 10", "SASRec+ 100", "mine"}
+    for (line,) in lines(axes).values():
+        assert points(line) == [(row["epoch"], row[column]) for row in history]
+    few, many = (lines(axes)[f"SASRec+ {n}"][0].get_alpha() for n in (10, 100))
+    assert few < many, "more negatives are drawn stronger"
+
+
 def test_convergence_draws_a_line_a_seed_under_one_legend_entry(tmp_path: Path) -> None:
     for seed in (0, 1):
         make_record(tmp_path, "demo", "sasrec+", seed)
@@ -199,7 +244,7 @@ def test_nothing_is_smaller_than_seven_points_or_outside_the_page(
 
 def test_an_experiment_without_any_run_still_has_its_figures(tmp_path: Path) -> None:
     written = write_figures(tmp_path, PUBLISHED)
-    assert len(written) == 9
+    assert len(written) == 4 * 3 + 3
     assert all(path.stat().st_size > 0 for path in written)
 
 
@@ -222,11 +267,13 @@ def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path:
             check=True,
             env=os.environ | {"PYTHONHASHSEED": hash_seed} | own,
         )
-        made.append({path.name: path.read_bytes() for path in (results / "figures").iterdir()})
+        drawn = results / "figures"
+        made.append({str(p.relative_to(drawn)): p.read_bytes() for p in drawn.rglob("*.*")})
+    names = ["num_negatives", "convergence", "convergence_seconds", "quality_by_time"]
     assert set(made[0]) == {
-        f"{name}.{form}"
-        for name in ("num_negatives", "convergence", "convergence_seconds")
-        for form in ("png", "pdf", "svg")
+        *(f"{name}.{form}" for name in names for form in ("png", "pdf", "svg")),
+        *(f"{name}.html" for name in names if name != "convergence_seconds"),
+        *(f"learning/{dataset}.html" for dataset in ("ml-1m", "demo")),
     }
     for name, content in made[0].items():
         assert content == made[1][name], name

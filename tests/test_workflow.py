@@ -168,6 +168,7 @@ def test_one_command_makes_data_runs_tables_and_figures(finished: Project) -> No
     assert len(finished.records()) == 3
     names = ["results.csv", "figures/num_negatives.png", "figures/convergence.svg"]
     names += [f"tables/{name}.{form}" for name in ("tiny", "datasets") for form in ("md", "tex")]
+    names += ["tables/pairs/tiny.csv", "tables/claims.html", "figures/learning/tiny.html"]
     for name in names:
         assert (finished.results / name).stat().st_size > 0
     assert "SASRec+" in (finished.results / "tables/tiny.md").read_text()
@@ -296,10 +297,20 @@ def test_an_addition_runs_only_what_is_new(project: Project, changes: dict, new:
     assert project.plan() == {*new, "write_grid", *REPORT}
 
 
-@pytest.mark.parametrize("step", ["tables", "figures"])
-def test_edited_report_code_remakes_its_own_part_only(project: Project, step: str) -> None:
-    project.append(f"seqrec/{step}.py", "# A new thought.\n")
-    assert project.plan() == {f"final_{step}", "all"}
+@pytest.mark.parametrize(
+    "module, steps",
+    [
+        ("tables", {"final_tables"}),
+        ("figures", {"final_figures"}),
+        ("charts", {"final_figures"}),
+        ("statistics", {"final_tables", "final_figures"}),
+    ],
+)
+def test_edited_report_code_remakes_its_own_part_only(
+    project: Project, module: str, steps: set[str]
+) -> None:
+    project.append(f"seqrec/{module}.py", "# A new thought.\n")
+    assert project.plan() == {*steps, "all"}
 
 
 def test_stale_records_and_no_others_are_trained_again_when_asked(project: Project) -> None:
@@ -437,9 +448,9 @@ def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
     shutil.rmtree(project.path("data/processed"))
     before = project.records()
 
-    said = project.make("tables", "figures", experiment="reference")
+    said = project.make("evidence", experiment="reference")
 
-    assert jobs(said) == {"write_tables", "draw_figures", "tables", "figures"}
+    assert jobs(said) == {"write_tables", "draw_figures", "evidence"}
     assert project.path("results/reference/tables/tiny.md").is_file()
     assert project.records() == before
     assert "train" not in project.make("--list-rules", experiment="reference").split()
@@ -527,7 +538,7 @@ def test_every_rule_but_collections_has_a_log_and_a_shell_command() -> None:
     found = rules()
     assert {"download", "preprocess", "train", "write_tables", "draw_figures"} <= set(found)
     for name, text in found.items():
-        if name in ("all", "data", "runs", "tables", "figures"):
+        if name in ("all", "data", "runs", "tables", "figures", "evidence"):
             assert re.findall(r"^ *(\w+):$", text, re.MULTILINE)[0] in ("input", "default_target")
         else:
             assert "log:" in text, name

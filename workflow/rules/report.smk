@@ -1,21 +1,73 @@
-# Tables and figures, from run records alone: no rule here can start a training.
+# Tables, figures and the report, from run records alone: no rule here can start a training.
 
 PUBLISHED = [f"config/published/{name}.csv" for name in ("results", "num_negatives", "datasets")]
-TABLES = [
-    f"{RESULTS}/tables/{table}.{form}"
-    for table in [*DATASETS, "datasets", "missing"]
-    for form in ("md", "tex", "csv", "html")
-]
+FORMS = ("md", "tex", "csv")
+
+# Tables and pages that the report shows: category, labels and caption of each. Categories and
+# labels are sorted by their text.
+TABLE_PAGES = {
+    **{
+        dataset: ("1 Results", {"Dataset": dataset_title(dataset), "Table": "results"}, "results")
+        for dataset in DATASETS
+    },
+    **{
+        f"pairs/{dataset}": (
+            "1 Results",
+            {"Dataset": dataset_title(dataset), "Table": "which models differ"},
+            "pairs",
+        )
+        for dataset in DATASETS
+    },
+    "verdicts": ("2 Against the paper", {"Table": "Published values"}, "verdicts"),
+    "claims": ("2 Against the paper", {"Table": "Claims"}, "claims"),
+    "datasets": ("5 Data", {"Table": "Sizes of the datasets"}, "datasets"),
+    "runs": ("4 Training", {"What": "How long and on what"}, "runs"),
+    "missing": ("4 Training", {"What": "Missing runs"}, "missing"),
+}
+CHART_PAGES = {
+    "num_negatives": ("3 Figures", {"Figure": "Quality by number of negatives"}, "num_negatives"),
+    "convergence": ("3 Figures", {"Figure": "Convergence"}, "convergence"),
+    "quality_by_time": ("3 Figures", {"Figure": "Quality by training time"}, "quality_by_time"),
+    **{
+        f"learning/{dataset}": (
+            "4 Training",
+            {"What": f"Learning curves: {dataset_title(dataset)}"},
+            "learning",
+        )
+        for dataset in DATASETS
+    },
+}
+
+
+def pages(folder, shown):
+    """The pages of a folder, each marked for the report."""
+    marked = []
+    for name, (category, labels, caption) in shown.items():
+        page = report(
+            f"{RESULTS}/{folder}/{name}.html",
+            category=category,
+            labels=labels,
+            caption=f"../report/{caption}.rst",
+        )
+        marked.append(page)
+    return marked
+
+
+TABLES = [f"{RESULTS}/tables/{name}.{form}" for name in TABLE_PAGES for form in FORMS]
 FIGURES = [
     f"{RESULTS}/figures/{figure}.{form}"
-    for figure in ("num_negatives", "convergence", "convergence_seconds")
+    for figure in ("num_negatives", "convergence", "convergence_seconds", "quality_by_time")
     for form in ("png", "pdf", "svg")
 ]
 GRID_FILE = f"{RESULTS}/grid.json"
 
-# Tables mark the records that other training code than today's has made.
-TABLES_CODE = ["seqrec/tables.py", "seqrec/records.py", *training_code()]
-FIGURES_CODE = ["seqrec/figures.py", "seqrec/records.py"]
+# Tables and figures mark the records that other training code than today's has made.
+SHARED_CODE = [
+    f"seqrec/{module}.py"
+    for module in ("evidence", "metrics", "naming", "records", "rendering", "statistics")
+]
+TABLES_CODE = ["seqrec/tables.py", *SHARED_CODE, *training_code()]
+FIGURES_CODE = ["seqrec/figures.py", "seqrec/charts.py", *SHARED_CODE]
 
 
 if GRID:
@@ -46,6 +98,7 @@ rule write_tables:
     output:
         f"{RESULTS}/results.csv",
         TABLES,
+        pages("tables", TABLE_PAGES),
     log:
         f"{RESULTS}/logs/tables.log",
     localrule: True
@@ -63,6 +116,7 @@ rule draw_figures:
         records=records_and_failures,
     output:
         FIGURES,
+        pages("figures", CHART_PAGES),
     log:
         f"{RESULTS}/logs/figures.log",
     localrule: True

@@ -1,0 +1,431 @@
+"""What run records say about models: which differ, what was reproduced, and which claims hold.
+
+The numbers come from `statistics`, the records and their users from here, and the words of every
+verdict too, so that none is ever written by hand.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import log10
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqrec.errors import SeqrecError
+from seqrec.naming import dataset_order, display, model_order, sampled_negatives
+from seqrec.records import Record, read_record, survey
+from seqrec.rendering import between, number, p_value, signed
+from seqrec.statistics import (
+    ALPHA,
+    Difference,
+    Interval,
+    Scores,
+    bootstrap_interval,
+    difference,
+    holm,
+    seed_scatter,
+    trend,
+)
+
+METRICS = ("hit_rate@10", "ndcg@10")
+QUALITY = "ndcg@10"
+"""The metric that claims are decided by, as training is stopped by it."""
+
+TOLERANCE = 0.05
+"""Relative difference up to which a published value counts as reproduced."""
+
+REPRODUCED, BETTER, WORSE, NOT_RUN = "reproduced", "better", "worse", "not run"
+HOLDS, DOES_NOT_HOLD, UNDECIDED = "holds", "does not hold", "undecided"
+
+Published = Mapping[tuple[str, ...], Mapping[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A model on a dataset, over the seeds that have finished."""
+
+    records: list[Record]
+    scores: dict[str, Scores]
+    intervals: dict[str, Interval]
+    """Over users, with each user's metric averaged over these seeds: where other users like these
+    would put this mean. What other seeds would change is no part of it."""
+
+    @property
+    def data(self) -> str:
+        return self.records[0].data.sha256
+
+    def mean(self, metric: str) -> float:
+        return float(self.scores[metric].seeds.mean())
+
+
+def measure(records: Sequence[Record]) -> Measured:
+    """Records that differ in their seeds alone, on the same data."""
+    ranks = [record.ranks() for record in records]
+    require_same_users(records)
+    scores = {metric: Scores.of(ranks, metric) for metric in METRICS}
+    intervals = {metric: bootstrap_interval(one.users) for metric, one in scores.items()}
+    return Measured(list(records), scores, intervals)
+
+
+def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measured]:
+    """The models of a dataset that have finished. None of them, if the records' data differ: then
+    nothing can be said over the same users, and nothing is."""
+    records = [record for record in records if record.dataset == dataset]
+    if len({record.data.sha256 for record in records}) != 1:
+        return {}
+    require_same_users(records)
+    models = sorted({record.model for record in records}, key=model_order)
+    return {m: measure([record for record in records if record.model == m]) for m in models}
+
+
+def require_same_users(records: Sequence[Record]) -> None:
+    """Refuse to pair users of different data. One digest is one order of the same users."""
+    first = records[0]
+    for record in records[1:]:
+        if record.data.sha256 != first.data.sha256:
+            raise SeqrecError(
+                f"{record.folder}: was trained on other data than {first.folder} (the logs of "
+                f"{record.dataset} have the digests {record.data.sha256[:12]} and "
+                f"{first.data.sha256[:12]}), so their users cannot be compared. Train both on the "
+                "same files."
+            )
+        if (ours := record.users) != (theirs := first.users):
+            raise SeqrecError(
+                f"{record.folder / 'ranks.npy'}: holds {ours:,} users, and "
+                f"{first.folder / 'ranks.npy'}, on the same data, {theirs:,}. One of them is "
+                "damaged: train it again."
+            )
+
+
+# Which models differ
+
+
+class Pair(NamedTuple):
+    """Two models on one dataset in one metric, the better one first."""
+
+    one: str
+    other: str
+    metric: str
+    difference: Difference
+    p: float
+    """Corrected by Holm's method over all pairs of the dataset in this metric."""
+
+    @property
+    def distinguishable(self) -> bool:
+        return self.p < ALPHA
+
+
+def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
+    """Every two of `models` of one dataset, best first."""
+    ordered = sorted(models, key=lambda name: (-models[name].mean(metric), model_order(name)))
+    names = list(combinations(ordered, 2))
+    scores = {name: models[name].scores[metric] for name in ordered}
+    scatter = seed_scatter(scores.values())
+    tested = [difference(scores[one], scores[other], scatter) for one, other in names]
+    adjusted = holm([found.p for found in tested])
+    return [
+        Pair(*two, metric, found, p) for two, found, p in zip(names, tested, adjusted, strict=True)
+    ]
+
+
+def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
+    """The best model and every one that cannot be told from it."""
+    if not models:
+        return set()
+    best = max(models, key=lambda name: models[name].mean(metric))
+    found = pairs(models, metric)
+    return {best} | {p.other for p in found if p.one == best and not p.distinguishable}
+
+
+# Against the paper
+
+
+class Verdict(NamedTuple):
+    """One published value and ours."""
+
+    dataset: str
+    model: str
+    metric: str
+    published: float
+    ours: float | None
+    interval: Interval | None
+    verdict: str
+
+
+def verdict(ours: float, interval: Interval, published: float) -> str:
+    """*Reproduced* if `published` lies in our 95% interval over users or ours is within 5% of it,
+    else *better* or *worse*.
+
+    The paper's users are ours, so the interval is a yardstick for how much a metric of so many
+    users can be trusted, not a test of whether the two trainings are alike.
+    """
+    if published in interval or abs(ours - published) <= TOLERANCE * published:
+        return REPRODUCED
+    return BETTER if ours > published else WORSE
+
+
+def verdicts(datasets: Mapping[str, Mapping[str, Measured]], published: Published) -> list[Verdict]:
+    """A verdict on every published metric of the datasets given."""
+    found = []
+    for (dataset, model), metrics in published.items():
+        for metric in METRICS:
+            if dataset not in datasets or metric not in metrics:
+                continue
+            theirs, ours = metrics[metric], datasets[dataset].get(model)
+            if ours is None:
+                found.append(Verdict(dataset, model, metric, theirs, None, None, NOT_RUN))
+            else:
+                mean, interval = ours.mean(metric), ours.intervals[metric]
+                said = verdict(mean, interval, theirs)
+                found.append(Verdict(dataset, model, metric, theirs, mean, interval, said))
+    return found
+
+
+# The paper's claims
+
+
+class Claim(NamedTuple):
+    """What the paper claims, and what the records say to it on one dataset."""
+
+    dataset: str
+    claim: str
+    published: str
+    """What the paper's own numbers say on this dataset, where it has any."""
+    verdict: str
+    evidence: str
+
+
+def claims(
+    dataset: str,
+    models: Mapping[str, Measured],
+    wanted: Iterable[str],
+    results: Published,
+    curve: Published,
+    title: Callable[[str], str] = lambda model: display(model).title,
+) -> list[Claim]:
+    """The paper's claims on one dataset, those about models of the experiment (`wanted`).
+
+    Quality is decided by NDCG@10 and the paired test of `statistics.contrast` at the 5% level: a
+    claim *holds* if its difference is there and *does not hold* if the opposite is; otherwise, and
+    where a run is missing, it is *undecided*. A claim of two differences needs both, which needs no
+    correction (the intersection-union test: Berger, 1982).
+    """
+    wanted = set(wanted)
+    numbers = sorted(n for m in wanted if (n := sampled_negatives(m)) is not None)
+    theirs = {m: values for (d, m), values in results.items() if d == dataset}
+    points = {int(n): values[QUALITY] for (d, n), values in curve.items() if d == dataset}
+    scores = {name: measured.scores[QUALITY] for name, measured in models.items()}
+    scatter = seed_scatter(scores.values())
+
+    def minus(one: str, other: str) -> tuple[str, Difference]:
+        label = f"{title(one)} minus {title(other)}"
+        return label, difference(scores[one], scores[other], scatter)
+
+    def per_tenfold() -> tuple[str, Difference]:
+        line = [scores[f"sasrec+{n}"] for n in numbers]
+        return "For ten times the negatives", trend(line, [log10(n) for n in numbers], scatter)
+
+    questions: list[tuple[str, list[str], Callable[[], bool], Callable[[], tuple[str, str]]]] = [
+        (
+            "SASRec+ is better than BERT4Rec",
+            ["sasrec+", "bert4rec"],
+            lambda: theirs["sasrec+"][QUALITY] > theirs["bert4rec"][QUALITY],
+            lambda: _decided([minus("sasrec+", "bert4rec")]),
+        ),
+        (
+            "SASRec, with one negative, is worse than both",
+            ["sasrec", "sasrec+", "bert4rec"],
+            lambda: (
+                theirs["sasrec"][QUALITY]
+                < min(theirs["sasrec+"][QUALITY], theirs["bert4rec"][QUALITY])
+            ),
+            lambda: _decided([minus("sasrec+", "sasrec"), minus("bert4rec", "sasrec")]),
+        ),
+        (
+            "SASRec+ N is the better, the more negatives it has",
+            [f"sasrec+{n}" for n in numbers],
+            lambda: _slope(points) > 0 and points[max(points)] > points[min(points)],
+            lambda: _decided(
+                [per_tenfold(), minus(f"sasrec+{numbers[-1]}", f"sasrec+{numbers[0]}")]
+            ),
+        ),
+        (
+            "SASRec+ is at its best after less training time than BERT4Rec",
+            ["sasrec+", "bert4rec"],
+            lambda: theirs["sasrec+"]["training_seconds"] < theirs["bert4rec"]["training_seconds"],
+            lambda: _sooner(models["sasrec+"], models["bert4rec"], title),
+        ),
+    ]
+    found = []
+    for claim, needed, published, decide in questions:
+        if len(needed) < 2 or not wanted.issuperset(needed):
+            continue
+        lacking = [title(model) for model in needed if model not in models]
+        said = (UNDECIDED, f"Not finished: {', '.join(lacking)}.") if lacking else decide()
+        found.append(Claim(dataset, claim, _published(published), *said))
+    return found
+
+
+def _published(says: Callable[[], bool]) -> str:
+    """What published numbers say; nothing where there are none."""
+    try:
+        return HOLDS if says() else DOES_NOT_HOLD
+    except KeyError:
+        return ""
+
+
+def _slope(points: Mapping[int, float]) -> float:
+    """Of published points over log N."""
+    if len(points) < 2:
+        raise KeyError("no published points")
+    return float(np.polyfit(np.log10(list(points)), list(points.values()), 1)[0])
+
+
+def _decided(tested: Sequence[tuple[str, Difference]]) -> tuple[str, str]:
+    """The verdict on a claim that all of these differences are positive, and its evidence."""
+    said = UNDECIDED
+    if all(found.p < ALPHA and found.value > 0 for _, found in tested):
+        said = HOLDS
+    elif any(found.p < ALPHA and found.value < 0 for _, found in tested):
+        said = DOES_NOT_HOLD
+    sentences = []
+    for label, found in tested:
+        interval = between(found.interval, lambda value: signed(value, 4))
+        p = p_value(found.p)
+        p = f"p {p}" if p.startswith("<") else f"p = {p}"
+        sentences.append(f"{label}: {signed(found.value, 4)} {interval}, {p}.")
+    return said, " ".join(sentences)
+
+
+def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tuple[str, str]:
+    """Every pair of runs that had one device of the same kind to themselves, and all must agree."""
+    compared = [
+        (ours, theirs)
+        for ours, theirs in product(one.records, other.records)
+        if ours.runs_sharing_device == theirs.runs_sharing_device == 1
+        and device(ours) == device(theirs)
+        and ours.best_epoch
+        and theirs.best_epoch
+    ]
+    if not compared:
+        return UNDECIDED, "No two runs had one device of the same kind to themselves."
+    seconds = [(seconds_to_best(ours), seconds_to_best(theirs)) for ours, theirs in compared]
+    sooner = [ours < theirs for ours, theirs in seconds]
+    said = HOLDS if all(sooner) else UNDECIDED if any(sooner) else DOES_NOT_HOLD
+    sides = [
+        f"{title(measured.records[0].model)} {_range(values)} s"
+        for measured, values in zip((one, other), zip(*seconds, strict=True), strict=True)
+    ]
+    devices = sorted({device(ours) for ours, _ in compared})
+    return said, f"{' and '.join(sides)}, on {', '.join(devices)}."
+
+
+def seconds_to_best(record: Record) -> float:
+    """Training time up to the end of the best epoch, with its validations."""
+    history = record.history()
+    return float(history.loc[history["epoch"] == record.best_epoch, "seconds"].iloc[0])
+
+
+def device(record: Record) -> str:
+    """A kind of device: its name, and on a CPU how many threads computed."""
+    if record.device_kind != "cpu":
+        return record.device
+    return f"{record.device}, {record.threads} {'thread' if record.threads == 1 else 'threads'}"
+
+
+def _range(values: Sequence[float]) -> str:
+    shown = [number(value) for value in (min(values), max(values))]
+    return shown[0] if shown[0] == shown[1] else "–".join(shown)
+
+
+# Two runs or experiments
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model on one dataset in each of two places, in one metric."""
+
+    one: Measured
+    other: Measured
+    metric: str
+    difference: Difference
+    """`one` minus `other`."""
+    p: float
+    """Corrected by Holm's method over everything compared."""
+
+    def settings_that_differ(self) -> list[str]:
+        """Of the resolved configurations, where both sides are the same model."""
+        ours, theirs = (_flat(side.records[0].config) for side in (self.one, self.other))
+        if ours["model"] != theirs["model"]:
+            return []
+        keys = [key for key in {**ours, **theirs} if key != "seed"]
+        return [
+            f"{key} {ours.get(key, 'unset')} and {theirs.get(key, 'unset')}"
+            for key in keys
+            if ours.get(key) != theirs.get(key)
+        ]
+
+
+def compare(one: Path, other: Path) -> list[Comparison]:
+    """Two runs, models or experiments, wherever they lie.
+
+    A run is a folder with `metrics.json`, a model one of `seed-<n>` folders, an experiment one with
+    `runs/`. Two runs or models of one dataset are compared whatever their models are; experiments
+    are compared in what both have finished.
+    """
+    sides = [_models_in(one), _models_in(other)]
+    if len(sides[0]) == len(sides[1]) == 1 and _datasets(sides[0]) == _datasets(sides[1]):
+        matched = [(*sides[0].values(), *sides[1].values())]
+    else:
+        matched = [(sides[0][key], sides[1][key]) for key in sides[0] if key in sides[1]]
+    if not matched:
+        has = [", ".join(f"{dataset} {model}" for dataset, model in side) for side in sides]
+        raise SeqrecError(
+            f"{one} and {other}: have no finished run in common. The first has {has[0]}; the "
+            f"second has {has[1]}."
+        )
+    compared = []
+    for ours, theirs in matched:
+        require_same_users([ours[0], *theirs])
+        measured = measure(ours), measure(theirs)
+        for metric in METRICS:
+            one_side, other_side = (side.scores[metric] for side in measured)
+            tested = difference(one_side, other_side)
+            compared.append((*measured, metric, tested))
+    adjusted = holm([tested.p for *_, tested in compared])
+    return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]
+
+
+def _models_in(path: Path) -> dict[tuple[str, str], list[Record]]:
+    """The finished records in a folder, by dataset and model."""
+    if (path / "metrics.json").is_file():
+        records = [read_record(path)]
+    elif (path / "runs").is_dir():
+        records = survey(path).records
+    else:
+        records = [read_record(file.parent) for file in sorted(path.glob("seed-*/metrics.json"))]
+    if not records:
+        raise SeqrecError(
+            f"{path}: holds no finished run. Name a run's folder (with metrics.json), a model's "
+            "(with seed-0, ...) or an experiment's (with runs/)."
+        )
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        found.setdefault((record.dataset, record.model), []).append(record)
+    order = sorted(found, key=lambda key: (dataset_order(key[0]), model_order(key[1])))
+    return {key: found[key] for key in order}
+
+
+def _datasets(models: Mapping[tuple[str, str], object]) -> set[str]:
+    return {dataset for dataset, _ in models}
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as `training.learning_rate: 0.001`."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
