@@ -3,6 +3,9 @@
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
 #           PYTHON=python3.12  PROFILE=default
+#
+# Values reach the shell as variables of its environment, word for word: nothing in them is
+# expanded or run.
 
 PYTHON ?= python3
 PROFILE ?= default
@@ -11,14 +14,19 @@ EXPERIMENT ?= demo
 NAME ?=
 SET ?=
 RETRAIN ?=
+override EXPERIMENT := $(value EXPERIMENT)
+override NAME := $(value NAME)
+override SET := $(value SET)
+override RETRAIN := $(value RETRAIN)
+export EXPERIMENT NAME SET RETRAIN
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
 READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
-RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
+RESULTS = "results/$${NAME:-$$EXPERIMENT}"
 SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
-CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN)
+CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN"
 
 .PHONY: help demo paper experiment runs tables figures test test-all benchmark lint format lock setup clean
 
@@ -42,7 +50,8 @@ paper: ## reproduce the paper, with what data can be had
 # Tables and figures of what there is are made whether or not every run succeeded; what is missing
 # is listed with its reason, and then the whole ends with an error.
 experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figures
-	@$(SEQREC) check $(EXPERIMENT) $(SET) $(if $(NAME),--name $(NAME)) > /dev/null
+	@printf '%s ' "$$EXPERIMENT" "$$SET" \
+	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
 	@$(RUNS); status=$$?; \
 	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || status=$$?; \
 	for table in $(RESULTS)/tables/*.md; do \
@@ -52,7 +61,7 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figure
 runs: $(READY) ## train what EXPERIMENT lacks
 	@$(RUNS)
 
-RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
+RUNS = stale="$${RETRAIN:+$$($(SEQREC) stale $(RESULTS))}"; \
 	$(SNAKEMAKE) runs $(CONFIG) $${stale:+--forcerun $$stale}
 
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT

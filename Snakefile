@@ -9,6 +9,7 @@
 import json
 import shlex
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from snakemake.exceptions import WorkflowError
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
+from seqrec.files import date_back
 from seqrec.records import TRAINING_CODE
 from seqrec.strict import validate
 
@@ -60,10 +62,13 @@ RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 # What every shell command knows beside its rule's own values. Python is named in full, so that
 # jobs find the package wherever they run, whether or not its environment is activated (the rules'
 # `conda:` only names what that environment holds); none of this is a parameter of a rule, because
-# another Python or device is no reason to train again.
+# another Python or device is no reason to train again. A failure whose reason did not fit into the
+# log is told on the terminal (3).
 shell.prefix(
     "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
-    'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '
+    'exec 3>&2; seqrec() {{ {sys.executable:q} -m seqrec "$@" || {{ status=$?; echo >&2 || '
+    'echo "The log cannot be written: free some disk space, then run again." >&3; '
+    "return $status; }}; }}; "
 )
 
 
@@ -75,6 +80,16 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/report.smk"
+
+
+# Files dated after today, as a clock that was set back leaves them, are dated now.
+INPUTS = [
+    *records_and_failures(None),
+    *(f"data/raw/{dataset}.json" for dataset in DATASETS),
+    *(f"data/processed/{dataset}/digest.json" for dataset in DATASETS),
+    *(GRID_FILE, *PUBLISHED, *TABLES_CODE, *FIGURES_CODE),
+]
+date_back(map(Path, INPUTS), time.time())
 
 
 localrules:
