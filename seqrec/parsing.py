@@ -334,7 +334,8 @@ class _Lines:
             self.fail(line, "a blank line", text)
         values = self.split(line, text)
         if isinstance(values, list) and len(values) != self.width:
-            self.fail(line, f"{len(values)} fields where {self.width} are due", text)
+            found = f"{len(values)} {'field' if len(values) == 1 else 'fields'}"
+            self.fail(line, f"{found} where {self.width} are due", text)
         for field in self.fields:
             if isinstance(values, dict) and field.place not in values:
                 self.fail(line, f"no key {field.place!r} (the {field.role})", text)
