@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,26 @@ def test_dead_at_every_checkpoint_it_still_comes_to_its_end(
     assert result(folder) == whole
 
 
+@pytest.mark.parametrize("damaged", [1, 2], ids=["the newest", "both"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "altered", "filled"])
+def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(
+    damage: str, damaged: int, data: Path, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    execute(SASREC, data, folder, death=16)  # in the third
+    for name in ("resume.pt", "resume.previous.pt")[:damaged]:
+        content = (folder / name).read_bytes()
+        middle = len(content) // 2
+        changed = {"cut": content[:middle], "empty": b"", "filled": b"\xff" * middle}
+        changed["altered"] = content[:middle] + b"!" + content[middle + 1 :]
+        (folder / name).write_bytes(changed[damage])
+    code, said, _ = execute(SASREC, data, folder)
+    assert code == 0
+    assert said.count("damaged, not used") == damaged
+    assert said.count("epoch") == (EPOCHS - 1 if damaged == 1 else EPOCHS)
+    assert result(folder) == whole
+
+
 # A full disk
 
 
@@ -163,14 +183,9 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
         assert result(folder) == whole
 
 
-def sizes(need: int) -> Iterator[int]:
-    """Sizes of a disk in bytes, by pages, that do not hold so much."""
-    return iter(range(4096, need, 4096))
-
-
 def test_a_disk_of_any_size_holds_a_whole_record_or_none(data: Path, tmp_path: Path) -> None:
     told = 0
-    for size in sizes(16 * 4096):
+    for size in range(4096, 16 * 4096, 4096):
         with small_disk(tmp_path / "disk", size) as disk:
             folder = disk.folder / FITTED.folder
             code, said, _ = execute(FITTED, data, folder)
