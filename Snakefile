@@ -18,7 +18,7 @@ from snakemake.exceptions import WorkflowError
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
-from seqrec.files import date_back
+from seqrec.files import date_back, require_writable
 from seqrec.records import TRAINING_CODE
 from seqrec.strict import validate
 
@@ -70,6 +70,14 @@ shell.prefix(
     'echo "The log cannot be written: free some disk space, then run again." >&3; '
     "return $status; }}; }}; "
 )
+
+
+# Snakemake's own answer to a read-only folder is a traceback.
+onstart:
+    try:
+        require_writable(Path(RESULTS))
+    except SeqrecError as error:
+        raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:

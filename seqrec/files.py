@@ -60,6 +60,16 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="")
 
 
+def require_writable(folder: Path) -> None:
+    """Raise `SeqrecError` unless files can be written into `folder`, which need not be there."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise SeqrecError(
+            f"{folder}: cannot be written, {there} is read-only. "
+            "Make it writable, then run again; nothing that was there is lost."
+        )
+
+
 def date_back(paths: Iterable[Path], moment: float) -> None:
     """Date those of `paths` that are younger than `moment` (seconds, as `time.time()`) back to it.
 
