@@ -79,7 +79,7 @@ def started(project: Project, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(reached: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 250
     while not reached():
         assert time.monotonic() < deadline, f"it never came to {what}"
         time.sleep(0.02)
