@@ -349,6 +349,7 @@ def test_after_a_power_cut_it_goes_on_from_the_checkpoint(project: Project) -> N
         os.killpg(process.pid, signal.SIGKILL)
     assert "--unlock" in refused(project, "runs")
     project.make("--unlock")
+    log.unlink()  # of the first life
     with started(project, "runs") as process:
         wait_for(lambda: log.exists() and " loss " in log.read_text(), "an epoch")
         epoch = re.search(r"epoch +(\d+)", log.read_text())
