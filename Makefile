@@ -3,6 +3,9 @@
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
 #           TRACK='tensorboard'  REPORT=zip  PYTHON=python3.12  PROFILE=default
+#
+# Values reach the shell as variables of its environment, word for word: nothing in them is
+# expanded or run.
 
 PYTHON ?= python3
 PROFILE ?= default
@@ -13,15 +16,21 @@ SET ?=
 RETRAIN ?=
 TRACK ?=
 REPORT ?= html
+override EXPERIMENT := $(value EXPERIMENT)
+override NAME := $(value NAME)
+override SET := $(value SET)
+override RETRAIN := $(value RETRAIN)
+override TRACK := $(value TRACK)
+export EXPERIMENT NAME SET RETRAIN TRACK
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
 READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
-RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
+RESULTS = "results/$${NAME:-$$EXPERIMENT}"
 SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
-CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN) \
-	track='$(TRACK)'
+CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
+	"track=$$TRACK"
 
 .PHONY: help demo paper experiment runs tables figures report test test-all benchmark lint format lock setup clean
 
@@ -45,7 +54,8 @@ paper: ## reproduce the paper, with what data can be had
 # Tables and figures of what there is are made whether or not every run succeeded; what is missing
 # is listed with its reason, and then the whole ends with an error.
 experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figures
-	@$(SEQREC) check $(EXPERIMENT) $(SET) $(if $(NAME),--name $(NAME)) > /dev/null
+	@printf '%s ' "$$EXPERIMENT" "$$SET" \
+	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
 	@$(RUNS); status=$$?; \
 	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || status=$$?; \
 	for table in $(RESULTS)/tables/*.md; do \
@@ -56,7 +66,7 @@ runs: $(READY) ## train what EXPERIMENT lacks
 	@$(RUNS)
 
 # Snakemake is to say what goes wrong; how far the runs are is shown by `seqrec status`.
-RUNS = stale="$(if $(RETRAIN),$$($(SEQREC) stale $(RESULTS)))"; \
+RUNS = stale="$${RETRAIN:+$$($(SEQREC) stale $(RESULTS))}"; \
 	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
 	$(CONFIG) $${stale:+--forcerun $$stale}
 

@@ -10,6 +10,7 @@
 import json
 import shlex
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from snakemake.exceptions import WorkflowError
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
+from seqrec.files import date_back, require_writable
 from seqrec.naming import dataset_title
 from seqrec.records import TRAINING_CODE, promoted_datasets
 from seqrec.strict import validate
@@ -58,20 +60,30 @@ ENGINE = shlex.join(
         *("--device", options.device, "--precision", options.precision),
         *("--logits-per-chunk", str(options.logits_per_chunk)),
         "--compile" if options.compile else "--no-compile",
+        *(part for tracker in options.track.split() for part in ("--track", tracker)),
     ]
 )
 RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
-TRACK = " ".join(f"--track {tracker}" for tracker in options.track.split())
 
 # What every shell command knows beside its rule's own values. Python is named in full, so that
 # jobs find the package wherever they run, whether or not its environment is activated (the rules'
 # `conda:` only names what that environment holds); none of this is a parameter of a rule, because
-# another Python, device or tracker is no reason to train again.
+# another Python, device or tracker is no reason to train again. A failure whose reason did not fit
+# into the log is told on the terminal (3).
 shell.prefix(
-    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); "
-    "retrain={RETRAIN:q}; track={TRACK:q}; "
-    'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '
+    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
+    'exec 3>&2; seqrec() {{ {sys.executable:q} -m seqrec "$@" || {{ status=$?; echo >&2 || '
+    'echo "The log cannot be written: free some disk space, then run again." >&3; '
+    "return $status; }}; }}; "
 )
+
+
+# Snakemake's own answer to a read-only folder is a traceback.
+onstart:
+    try:
+        require_writable(Path(RESULTS))
+    except SeqrecError as error:
+        raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
@@ -82,6 +94,16 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/report.smk"
+
+
+# Files dated after today, as a clock that was set back leaves them, are dated now.
+INPUTS = [
+    *records_and_failures(None),
+    *(f"data/raw/{dataset}.json" for dataset in DATASETS),
+    *(f"data/processed/{dataset}/digest.json" for dataset in DATASETS),
+    *(GRID_FILE, *PUBLISHED, *TABLES_CODE, *FIGURES_CODE),
+]
+date_back(map(Path, INPUTS), time.time())
 
 
 localrules:

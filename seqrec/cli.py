@@ -4,7 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ def noting_failure(folder: Path | None, dataset: str) -> Iterator[None]:
                 "error": first.removesuffix(" Tried:"),
                 "remedy": others[-1] if others else "",
             }
-            write_text(folder / f"{dataset}.json", json.dumps(reason, indent=2) + "\n")
+            with suppress(SeqrecError):  # on a full disk the first error is the one to be told
+                write_text(folder / f"{dataset}.json", json.dumps(reason, indent=2) + "\n")
         raise
     if folder is not None:
         (folder / f"{dataset}.json").unlink(missing_ok=True)
@@ -311,6 +312,7 @@ def execute(
         --output results/mine/runs/demo/popularity/seed-0
     """
     from seqrec.experiment import RunConfig
+    from seqrec.files import date_back
     from seqrec.records import is_finished
     from seqrec.strict import validate
 
@@ -319,11 +321,13 @@ def execute(
     except ValueError as error:
         raise SeqrecError(f"--config: not JSON ({error}).") from None
     config = validate(RunConfig, values, "--config")
+    record = output / "metrics.json"
     if is_finished(output, config.hash(), data, any_code=not retrain_stale):
-        (output / "metrics.json").touch()
+        record.touch()
         click.echo(f"{output}: finished before with this configuration and data.")
-        return
-    _execute(config, data, output, track, engine)
+    else:
+        _execute(config, data, output, track, engine)
+    date_back([data / "digest.json"], record.stat().st_mtime)
 
 
 def _execute(

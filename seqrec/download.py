@@ -12,6 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urljoin
 
 from seqrec.datasets import Dataset, Source
 from seqrec.errors import SeqrecError
@@ -221,12 +222,20 @@ def _http_get(url: str, file: Path, label: str) -> None:
     # Pooch wants a bar whose total is set; the true one comes with the answer. disable=None: no
     # bar in a log file.
     bar = tqdm(total=1, desc=label, unit="B", unit_scale=True, disable=None, leave=False)
+
+    def stay_on_https(answer: requests.Response, **_: Any) -> None:
+        if answer.is_redirect and url.startswith("https://"):
+            onward = urljoin(answer.url, answer.headers["location"])
+            if not onward.startswith("https://"):
+                raise _Unusable(f"sends on to {onward}, which is not https")
+
     get = HTTPDownloader(
         progressbar=bar,
         chunk_size=1 << 16,
         timeout=TIMEOUT_SECONDS,
         # Without compression on the way the promised length can be held against what came.
         headers={"Accept-Encoding": "identity"},
+        hooks={"response": stay_on_https},
     )
     try:
         get(url, str(file), None)

@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BeforeValidator,
     Field,
@@ -34,7 +33,7 @@ from pydantic import (
 from seqrec.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.naming import TABLES
-from seqrec.strict import Strict, load_yaml, nearest, validate
+from seqrec.strict import Strict, load_yaml, nearest, parse_yaml, validate
 
 CONFIG = Path("config")
 
@@ -504,10 +503,7 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
         key, equals, text = setting.partition("=")
         if not equals:
             raise SeqrecError(f"setting {setting!r}: write key=value, as training.max_epochs=5.")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise SeqrecError(f"setting {setting!r}: {text!r} is not a YAML value.") from None
+        value = parse_yaml(text, f"setting {setting!r}")
         first, *rest = key.split(".")
         if first in ("datasets", "models", "negatives", "seeds") and not rest:
             data[first] = value

@@ -152,7 +152,9 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         raise SeqrecError(f"{manifest}: is not about {name} as it is now. Run the download again.")
     raw = had.path(manifest)
     if not raw.is_file() or raw.stat().st_size != had.size or sha256(raw) != had.sha256:
-        raise SeqrecError(f"{raw}: missing, or changed since it was had. Run the download again.")
+        raise SeqrecError(
+            f"{raw}: missing, or changed since it was had. Remove {manifest}, then run again."
+        )
 
     format, filter, member, checksummed = dataset.format, dataset.filter, None, True
     if source is not None:

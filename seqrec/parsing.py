@@ -13,6 +13,7 @@ import json
 import lzma
 import math
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 24
 MAX_LINE_BYTES = 1 << 26
-MAX_UNPACKED_BYTES = 1 << 36  # no archive may unpack to more: a bomb ends here, not at a full disk
+# A bomb ends here, not at a full disk: no archive may unpack to more than the first, nor to both
+# more than the second and so many times its size (logs shrink by 3 to 30 times).
+MAX_UNPACKED_BYTES = 1 << 36
+SMALL_UNPACKED_BYTES = 1 << 30
+MAX_UNPACKED_RATIO = 100
 BATCH_ROWS = 1 << 20
 SHOWN_CHARACTERS = 100
 
@@ -130,6 +135,12 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
         ) from None
 
 
+def _limit(path: Path) -> int:
+    """Bytes that a file may unpack to."""
+    by_size = MAX_UNPACKED_RATIO * path.stat().st_size
+    return min(MAX_UNPACKED_BYTES, max(SMALL_UNPACKED_BYTES, by_size))
+
+
 def _open_zstandard(path: Path) -> Any:
     import pyarrow as pa
 
@@ -140,7 +151,9 @@ def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile
     files = {
         info.filename: info
         for info in archive.infolist()
-        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+        if not info.is_dir()
+        and not stat.S_ISLNK(info.external_attr >> 16)
+        and not info.filename.startswith("__MACOSX/")
     }
     listing = ", ".join(sorted(files)[:10]) or "no files"
     if member is None and len(files) != 1:
@@ -150,10 +163,10 @@ def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile
     name = member or next(iter(files))
     if name not in files:
         raise SeqrecError(f"{path}: has no member {name!r}; it holds {listing}.")
-    if files[name].file_size > MAX_UNPACKED_BYTES:
+    if files[name].file_size > (limit := _limit(path)):
         raise SeqrecError(
             f"{path}: {name} would unpack to {files[name].file_size:,} bytes, "
-            f"more than the {MAX_UNPACKED_BYTES:,} allowed. Is it the right file?"
+            f"more than the {limit:,} allowed. Is it the right file?"
         )
     return files[name]
 
@@ -164,12 +177,13 @@ def _blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, 
     With `quotes`, a line break between quotation marks does not end a line.
     """
     line, rest, total, last = 1, b"", 0, False
+    limit = _limit(path)
     while not last:
         piece = stream.read(BLOCK_BYTES)
         total += len(piece)
-        if total > MAX_UNPACKED_BYTES:
+        if total > limit:
             raise SeqrecError(
-                f"{path}: unpacks to more than {MAX_UNPACKED_BYTES:,} bytes. Is it the right file?"
+                f"{path}: unpacks to more than {limit:,} bytes. Is it the right file?"
             )
         last = not piece
         block = rest + piece
@@ -320,7 +334,8 @@ class _Lines:
             self.fail(line, "a blank line", text)
         values = self.split(line, text)
         if isinstance(values, list) and len(values) != self.width:
-            self.fail(line, f"{len(values)} fields where {self.width} are due", text)
+            found = f"{len(values)} {'field' if len(values) == 1 else 'fields'}"
+            self.fail(line, f"{found} where {self.width} are due", text)
         for field in self.fields:
             if isinstance(values, dict) and field.place not in values:
                 self.fail(line, f"no key {field.place!r} (the {field.role})", text)

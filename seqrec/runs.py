@@ -1,5 +1,6 @@
 """One run, from its configuration to its record: the only place where the parts meet."""
 
+import errno
 import os
 import platform
 import resource
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 import seqrec
@@ -87,22 +88,25 @@ def _failure_noted(config: RunConfig, data: Path, folder: Path) -> Iterator[None
             yield
         except (MemoryError, RuntimeError) as error:
             raise _out_of_memory(error, config) from error
+        except OSError as error:
+            raise _out_of_disk(error, folder) from error
     except Stopped:
         raise  # it goes on when it is started again
     except Exception as error:
         expected = isinstance(error, SeqrecError)
-        write_failure(
-            folder,
-            dataset=config.dataset,
-            model=config.model,
-            seed=config.seed,
-            error=str(error) if expected else f"{type(error).__name__}: {error}",
-            where=f"{data}, on {platform.node()}",
-            remedy="Mend what the error names and run the same command again; "
-            "finished runs are kept."
-            if expected
-            else "This is a fault of the program: see the run's log for the traceback.",
-        )
+        with suppress(SeqrecError):  # on a full disk the first error is the one to be told
+            write_failure(
+                folder,
+                dataset=config.dataset,
+                model=config.model,
+                seed=config.seed,
+                error=str(error) if expected else f"{type(error).__name__}: {error}",
+                where=f"{data}, on {platform.node()}",
+                remedy="Mend what the error names and run the same command again; "
+                "finished runs are kept."
+                if expected
+                else "This is a fault of the program: see the run's log for the traceback.",
+            )
         raise
 
 
@@ -163,8 +167,10 @@ def _run(
         metrics["test_sampled"] = _sampled_metrics(outcome.test_score, splits, config, cutoffs)
     metrics["peak_memory_bytes"] = peak_memory(device)
 
+    weights = {name: tensor.contiguous() for name, tensor in outcome.weights.items()}
     with replacing(folder / "model.safetensors") as part:
-        save_file({name: tensor.contiguous() for name, tensor in outcome.weights.items()}, part)
+        # Not save_file, whose errors of a full disk are none of the operating system's.
+        part.write_bytes(save(weights))
     write_text(
         folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
     )
@@ -284,6 +290,16 @@ def _out_of_memory(error: Exception, config: RunConfig) -> Exception:
         f"out of memory ({str(error).splitlines()[0] if str(error) else 'host'}). Lower "
         f"training.batch_size (it is {size}) or evaluation.batch_size (it is "
         f"{config.evaluation.batch_size}), or use a device with more memory."
+    )
+
+
+def _out_of_disk(error: OSError, folder: Path) -> Exception:
+    """A message with the remedy if `error` is about space, else `error` itself."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
+    return SeqrecError(
+        f"{folder}: {error.strerror}. Free some disk space, then run again; "
+        "nothing that was there is lost."
     )
 
 

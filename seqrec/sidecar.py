@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from types import FrameType
 from typing import Any
 
@@ -55,13 +56,17 @@ class Sidecar:
             except FileNotFoundError:
                 continue
             digest, content = found[:32], found[32:]
-            if hashlib.sha256(content).digest() != digest:
+            try:
+                if hashlib.sha256(content).digest() != digest:
+                    raise ValueError("not what was written")
+                # weights_only: a file in a results folder must not be able to run code.
+                saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+                key, state = saved["key"], saved["state"]
+            except (ValueError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError):
                 click.echo(f"{path}: damaged, not used.", err=True)
                 continue
-            # weights_only: a file in a results folder must not be able to run code.
-            saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-            if saved["key"] == self.key:
-                return saved["state"]
+            if key == self.key:
+                return state
             click.echo(
                 f"{path}: of another configuration, data, code or device; not used.", err=True
             )

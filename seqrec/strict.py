@@ -66,7 +66,19 @@ def explain(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, except that a key written twice is an error instead of a silent loss."""
+    """YAML's safe loader, except that a key written twice is an error instead of a silent loss.
+
+    A value that is none of its kind, as the date 2024-99-99, is an error with a line, too.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            shown = str(node.value)[:40]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{shown!r} cannot be read ({error})", node.start_mark
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -88,13 +100,18 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise SeqrecError(f"{path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SeqrecError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
-    try:
-        data = yaml.load(text, _UniqueKeyLoader)
-    except (yaml.YAMLError, TypeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise SeqrecError(f"{path}{line}: not valid YAML: {problem}.") from None
+    data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         raise SeqrecError(f"{path}: must hold 'key: value' lines, not {type(data).__name__}.")
     return data
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The value of a YAML text; `where` names its origin in the message of a `SeqrecError`."""
+    try:
+        return yaml.load(text, _UniqueKeyLoader)
+    except (yaml.YAMLError, TypeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise SeqrecError(f"{where}{line}: not valid YAML: {problem}.") from None

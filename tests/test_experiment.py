@@ -325,7 +325,7 @@ def test_no_experiment_takes_the_name_and_results_of_another(
     ("setting", "message"),
     [
         ("max_epochs", "write key=value"),
-        ("training.max_epochs=[", "is not a YAML value"),
+        ("training.max_epochs=[", "not valid YAML"),
         ("trainig.max_epochs=1", "unknown key 'trainig'; did you mean 'training'?"),
         ("training.max_epoch=1", "unknown key 'max_epoch'; did you mean 'max_epochs'?"),
         ("hyperparameters.block=1", "unknown key 'block'; did you mean 'blocks'?"),

@@ -1,13 +1,14 @@
 """Files are whole or absent."""
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from seqrec.errors import SeqrecError
-from seqrec.files import git_blob_id, replacing, sha256, write_text
+from seqrec.files import date_back, git_blob_id, replacing, sha256, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -37,6 +38,27 @@ def test_a_failure_leaves_what_was_there_and_no_part(tmp_path: Path, before: str
         raise RuntimeError("half")
     assert names(tmp_path) == ([] if before is None else ["file"])
     assert before is None or path.read_text() == before
+
+
+def test_the_part_of_a_killed_writer_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    (tmp_path / ".file.csv.dead.part.csv").write_text("ha")
+    (tmp_path / ".file.csv.notes").write_text("somebody's own")
+    with replacing(path) as living:
+        living.write_text("first")
+        write_text(path, "second")
+        assert living.read_text() == "first"
+    assert path.read_text() == "first"
+    assert sorted(names(tmp_path)) == [".file.csv.notes", "file.csv"]
+
+
+def test_files_of_the_future_are_dated_back_and_others_left(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("old", "future", "absent")]
+    for path, moment in zip(paths[:2], (1_000, 3_000), strict=True):
+        path.touch()
+        os.utime(path, (moment, moment))
+    date_back(paths, 2_000)
+    assert [path.stat().st_mtime for path in paths[:2]] == [1_000, 2_000]
 
 
 def test_an_error_of_the_system_names_the_file_and_the_remedy(tmp_path: Path) -> None:

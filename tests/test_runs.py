@@ -297,7 +297,7 @@ def test_a_full_disk_is_told_and_leaves_no_record(
     def no_space(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(runs, "save_file", no_space)
+    monkeypatch.setattr(runs, "save", no_space)
     error, failure = failure_of(tmp_path, data, small_config())
     assert isinstance(error, SeqrecError)
     assert "No space left on device" in failure["error"]

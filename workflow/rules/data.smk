@@ -16,7 +16,7 @@ rule download:
         source=dataset_values("sources", "simulate"),
     # The progress bar goes to the terminal and to the log.
     shell:
-        "seqrec download {wildcards.dataset:q} --failures $results/data-failures"
+        'seqrec download {wildcards.dataset:q} --failures "$results"/data-failures'
         " 2>&1 | tee {log:q}"
 
 
@@ -35,5 +35,5 @@ rule preprocess:
     params:
         reading=dataset_values("sources", "format", "filter", "expected", "simulate"),
     shell:
-        "seqrec preprocess {wildcards.dataset:q} --failures $results/data-failures"
+        'seqrec preprocess {wildcards.dataset:q} --failures "$results"/data-failures'
         " > {log:q} 2>&1"

@@ -105,7 +105,7 @@ rule write_tables:
     conda:
         "../../environment.yml"
     shell:
-        "seqrec tables $results > {log:q} 2>&1"
+        'seqrec tables "$results" > {log:q} 2>&1'
 
 
 rule draw_figures:
@@ -123,7 +123,7 @@ rule draw_figures:
     conda:
         "../../environment.yml"
     shell:
-        "seqrec figures $results > {log:q} 2>&1"
+        'seqrec figures "$results" > {log:q} 2>&1'
 
 
 if GRID:

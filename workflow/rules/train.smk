@@ -28,6 +28,5 @@ rule train:
         config=lambda wildcards: run_of(wildcards).json(),
     shell:
         "seqrec execute --config {params.config:q} --data data/processed/{wildcards.dataset:q}"
-        ' --output $(dirname {output.record:q}) "${{engine[@]}}" --threads {threads} $retrain'
-        " $track"
+        ' --output "$(dirname {output.record:q})" "${{engine[@]}}" --threads {threads} $retrain'
         " > {log:q} 2>&1"

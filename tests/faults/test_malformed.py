@@ -1,0 +1,369 @@
+"""Hundreds of malformed configurations and data files: each is read, or refused with a message.
+
+They are made from valid ones by mutation. A message names the file; nothing is ever a traceback.
+What a mutation leaves valid must load. The summary of the test run says how many were tried.
+"""
+
+import bz2
+import gzip
+import json
+import lzma
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from record_factory import make_record
+from small_runs import copied_config
+
+from seqrec.cli import main
+from seqrec.experiment import RunConfig
+from seqrec.interactions import Interactions
+
+ROWS = [
+    (f"u{user}", f"i{(user * 7 + step * step) % 23}", 1_000_000_000 + 50 * step + user)
+    for user in range(12)
+    for step in range(6)
+]
+
+NUMBERS = "".join(f"{user[1:]} {int(item[1:]) + 1}\n" for user, item, _ in ROWS).encode()
+MOVIELENS = "".join(f"{u[1:]}::{i[1:]}::5::{t}\n" for u, i, t in ROWS).encode()
+CSV = (
+    'user,"item, named",time\n' + "".join(f'{u},"{i} ""the, best""",{t}\n' for u, i, t in ROWS)
+).encode()
+DATES = "".join(f"{u}\t{i}\t2024-01-{t % 28 + 1:02d}T10:00:00\n" for u, i, t in ROWS).encode()
+JSON = "".join(
+    json.dumps({"user_id": u, "stars": 4.0, "business_id": i, "date": t}) + "\n" for u, i, t in ROWS
+).encode()
+
+
+def zipped(content: bytes, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("readme.txt", "Be kind.")
+        archive.writestr("log.txt", content)
+
+
+def parquet(_: bytes, path: Path) -> None:
+    users, items, times = zip(*ROWS, strict=True)
+    pq.write_table(pa.table({"user": users, "item": items, "time": times}), path)
+
+
+def compressed(module: Any) -> Callable[[bytes, Path], None]:
+    return lambda content, path: module.open(path, "wb").write(content) and None
+
+
+def plain(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def columns(user: Any, item: Any, time: Any = None) -> dict[str, Any]:
+    return {"user": user, "item": item} | ({} if time is None else {"timestamp": time})
+
+
+NAMED = columns("user", "item, named", "time")
+KEYS = columns("user_id", "business_id", "date")
+RAW_FILES: dict[str, tuple[bytes, Callable[[bytes, Path], None], dict[str, Any]]] = {
+    "log.txt": (NUMBERS, plain, {"kind": "text"}),
+    "ratings.dat": (MOVIELENS, plain, {"kind": "double-colon", "columns": columns(0, 1, 3)}),
+    "log.csv": (CSV, plain, {"kind": "csv", "columns": NAMED}),
+    "log.tsv": (DATES, plain, {"kind": "tsv", "columns": columns(0, 1, 2)}),
+    "reviews.json": (JSON, plain, {"kind": "jsonl", "columns": KEYS}),
+    "log.parquet": (b"", parquet, {"kind": "parquet", "columns": columns("user", "item", "time")}),
+    "log.zip": (NUMBERS, zipped, {"kind": "text"}),
+    "log.csv.gz": (CSV, compressed(gzip), {"kind": "csv", "columns": NAMED}),
+    "log.txt.bz2": (NUMBERS, compressed(bz2), {"kind": "text"}),
+    "log.txt.xz": (NUMBERS, compressed(lzma), {"kind": "text"}),
+}
+
+EXPERIMENT = {
+    "description": "small",
+    "datasets": ["plain"],
+    "models": [
+        "popularity",
+        "sasrec+",
+        "sasrec+N",
+        {"name": "gru+3", "like": "gru4rec", "loss": {"kind": "sampled-cross-entropy"}},
+    ],
+    "negatives": [5, 7],
+    "seeds": [0, 1],
+    "training": {"max_epochs": 1, "learning_rate": 0.001},
+    "evaluation": {"cutoffs": [10, 20]},
+    "overrides": [
+        {"models": ["sasrec*"], "hyperparameters": {"hidden_size": 8, "dropout": 0.5}},
+        {"datasets": ["plain"], "models": ["gru+3"], "max_length": 7, "seeds": [3]},
+    ],
+}
+EXPERIMENT["models"][3]["loss"]["negatives"] = 4  # type: ignore[index]
+DATASET = {
+    "title": "Small",
+    "max_length": 10,
+    "sources": [{"file": "own.csv"}],
+    "format": {"kind": "csv", "columns": NAMED, "header": True},
+    "filter": {"min_interactions_per_user": 2, "mode": "k-core", "duplicates": "last"},
+    "expected": {"users": 12, "items": 23, "interactions": 72, "min_length": 6},
+    "manual": "Ask us.",
+}
+SIMULATED = {
+    "title": "Simulated",
+    "max_length": 10,
+    "simulate": {"users": 20, "items": 12, "mean_length": 6, "max_length": 9, "genres": 3},
+}
+MODEL = {
+    "implementation": "sasrec",
+    "hyperparameters": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
+    "loss": {"kind": "sampled-cross-entropy", "negatives": 5, "sharing": "position"},
+    "training": {"batch_size": 8, "patience": 3},
+}
+CONFIGURATIONS = {
+    "config/small.yaml": EXPERIMENT,
+    "config/datasets/own.yaml": DATASET,
+    "config/datasets/simulated.yaml": SIMULATED,
+    "config/models/mine.yaml": MODEL,
+}
+
+
+@dataclass
+class Tried:
+    """What became of the inputs of one test."""
+
+    tried: int = 0
+    refused: int = 0
+
+    def read(self, file: str, *commands: tuple[str, ...]) -> bool:
+        """Whether every command takes the file; else it must be named in the one message."""
+        self.tried += 1
+        for command in commands:
+            done = CliRunner().invoke(main, command)
+            if done.exception and not isinstance(done.exception, SystemExit):
+                raise done.exception
+            assert "Traceback" not in done.output
+            if done.exit_code:
+                assert done.exit_code == 1
+                assert "Error: " in done.output
+                assert file in done.output, done.output
+                self.refused += 1
+                return False
+        return True
+
+    def tell(self, record_property: Callable[[str, object], None], least: int) -> None:
+        record_property("tried", self.tried)
+        record_property("refused", self.refused)
+        print(f"{self.tried} tried, {self.refused} refused")
+        assert self.refused >= least
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder with valid files of every kind."""
+    copied_config(tmp_path)
+    (tmp_path / "data/raw").mkdir(parents=True)
+    for name, content in CONFIGURATIONS.items():
+        (tmp_path / name).write_text(yaml.safe_dump(content, sort_keys=False))
+    plain_entry = {"title": "Plain", "max_length": 10, "sources": [{"file": "log.txt"}]}
+    (tmp_path / "config/datasets/plain.yaml").write_text(yaml.safe_dump(plain_entry))
+    grid = {"datasets": ["plain"], "models": ["mine"]}
+    (tmp_path / "config/uses-mine.yaml").write_text(yaml.safe_dump(grid))
+    (tmp_path / "data/raw/log.txt").write_bytes(NUMBERS)
+    (tmp_path / "data/raw/own.csv").write_bytes(CSV)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEQREC_MIRROR", raising=False)
+    return tmp_path
+
+
+EXAMPLES = settings(
+    max_examples=60,
+    derandomize=True,  # the same inputs on every machine
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+# Mutations
+
+
+@st.composite
+def mutated_bytes(draw: st.DrawFn, content: bytes) -> bytes:
+    """`content` with one to three cuts, insertions, repetitions or overwritten bytes."""
+    junk = st.one_of(
+        st.binary(min_size=1, max_size=4),
+        st.sampled_from([b"\n", b'"', b"::", b",", b"\t", b"\0", b"\xff\xfe", b"NaN", b"-1e999"]),
+        st.sampled_from([b"{", b"[", b"null", b"\r", "é".encode(), b"9" * 30, b" "]),
+    )
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, max(0, len(content) - 1)))
+        end = min(len(content), start + draw(st.sampled_from([0, 1, 2, 5, 40, len(content)])))
+        new = draw(st.one_of(junk, st.just(b""), st.just(content[start:end] * 2)))
+        content = content[:start] + new + content[end:]
+    return content
+
+
+WORDS = [None, True, -1, 0, 1, 2.5, 10**30, float("nan"), float("inf"), "", "x", "10", "sasrec+"]
+VALUES = [
+    *WORDS,
+    [],
+    {},
+    [1],
+    [[]],
+    ["x", "x"],
+    {"x": 1},
+    {1: 2},
+    {None: None},
+    [None],
+    "a\0b/../c",
+]
+FRAGMENTS = [
+    *("2024-99-99", "9" * 5000, "!!int x", "!!binary '*'", "!!python/name:os.system", "*nobody"),
+    *("&a [*a]", "&a {a: *a}", "[" * 3000, "{a: 1, a: 2}", "{[1]: 2}", "? {a: 1}", "'open", "%"),
+    *("\t- a", "0x", "1_0", "12:30:45", "<<: 1", "{<<: [1]}", "!!set {a}", "\ud7ff\x85", "\x07"),
+    *("!!timestamp x", "!!float ''", "!!omap 3", "!!pairs x", "2001-01-01 00:00:99", "1e99999"),
+]
+
+
+@st.composite
+def mutated_yaml(draw: st.DrawFn, content: dict[str, Any]) -> bytes:
+    """`content` as YAML with a value or key changed, or its text with a place overwritten."""
+    kind = draw(st.sampled_from(["value", "value", "value", "key", "text", "fragment"]))
+    data = json.loads(json.dumps(content))
+    if kind in ("value", "key"):
+        place: Any = data
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            key = draw(st.sampled_from(keys))
+            inner = place[key]
+            if not (isinstance(inner, dict | list) and inner) or draw(st.integers(0, 2)) == 0:
+                break
+            place = inner
+        if kind == "value":
+            place[key] = draw(st.sampled_from(VALUES))
+        elif isinstance(place, dict):
+            value = place.pop(key)
+            new = draw(st.sampled_from([None, f"{key}s", key[:-1], key.upper(), 7, "x"]))
+            if new is not None:
+                place[new] = value
+        else:
+            place.insert(key, place[key])
+        return yaml.safe_dump(data, sort_keys=False).encode()
+    text = yaml.safe_dump(data, sort_keys=False)
+    if kind == "text":
+        return draw(mutated_bytes(text.encode()))
+    lines = text.splitlines()
+    at = draw(st.integers(0, len(lines) - 1))
+    head, colon, _ = lines[at].partition(": ")
+    lines[at] = head + (colon or " ") + draw(st.sampled_from(FRAGMENTS))
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
+
+
+# Tests
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_a_malformed_configuration_is_one_message(
+    name: str, project: Path, record_property: Callable[[str, object], None]
+) -> None:
+    file = project / name
+    commands = {
+        "config/small.yaml": [("check", "small")],
+        "config/datasets/own.yaml": [("download", "own"), ("preprocess", "own")],
+        "config/datasets/simulated.yaml": [("download", "simulated"), ("preprocess", "simulated")],
+        "config/models/mine.yaml": [("check", "uses-mine")],
+    }[name]
+    assert Tried().read(name, *commands), "it is valid before it is mutated"
+    tried = Tried()
+
+    @EXAMPLES
+    @given(mutated_yaml(CONFIGURATIONS[name]))
+    def each(content: bytes) -> None:
+        file.write_bytes(content)
+        if tried.read(file.stem, *commands) and commands[0][0] == "check":
+            for line in CliRunner().invoke(main, commands[0]).output.splitlines():
+                RunConfig.model_validate_json(line)
+
+    each()
+    tried.tell(record_property, least=25)
+
+
+@pytest.mark.parametrize("name", RAW_FILES)
+def test_a_malformed_data_file_is_one_message(
+    name: str, project: Path, record_property: Callable[[str, object], None]
+) -> None:
+    content, write, format = RAW_FILES[name]
+    raw = project / "data/raw" / name
+    write(content, raw)
+    source = {"file": name} | ({"member": "log.txt"} if name.endswith(".zip") else {})
+    entry = {"title": "Own", "max_length": 10, "sources": [source], "format": format}
+    (project / "config/datasets/file.yaml").write_text(yaml.safe_dump(entry))
+    commands = [("download", "file"), ("preprocess", "file")]
+    assert Tried().read(name, *commands), "it is valid before it is mutated"
+    tried = Tried()
+
+    @EXAMPLES
+    @given(mutated_bytes(raw.read_bytes()))
+    def each(content: bytes) -> None:
+        raw.write_bytes(content)
+        if tried.read(name, *commands):
+            log = Interactions.load(project / "data/processed/file")
+            assert len(log.item_ids()) == log.num_items
+            assert len(log.user_ids()) == log.num_users
+
+    each()
+    tried.tell(record_property, least=15)
+
+
+SETTINGS = ["training.max_epochs", "models", "seeds", "hyperparameters.hidden_size", "loss.kind"]
+
+
+def test_a_malformed_setting_is_one_message(
+    project: Path, record_property: Callable[[str, object], None]
+) -> None:
+    tried = Tried()
+
+    @EXAMPLES
+    @given(st.sampled_from(SETTINGS), st.sampled_from(FRAGMENTS), st.binary(max_size=2))
+    def each(key: str, value: str, more: bytes) -> None:
+        setting = f"{key}={value}" if len(more) < 2 else f"{key}{more.decode('latin-1')}={value}"
+        tried.read(key, ("check", "small", setting, "--name", "changed"))
+
+    each()
+    tried.tell(record_property, least=30)
+
+
+@pytest.mark.parametrize("kind", ["manifest", "record"])
+def test_a_malformed_file_of_our_own_is_one_message(
+    kind: str, project: Path, record_property: Callable[[str, object], None]
+) -> None:
+    if kind == "manifest":
+        assert CliRunner().invoke(main, ("download", "plain")).exit_code == 0
+        file, command = project / "data/raw/plain.json", ("preprocess", "plain")
+    else:
+        file = make_record(Path("results/theirs")) / "metrics.json"
+        command = ("missing", "results/theirs")
+        (project / "results/theirs/grid.json").write_text('{"runs": []}')
+    whole = file.read_bytes()
+    tried = Tried()
+
+    @EXAMPLES
+    @given(mutated_bytes(whole))
+    def each(content: bytes) -> None:
+        file.write_bytes(content)
+        if kind == "manifest":
+            tried.read("plain", command)
+        else:  # a damaged record does not end the listing, but is listed
+            tried.tried += 1
+            done = CliRunner().invoke(main, command)
+            assert done.exception is None or isinstance(done.exception, SystemExit)
+            if done.exit_code:
+                assert "metrics.json" in done.output
+                assert "Delete runs/ml-1m/sasrec+/seed-0 and run" in done.output
+                tried.refused += 1
+
+    each()
+    tried.tell(record_property, least=15)

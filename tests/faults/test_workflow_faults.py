@@ -1,0 +1,433 @@
+"""What really happens to a workflow: each fault ends in one clear message, and then in success.
+
+Every drill runs Snakemake on a tiny experiment; what was finished before stays as it was.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from https_server import https_server
+from small_disk import small_disk
+from test_download import CONTENT, SHA256, drop, html, send, status, truncated, whole
+from test_workflow import EXPERIMENT, Project, jobs, trainings
+
+MODELS = ["popularity", "sasrec+"]
+TINY = {**EXPERIMENT, "models": MODELS}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with its runs done."""
+    project = Project.new(tmp_path_factory.mktemp("faults") / "project")
+    project.write("config/tiny.yaml", TINY)
+    project.make("runs")
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project that a test may change."""
+    return finished.copy(tmp_path / "copy")
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file of the records below a folder, but not whether Snakemake has seen them."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("runs/*/*/*/*"))
+        if not path.name.startswith(".")
+    }
+
+
+def refused(project: Project, *words: str) -> str:
+    """What Snakemake says when it fails: a message and no traceback."""
+    done = project.snakemake(*words)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    assert "Traceback" not in said, said
+    return said
+
+
+@contextmanager
+def started(project: Project, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Snakemake under way, in a process group of its own as a terminal would give it."""
+    command = [sys.executable, "-m", "snakemake", *words, "--cores", "1", "--nocolor"]
+    environment = {**os.environ, "PYTHONPATH": str(project.folder), "SEQREC_MIRROR": ""}
+    process = subprocess.Popen(
+        [*command, "--config", "experiment=tiny"],
+        cwd=project.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for(reached: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 250
+    while not reached():
+        assert time.monotonic() < deadline, f"it never came to {what}"
+        time.sleep(0.02)
+
+
+# Downloads
+
+
+FAULTS = {
+    "dropped": (drop, "no connection"),
+    "truncated": (truncated, "the connection broke before the end of the file"),
+    "altered": (send(CONTENT[:-4] + b"7 7\n"), "truncated or altered: SHA-256"),
+    "failing": (status(500), "HTTP 500"),
+    "html": (html, "an HTML page came instead of data"),
+}
+
+
+@pytest.mark.slow
+def test_downloads_that_fail_are_told_each_and_are_had_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.new(tmp_path / "project")
+    project.write("config/tiny.yaml", {**TINY, "datasets": ["whole", *FAULTS]})
+    with https_server(tmp_path, monkeypatch) as server:
+        for name, (behave, _) in {**FAULTS, "whole": (whole, "")}.items():
+            url = f"{server.url}/{name}.txt"
+            server.behaviours[f"/{name}.txt"] = [behave]
+            source = {"file": f"{name}.txt", "sha256": SHA256, "urls": [url]}
+            dataset = {"title": name, "max_length": 10, "sources": [source]}
+            project.write(f"config/datasets/{name}.yaml", dataset)
+
+        said = refused(project, "data")
+
+        for name, (_, reason) in FAULTS.items():
+            assert re.search(rf"/{name}\.txt: .*{reason}", said), said
+            assert f"put {name}.txt into data/raw/" in said
+        had = sorted(path.name for path in project.path("data/raw").iterdir() if path.is_file())
+        assert had == ["whole.json", "whole.txt"]
+        before = project.path("data/processed/whole/digest.json").read_bytes()
+
+        server.behaviours = {f"/{name}.txt": [whole] for name in FAULTS}
+        done = jobs(project.make("data"))
+
+        assert "download whole" not in done
+        for name in FAULTS:
+            assert project.path(f"data/processed/{name}/digest.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_download_that_is_interrupted_or_killed_leaves_nothing_and_is_had_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.new(tmp_path / "project")
+    with https_server(tmp_path, monkeypatch) as server:
+        source = {"file": "log.txt", "sha256": SHA256, "urls": [f"{server.url}/log.txt"]}
+        dataset = {"title": "T", "max_length": 10, "sources": [source]}
+        project.write("config/datasets/tiny.yaml", dataset)
+
+        def stall(handler: object) -> None:
+            send(bytes(200_000), promised=300_000)(handler)
+            time.sleep(20)
+
+        def parts() -> list[Path]:
+            return [
+                path
+                for path in project.path("data/raw").glob(".log.txt.*")
+                if path.stat().st_size > 0
+            ]
+
+        server.behaviours["/log.txt"] = [stall]
+        with started(project, "data") as process:
+            wait_for(lambda: len(server.asked) == 1, "its download")
+            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C
+            said, _ = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "Traceback" not in said
+        assert not project.path("data/raw/log.txt").exists()
+        assert parts() == []
+
+        with started(project, "data") as process:
+            wait_for(lambda: len(server.asked) == 2 and parts(), "its download")
+            os.killpg(process.pid, signal.SIGKILL)  # a power cut
+        assert not project.path("data/raw/log.txt").exists()
+        assert parts()
+
+        # Snakemake says itself how to go on.
+        assert "--unlock" in refused(project, "data")
+        project.make("--unlock")
+        server.behaviours["/log.txt"] = [whole]
+        project.make("data")
+        assert project.path("data/raw/log.txt").read_bytes() == CONTENT
+        assert parts() == []
+
+
+# Disks
+
+# The file or, where not a word of it fitted into the log, the log.
+FULL = r"cannot be written.*[Ff]ree some disk space"
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_of_data_is_told_and_goes_on_when_there_is_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.new(tmp_path / "project")
+    with (
+        small_disk(project.path("data"), 128 * 1024) as disk,
+        https_server(tmp_path, monkeypatch) as server,
+    ):
+        server.behaviours["/log.txt"] = [whole]
+        source = {"file": "log.txt", "sha256": SHA256, "urls": [f"{server.url}/log.txt"]}
+        dataset = {"title": "T", "max_length": 10, "sources": [source]}
+        project.write("config/datasets/tiny.yaml", dataset)
+        for free, full in ((16, "raw"), (44, "processed")):
+            filler = disk.fill(free * 1024)
+            said = refused(project, "data")
+            assert re.search(FULL, said), said
+            assert project.path("data/raw/tiny.json").exists() == (full == "processed")
+            assert not project.path("data/processed/tiny/digest.json").exists()
+            filler.unlink()
+        assert jobs(project.make("data")) == {"preprocess tiny", "data"}
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_of_results_is_told_and_goes_on_when_there_is_space(
+    finished: Project, tmp_path: Path
+) -> None:
+    project = Project.new(tmp_path / "project")
+    project.write("config/tiny.yaml", TINY)
+    with small_disk(project.path("results"), 128 * 1024) as disk:
+        filler = disk.fill(0)
+        said = refused(project, "runs")
+        assert "The log cannot be written: free some disk space, then run again" in said
+        assert snapshot(project.results) == {}
+
+        filler.unlink()
+        filler = disk.fill(44 * 1024)
+        said = refused(project, "runs")
+        assert re.search(FULL, said), said
+        # The small model fitted, the trained one did not.
+        before = snapshot(project.record("popularity").parent)
+        assert "metrics.json" in [path.name for path in project.results.rglob("*.json")]
+        assert not project.record("sasrec+").exists()
+
+        filler.unlink()
+        project.make("runs")
+        assert snapshot(project.record("popularity").parent) == before
+        for model in MODELS:
+            ranks = [p.record(model).parent / "ranks.npy" for p in (project, finished)]
+            assert ranks[0].read_bytes() == ranks[1].read_bytes()
+
+
+@pytest.fixture
+def read_only(project: Project) -> Iterator[Project]:
+    """The project with a results folder that nobody, not even root, may write to."""
+    folder = project.path("results")
+    if os.geteuid():
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(path.stat().st_mode & ~0o222)
+    else:
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+    yield project
+    if os.geteuid():
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o200)
+    else:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_results_that_cannot_be_written_are_one_message(read_only: Project) -> None:
+    before = snapshot(read_only.results)
+    assert "Nothing to be done" in read_only.make("runs")
+    said = refused(read_only, "runs", "name=other", "set=seeds=[1]")
+    assert re.search(r"results/other: cannot be written, \S*results is read-only", said), said
+    read_only.write("config/tiny.yaml", {**TINY, "seeds": [0, 1]})
+    said = refused(read_only, "runs")
+    assert "results/tiny: cannot be written, results/tiny is read-only. Make it wri" in said, said
+    assert snapshot(read_only.results) == before
+
+
+# Damage
+
+
+def test_a_damaged_log_is_told_and_its_remedy_keeps_what_is_finished(project: Project) -> None:
+    before = snapshot(project.results)
+    damaged = project.path("data/processed/tiny/items.npy")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    project.write("config/tiny.yaml", {**TINY, "models": [*MODELS, "sasrec+N"]})
+
+    said = refused(project, "runs")
+
+    assert "data/processed/tiny: not a whole interaction log" in said
+    assert "Remove the folder" in said
+    assert project.call("rm", "-r", "data/processed/tiny").returncode == 0
+    project.make("runs")
+    assert snapshot(project.results).items() >= before.items()
+    assert project.record("sasrec+5").is_file()
+
+
+def test_a_changed_raw_file_is_told_and_its_remedy_works(project: Project) -> None:
+    raw = project.path("data/raw/tiny.txt")
+    raw.write_bytes(raw.read_bytes()[:-9])
+    assert project.call("rm", "-r", "data/processed/tiny").returncode == 0
+    before = snapshot(project.results)
+
+    said = refused(project, "data")
+
+    remedy = re.search(r"data/raw/tiny\.txt: missing, or changed .* Remove (\S+), then run", said)
+    assert remedy, said
+    assert project.call("rm", remedy[1]).returncode == 0
+    project.make("runs")
+    assert snapshot(project.results) == before
+
+
+@pytest.mark.slow
+def test_a_damaged_record_is_told_and_its_remedy_gives_the_same_again(project: Project) -> None:
+    record = project.record("sasrec+")
+    content = record.read_bytes()
+    ranks = (record.parent / "ranks.npy").read_bytes()
+    another = project.record("popularity").read_bytes()
+    for damaged in (content[:-9], b"", b"\x00\xff" * 100, another):
+        record.write_bytes(damaged)
+        listed = project.seqrec("missing", "results/tiny")
+        assert listed.returncode == 1
+        assert "Traceback" not in listed.stderr
+        remedy = re.search(r"metrics\.json: .* Delete (\S+) and run the exp", listed.stderr)
+        assert remedy, listed.stderr
+    assert project.call("rm", "-r", f"results/tiny/{remedy[1]}").returncode == 0
+    assert jobs(project.make("runs")) == {*trainings("sasrec+"), "runs"}
+    assert (record.parent / "ranks.npy").read_bytes() == ranks
+    assert project.seqrec("missing", "results/tiny").returncode == 0
+
+
+# Two at once, and one that is gone
+
+
+def training_of(epochs: int) -> dict[str, object]:
+    """The experiment with a training that takes a while."""
+    change = {"models": ["sasrec+"], "training": {"max_epochs": epochs, "patience": epochs}}
+    return {**TINY, "overrides": [*EXPERIMENT["overrides"], change]}
+
+
+def test_of_two_that_are_started_at_once_one_does_it_and_one_says_so(project: Project) -> None:
+    before = snapshot(project.results)
+    project.write("config/tiny.yaml", {**TINY, "models": [*MODELS, "sasrec+N"]})
+    with started(project, "runs") as one, started(project, "runs") as other:
+        said = [process.communicate(timeout=240)[0] for process in (one, other)]
+        codes = [process.returncode for process in (one, other)]
+    assert sorted(codes) == [0, 1], said
+    refusal = said[codes.index(1)]
+    assert "Directory cannot be locked" in refusal
+    assert "Traceback" not in refusal
+    assert project.record("sasrec+5").is_file()
+    assert snapshot(project.results).items() >= before.items()
+    assert "Nothing to be done" in project.make("runs")
+
+
+@pytest.mark.slow
+def test_after_a_power_cut_it_goes_on_from_the_checkpoint(project: Project) -> None:
+    popularity = project.record("popularity").read_bytes()
+    project.write("config/tiny.yaml", training_of(5000))
+    sidecar = project.record("sasrec+").parent / "resume.previous.pt"
+    log = project.path("results/tiny/logs/tiny/sasrec+/seed-0.log")
+    with started(project, "runs") as process:
+        wait_for(sidecar.exists, "its second checkpoint")
+        os.killpg(process.pid, signal.SIGKILL)
+    assert "--unlock" in refused(project, "runs")
+    project.make("--unlock")
+    log.unlink()  # of the first life
+    with started(project, "runs") as process:
+        wait_for(lambda: log.exists() and " loss " in log.read_text(), "an epoch")
+        epoch = re.search(r"epoch +(\d+)", log.read_text())
+        assert epoch and int(epoch[1]) > 1
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in said
+    assert "the same command goes on from here" in log.read_text()
+    assert project.record("popularity").read_bytes() == popularity
+
+
+# Clocks
+
+
+def test_a_clock_that_is_set_back_repeats_nothing_and_loses_nothing(project: Project) -> None:
+    """What there is seems to be of the future; what is new is made as ever."""
+    before = snapshot(project.results)
+    for path in [*project.path("data").rglob("*"), *project.path("results").rglob("*")]:
+        moment = path.stat().st_mtime + 400 * 86_400
+        os.utime(path, (moment, moment))
+    assert project.plan("runs") == set()
+    project.write("config/tiny.yaml", {**TINY, "models": [*MODELS, "sasrec+N"]})
+
+    done = jobs(project.make("runs", "tables"))
+
+    assert done == {*trainings("sasrec+5"), *("runs", "write_grid", "write_tables", "tables")}
+    assert project.record("sasrec+5").is_file()
+    assert snapshot(project.results).items() >= before.items()
+    assert project.plan("runs") == set()
+
+
+@pytest.mark.slow
+def test_a_clock_that_is_set_back_during_a_training_does_not_cost_it(project: Project) -> None:
+    project.write("config/tiny.yaml", training_of(100))
+    sidecar = project.record("sasrec+").parent / "resume.previous.pt"
+    with started(project, "runs") as process:
+        wait_for(sidecar.exists, "its second checkpoint")
+        tomorrow = time.time() + 86_400
+        os.utime(project.path("data/processed/tiny/digest.json"), (tomorrow, tomorrow))
+        assert not project.record("sasrec+").read_text().count('"epochs": 100')
+        said, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    assert '"epochs": 100' in project.record("sasrec+").read_text()
+    assert project.plan("runs") == set()
+
+
+# Configurations
+
+
+@pytest.mark.slow
+def test_a_configuration_edited_in_the_middle_of_a_grid_reaches_the_next_call(
+    project: Project,
+) -> None:
+    """What is under way ends as it was begun; the next call does what the edit has changed."""
+    grid = {**TINY, "models": [*MODELS, "sasrec+N"], "negatives": [5, 6]}
+    project.write("config/tiny.yaml", grid)
+    new = [project.record(name) for name in ("sasrec+5", "sasrec+6")]
+    with started(project, "runs") as process:
+        wait_for(lambda: any(record.exists() for record in new), "its first new record")
+        assert not all(record.exists() for record in new)
+        changes = {"models": ["sasrec+5", "sasrec+6"], "training": {"learning_rate": 0.01}}
+        edited = {**grid, "overrides": [*EXPERIMENT["overrides"], changes]}
+        project.write("config/tiny.yaml", edited)
+        said, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    before = project.records()
+    for record in new:
+        assert '"learning_rate": 0.001' in record.read_text()
+
+    assert jobs(project.make("runs")) == {
+        *trainings("sasrec+5", "sasrec+6"),
+        "runs",
+    }
+
+    after = project.records()
+    assert {name for name in after if after[name] != before[name]} == {
+        str(record.relative_to(project.folder)) for record in new
+    }
+    for record in new:
+        assert '"learning_rate": 0.01' in record.read_text()
