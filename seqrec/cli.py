@@ -81,6 +81,13 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
         ),
         click.option(
+            "--runs-per-gpu",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Wait for a GPU with fewer; where auto or cuda leaves a choice.",
+        ),
+        click.option(
             "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
         ),
     ):
@@ -259,6 +266,7 @@ def execute(
     A record of the same configuration and data is the result, and is kept.
     """
     from seqrec.experiment import RunConfig
+    from seqrec.lease import alone_in
     from seqrec.records import is_finished
     from seqrec.strict import validate
 
@@ -267,11 +275,13 @@ def execute(
     except ValueError as error:
         raise SeqrecError(f"--config: not JSON ({error}).") from None
     config = validate(RunConfig, values, "--config")
-    if is_finished(output, config.hash(), data, any_code=not retrain_stale):
-        (output / "metrics.json").touch()
-        click.echo(f"{output}: finished before with this configuration and data.")
-        return
-    _execute(config, data, output, engine)
+    # A workflow that was killed leaves jobs on a cluster behind, and one of them may be this run.
+    with alone_in(output, wait=True):
+        if is_finished(output, config.hash(), data, any_code=not retrain_stale):
+            (output / "metrics.json").touch()
+            click.echo(f"{output}: finished before with this configuration and data.")
+            return
+        _execute(config, data, output, engine)
 
 
 def _execute(config: Any, data: Path, folder: Path, engine: dict[str, Any]) -> None:
