@@ -2,11 +2,11 @@
 # everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
-#           PYTHON=python3.12  PROFILE=default
+#           PYTHON=python3.12  PROFILE=gpu (a folder of profiles/)
 
 PYTHON ?= python3
 PROFILE ?= default
-CORES ?= all
+CORES ?=
 EXPERIMENT ?= demo
 NAME ?=
 SET ?=
@@ -17,7 +17,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
 RESULTS = results/$(if $(NAME),$(NAME),$(EXPERIMENT))
-SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
+SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
 CONFIG = --config experiment=$(EXPERIMENT) name='$(NAME)' set='$(SET)' retrain=$(RETRAIN)
 
 .PHONY: help demo paper experiment runs tables figures test test-all benchmark lint format lock setup clean

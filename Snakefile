@@ -14,6 +14,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from seqrec import costs
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
@@ -52,6 +53,7 @@ ENGINE = shlex.join(
     [
         *("--device", options.device, "--precision", options.precision),
         *("--logits-per-chunk", str(options.logits_per_chunk)),
+        *("--runs-per-gpu", str(options.runs_per_gpu)),
         "--compile" if options.compile else "--no-compile",
     ]
 )
@@ -60,9 +62,11 @@ RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 # What every shell command knows beside its rule's own values. Python is named in full, so that
 # jobs find the package wherever they run, whether or not its environment is activated (the rules'
 # `conda:` only names what that environment holds); none of this is a parameter of a rule, because
-# another Python or device is no reason to train again.
+# another Python or device is no reason to train again. A signal to stop is left to the training,
+# which saves its state: the shell must not end before it.
 shell.prefix(
-    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
+    "set -euo pipefail; trap : TERM USR1; "
+    "results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
     'seqrec() {{ {sys.executable:q} -m seqrec "$@"; }}; '
 )
 
