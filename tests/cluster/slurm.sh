@@ -70,7 +70,7 @@ SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0,bf
 GresTypes=gpu
 ReturnToService=0
 # squeue must know a job for a while after its end, or Snakemake cannot ask how it ended.
-MinJobAge=600
+MinJobAge=7200
 KillWait=5
 CompleteWait=0
 AccountingStorageType=accounting_storage/none

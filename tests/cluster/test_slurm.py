@@ -24,10 +24,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 SCRIPT = Path(__file__).with_name("slurm.sh")
 
 SLOW = '''
-"""SASRec that takes its time where PAUSE says so, and no processor's."""
+"""SASRec that takes its time, but no processor's, where PAUSE says so; and waits for a file to go."""
 
 import os
 import time
+from pathlib import Path
 
 from torch import Tensor
 
@@ -37,6 +38,8 @@ from seqrec.models.sasrec import SASRec
 class Slow(SASRec):
     def forward(self, rows: Tensor) -> Tensor:
         time.sleep(float(os.environ.get("PAUSE", "0")))
+        while Path("hold").exists():
+            time.sleep(0.1)
         return super().forward(rows)
 '''
 EPOCHS = 48
@@ -75,17 +78,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 class Driver:
     """Snakemake under way with the profile for Slurm, at a test's pace."""
 
-    def __init__(self, project: Project, experiment: str, *options: str) -> None:
+    def __init__(
+        self, project: Project, experiment: str, *options: str, pause: str = PAUSE
+    ) -> None:
         command = [sys.executable, "-m", "snakemake", "runs", "--nocolor"]
         command += ["--workflow-profile", "profiles/slurm", "--latency-wait", "5"]
         command += ["--slurm-init-seconds-before-status-checks", "2"]
-        command += ["--config", f"experiment={experiment}", *options]
+        command += [*options, "--config", f"experiment={experiment}"]
         self.log = project.path(f"{experiment}-driver.log")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=project.folder,
-                env={**project.environment(), "PAUSE": PAUSE},
+                env={**project.environment(), "PAUSE": pause},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -272,18 +277,39 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
     before = {job["JobId"] for job in slurm_jobs()}
     driver = Driver(project, "deserted")
     eventually(told(8), driver)
+    hold = project.path("hold")
+    hold.touch()
     driver.process.kill()
     driver.wait()
     project.make("--workflow-profile", "profiles/slurm", "--unlock", experiment="deserted")
     orphans = {job["JobId"] for job in slurm_jobs()} - before
     driver = Driver(project, "deserted")
+    logs = [project.path(f"results/deserted/logs/tiny/slow/seed-{seed}.log") for seed in seeds]
+    waiting = "another process is training this run; waiting."
+    eventually(lambda: all(log.exists() and waiting in log.read_text() for log in logs), driver)
+    hold.unlink()
     assert driver.wait() == 0, driver.said()
 
     assert_undisturbed(project, "deserted", seeds)
     for seed in seeds:
-        log = project.path(f"results/deserted/logs/tiny/slow/seed-{seed}.log").read_text()
-        assert "another process is training this run; waiting." in log
-        assert "finished before with this configuration and data." in log
+        assert "finished before with this configuration and data." in logs[seed].read_text()
         assert epochs_told(project, "deserted", seed) == []
         record = json.loads((folder_of(project, "deserted", seed) / "metrics.json").read_text())
         assert record["job"]["slurm_job_id"] in orphans
+
+
+def test_many_tiny_runs_go_into_few_jobs(project: Project) -> None:
+    profile = project.path("profiles/slurm/config.yaml")
+    text = profile.read_text()
+    setting = re.search(r"( *# groups:.*\n(?: *#.*\n)*?)(?= *#? ?jobs:|jobs:)", text)
+    assert setting, "the profile shows how to group"
+    shown = re.sub("^# ", "", setting[1], flags=re.MULTILINE).replace("runs=8", "runs=2")
+    profile.write_text(text.replace(setting[1], shown))
+    experiment(project, "grouped", [0, 1, 2, 3])
+    before = {job["JobId"] for job in slurm_jobs()}
+    driver = Driver(project, "grouped", pause="0")
+    assert driver.wait() == 0, driver.said()
+    assert_undisturbed(project, "grouped", [0, 1, 2, 3])
+    submitted = [job for job in slurm_jobs() if job["JobId"] not in before]
+    assert len(submitted) == 2
+    assert all("gres/gpu=1" in job["TRES"] for job in submitted)  # one after another
