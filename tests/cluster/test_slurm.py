@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 SCRIPT = Path(__file__).with_name("slurm.sh")
 
 SLOW = '''
-"""SASRec that takes its time, but no processor's, where PAUSE says so; and waits for a file to go."""
+"""SASRec that takes PAUSE seconds longer, though no processor's, and waits while `hold` exists."""
 
 import os
 import time
@@ -301,10 +301,10 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
 def test_many_tiny_runs_go_into_few_jobs(project: Project) -> None:
     profile = project.path("profiles/slurm/config.yaml")
     text = profile.read_text()
-    setting = re.search(r"( *# groups:.*\n(?: *#.*\n)*?)(?= *#? ?jobs:|jobs:)", text)
-    assert setting, "the profile shows how to group"
-    shown = re.sub("^# ", "", setting[1], flags=re.MULTILINE).replace("runs=8", "runs=2")
-    profile.write_text(text.replace(setting[1], shown))
+    for key in ("groups", "group-components", "resources", "set-resource-scopes"):
+        text, found = re.subn(rf"^# ({key}: \[.*\]).*$", r"\1", text, flags=re.MULTILINE)
+        assert found == 1, f"the profile shows {key}"
+    profile.write_text(text.replace("runs=8", "runs=2"))
     experiment(project, "grouped", [0, 1, 2, 3])
     before = {job["JobId"] for job in slurm_jobs()}
     driver = Driver(project, "grouped", pause="0")
