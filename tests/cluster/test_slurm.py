@@ -184,7 +184,7 @@ def test_the_demo_runs_as_jobs_side_by_side_and_only_once(project: Project) -> N
     done = {job["JobId"]: job for job in slurm_jobs()}
     trainings = [done[number] for number in made_by.values()]
     networks = [done[made_by[name]] for name in made_by if name not in ("popularity", "bpr-mf")]
-    assert all("gres/gpu=1" in job["TRES"] for job in networks)
+    assert all(job["TresPerJob"] == "gres:gpu:1" for job in networks)
     starts = sorted(job["StartTime"] for job in networks)
     first_end = min(job["EndTime"] for job in networks)
     assert sum(start <= first_end for start in starts) >= 6  # as many as there are GPUs
@@ -320,4 +320,4 @@ def test_many_tiny_runs_go_into_few_jobs(undisturbed: Project) -> None:
     assert_undisturbed(undisturbed, "grouped", [0, 1, 2, 3])
     submitted = [job for job in slurm_jobs() if job["JobId"] not in before]
     assert len(submitted) == 2
-    assert all("gres/gpu=1" in job["TRES"] for job in submitted)  # one after another
+    assert all(job["TresPerJob"] == "gres:gpu:1" for job in submitted)  # one after another
