@@ -61,7 +61,7 @@ tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-all: $(READY) ## all tests, the slow ones too
+test-all: $(READY) ## all tests, the slow ones too, and on Slurm where it is installed
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
 
 # It needs ml-1m and beauty, and a quiet machine.

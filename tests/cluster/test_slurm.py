@@ -46,6 +46,9 @@ EPOCHS = 48
 PAUSE = "0.4"
 """Seconds of each of the three passes of an epoch."""
 
+WAITING = "another process is training this run; waiting."
+KEPT = "finished before with this configuration and data."
+
 
 @pytest.fixture(scope="module", autouse=True)
 def slurm() -> Iterator[None]:
@@ -97,7 +100,7 @@ class Driver:
             )
 
     def wait(self) -> int:
-        return self.process.wait(timeout=400)
+        return self.process.wait(timeout=900)
 
     def said(self) -> str:
         return self.log.read_text()
@@ -121,7 +124,7 @@ def control(*words: str) -> None:
     subprocess.run(["scontrol", *words], check=True)
 
 
-def eventually(condition: Callable[[], object], driver: Driver, seconds: float = 300) -> None:
+def eventually(condition: Callable[[], object], driver: Driver, seconds: float = 900) -> None:
     start = time.monotonic()
     while not condition():
         assert driver.process.poll() is None, driver.said()
@@ -133,9 +136,13 @@ def folder_of(project: Project, experiment: str, seed: int) -> Path:
     return project.path(f"results/{experiment}/runs/tiny/slow/seed-{seed}")
 
 
+def log_of(project: Project, experiment: str, seed: int) -> Path:
+    return project.path(f"results/{experiment}/logs/tiny/slow/seed-{seed}.log")
+
+
 def epochs_told(project: Project, experiment: str, seed: int) -> list[int]:
     """The epochs that the log of a run's last job tells of."""
-    log = project.path(f"results/{experiment}/logs/tiny/slow/seed-{seed}.log")
+    log = log_of(project, experiment, seed)
     text = log.read_text() if log.exists() else ""
     return [int(epoch) for epoch in re.findall(r"^epoch +(\d+) ", text, re.MULTILINE)]
 
@@ -228,18 +235,24 @@ def test_a_training_that_is_cancelled_requeued_out_of_time_or_on_a_lost_node_goe
     eventually(lambda: first_job(out_of_time)["JobState"] == "FAILED", driver)
     assert first_job(lost)["JobState"] == "RUNNING"
     node = first_job(lost)["NodeList"]
+    # Slurm takes the node for lost, but it works: the job in its place waits for its training.
+    hold, log = undisturbed.path("hold"), log_of(undisturbed, "shaken", lost)
+    hold.touch()
     control("update", f"NodeName={node}", "State=DOWN", "Reason=test")
     try:
+        eventually(lambda: log.exists() and WAITING in log.read_text(), driver)
+        hold.unlink()
         assert driver.wait() != 0
     finally:
         control("update", f"NodeName={node}", "State=RESUME")
 
     said = driver.said()
     assert_undisturbed(undisturbed, "shaken", seeds)
-    for seed in seeds:
+    for seed in (cancelled, requeued, out_of_time):
         first, *_, last = epochs_told(undisturbed, "shaken", seed)
         assert first > 1, f"seed {seed} began anew"
         assert last == EPOCHS
+    assert KEPT in log.read_text()
 
     def states(seed: int) -> list[str]:
         return [job["JobState"] for job in jobs_of(f"tiny_slow_{seed}")]
@@ -292,15 +305,14 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
     undisturbed.make("--workflow-profile", "profiles/slurm", "--unlock", experiment="deserted")
     orphans = {job["JobId"] for job in slurm_jobs()} - before
     driver = Driver(undisturbed, "deserted")
-    logs = [undisturbed.path(f"results/deserted/logs/tiny/slow/seed-{seed}.log") for seed in seeds]
-    waiting = "another process is training this run; waiting."
-    eventually(lambda: all(log.exists() and waiting in log.read_text() for log in logs), driver)
+    logs = [log_of(undisturbed, "deserted", seed) for seed in seeds]
+    eventually(lambda: all(log.exists() and WAITING in log.read_text() for log in logs), driver)
     hold.unlink()
     assert driver.wait() == 0, driver.said()
 
     assert_undisturbed(undisturbed, "deserted", seeds)
     for seed in seeds:
-        assert "finished before with this configuration and data." in logs[seed].read_text()
+        assert KEPT in logs[seed].read_text()
         assert epochs_told(undisturbed, "deserted", seed) == []
         record = json.loads((folder_of(undisturbed, "deserted", seed) / "metrics.json").read_text())
         assert record["job"]["slurm_job_id"] in orphans
