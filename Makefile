@@ -2,14 +2,14 @@
 # everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
-#           TRACK='tensorboard'  REPORT=zip  PYTHON=python3.12  PROFILE=default
+#           TRACK='tensorboard'  REPORT=zip  PYTHON=python3.12  PROFILE=gpu (a folder of profiles/)
 #
 # Values reach the shell as variables of its environment, word for word: nothing in them is
 # expanded or run.
 
 PYTHON ?= python3
 PROFILE ?= default
-CORES ?= all
+CORES ?=
 EXPERIMENT ?= demo
 NAME ?=
 SET ?=
@@ -28,7 +28,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
 RESULTS = "results/$${NAME:-$$EXPERIMENT}"
-SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
+SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
@@ -83,7 +83,7 @@ report: $(READY) ## a page of all tables and charts, from the run records of EXP
 test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-all: $(READY) ## all tests, the slow ones too
+test-all: $(READY) ## all tests, the slow ones too, and on Slurm where it is installed
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
 
 # It needs ml-1m and beauty, and a quiet machine.

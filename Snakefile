@@ -16,6 +16,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from seqrec import costs
 from seqrec.datasets import load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
@@ -59,6 +60,7 @@ ENGINE = shlex.join(
     [
         *("--device", options.device, "--precision", options.precision),
         *("--logits-per-chunk", str(options.logits_per_chunk)),
+        *("--runs-per-gpu", str(options.runs_per_gpu)),
         "--compile" if options.compile else "--no-compile",
         *(part for tracker in options.track.split() for part in ("--track", tracker)),
     ]
@@ -68,10 +70,12 @@ RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 # What every shell command knows beside its rule's own values. Python is named in full, so that
 # jobs find the package wherever they run, whether or not its environment is activated (the rules'
 # `conda:` only names what that environment holds); none of this is a parameter of a rule, because
-# another Python, device or tracker is no reason to train again. A failure whose reason did not fit
-# into the log is told on the terminal (3).
+# another Python, device or tracker is no reason to train again. A signal to stop is left to the
+# training, which saves its state: the shell must not end before it. A failure whose reason did not
+# fit into the log is told on the terminal (3).
 shell.prefix(
-    "set -euo pipefail; results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
+    "set -euo pipefail; trap : TERM USR1; "
+    "results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
     'exec 3>&2; seqrec() {{ {sys.executable:q} -m seqrec "$@" || {{ status=$?; echo >&2 || '
     'echo "The log cannot be written: free some disk space, then run again." >&3; '
     "return $status; }}; }}; "

@@ -98,6 +98,13 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
         ),
+        click.option(
+            "--runs-per-gpu",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Wait for a GPU with fewer; where auto or cuda leaves a choice.",
+        ),
         device_option,
     ):
         command = option(command)
@@ -313,6 +320,7 @@ def execute(
     """
     from seqrec.experiment import RunConfig
     from seqrec.files import date_back
+    from seqrec.lease import alone_in
     from seqrec.records import is_finished
     from seqrec.strict import validate
 
@@ -322,12 +330,14 @@ def execute(
         raise SeqrecError(f"--config: not JSON ({error}).") from None
     config = validate(RunConfig, values, "--config")
     record = output / "metrics.json"
-    if is_finished(output, config.hash(), data, any_code=not retrain_stale):
-        record.touch()
-        click.echo(f"{output}: finished before with this configuration and data.")
-    else:
-        _execute(config, data, output, track, engine)
-    date_back([data / "digest.json"], record.stat().st_mtime)
+    # A workflow that was killed leaves jobs on a cluster behind, and one of them may be this run.
+    with alone_in(output, wait=True):
+        if is_finished(output, config.hash(), data, any_code=not retrain_stale):
+            record.touch()
+            click.echo(f"{output}: finished before with this configuration and data.")
+        else:
+            _execute(config, data, output, track, engine)
+        date_back([data / "digest.json"], record.stat().st_mtime)
 
 
 def _execute(

@@ -29,6 +29,8 @@ class EngineOptions:
     precision: Precision = "auto"
     logits_per_chunk: int = LOGITS_PER_CHUNK
     compile: bool = False
+    runs_per_gpu: int = 1
+    """Runs that may be on a GPU at a time, where `device` leaves the choice of one."""
 
 
 AUTOMATIC = EngineOptions()

@@ -358,6 +358,8 @@ class WorkflowConfig(Strict):
     set: Annotated[str, BeforeValidator(_empty_for_none)]
     """`key=value` settings, separated by spaces."""
     device: str
+    runs_per_gpu: PositiveInt
+    """Runs that may be on a GPU at a time; `profiles/gpu` starts as many."""
     threads: PositiveInt
     """CPU threads of a run."""
     precision: Literal["auto", "float32", "bfloat16"]

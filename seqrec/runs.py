@@ -39,12 +39,13 @@ from seqrec.evaluation import (
 from seqrec.experiment import RunConfig, import_model
 from seqrec.files import replacing, write_text
 from seqrec.interactions import Interactions
+from seqrec.lease import Place, alone_in, place_on_device
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.progress import under_way
 from seqrec.records import training_code_fingerprint, write_failure, write_record
-from seqrec.sidecar import Sidecar, Stopped, alone_in, stop_signals
+from seqrec.sidecar import Sidecar, Stopped, stop_signals
 from seqrec.splits import Split, Splits, leave_one_out
 from seqrec.training import metric_cutoffs, train
 
@@ -70,14 +71,18 @@ def run(
     """Do one run on the log in `data` and write its record into `folder`; returns the metrics.
 
     A training that was stopped before goes on from its sidecar. On failure `failure.json` says
-    what, where and how to go on, and the error is raised again.
+    what, where and how to go on, and the error is raised again. Where the options leave
+    a choice of GPUs, it is made by `place_on_device`.
     """
+    # A torch without CUDA has no use for a place on a GPU.
+    wanted = options.device if torch.version.cuda else "cpu"
     with (
         alone_in(folder),
         _failure_noted(config, data, folder),
+        place_on_device(wanted, options.runs_per_gpu) as place,
         under_way(config, folder, report) as report,
     ):
-        return _run(config, data, folder, options, report)
+        return _run(config, data, folder, options, report, place)
 
 
 @contextmanager
@@ -116,6 +121,7 @@ def _run(
     folder: Path,
     options: EngineOptions,
     report: Callable[[dict[str, Any]], None],
+    place: Place,
 ) -> dict[str, Any]:
     keep_freed_memory()
     engine = choose_engine(options)
@@ -129,7 +135,12 @@ def _run(
     model = build_model(config, interactions.num_items)
     if isinstance(model, Network):
         sidecar = Sidecar(folder, _resume_key(config, interactions, made_by))
-        outcome = _train(model.to(device), splits, config, engine, report, sidecar)
+
+        def look_and_report(epoch: dict[str, Any]) -> None:
+            sidecar.runs_sharing_device = max(sidecar.runs_sharing_device, place.look())
+            report(epoch)
+
+        outcome = _train(model.to(device), splits, config, engine, look_and_report, sidecar)
     else:
         outcome = _fit(model, splits, config)
 
@@ -151,6 +162,11 @@ def _run(
         "config_hash": config.hash(),
         "data": {"sha256": interactions.digest, "statistics": interactions.statistics},
         **made_by,
+        "device_id": place.device,
+        # As seen when the run took its place, after each epoch and now.
+        "runs_sharing_device": max(
+            place.look(), sidecar.runs_sharing_device if isinstance(model, Network) else 1
+        ),
         "epochs": len(outcome.history) or None,
         "best_epoch": outcome.best_epoch,
         "training_seconds": outcome.training_seconds,
@@ -210,7 +226,6 @@ def provenance(engine: Engine) -> dict[str, Any]:
         "device": device_title(engine.device),
         "device_kind": engine.device.type,
         "threads": torch.get_num_threads(),
-        "runs_sharing_device": 1,
         "precision": engine.precision,
         "logits_per_chunk": engine.logits_per_chunk,
         "compile": engine.compile,

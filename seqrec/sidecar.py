@@ -17,9 +17,7 @@ from typing import Any
 
 import click
 import torch
-from filelock import FileLock, Timeout
 
-from seqrec.errors import SeqrecError
 from seqrec.files import replacing
 
 STOPPED_EXIT_CODE = 75
@@ -37,11 +35,14 @@ class Sidecar:
         self.current = folder / "resume.pt"
         self.previous = folder / "resume.previous.pt"
         self.key = key
+        self.runs_sharing_device = 1
+        """The most, over all pieces of the training."""
 
     def save(self, state: dict[str, Any]) -> None:
         """Write `state` (tensors, numbers, strings and containers of them) in one step."""
         buffer = io.BytesIO()
-        torch.save({"key": self.key, "state": state}, buffer)
+        sharing = self.runs_sharing_device
+        torch.save({"key": self.key, "state": state, "runs_sharing_device": sharing}, buffer)
         content = buffer.getvalue()
         with replacing(self.current) as part:
             part.write_bytes(hashlib.sha256(content).digest() + content)
@@ -62,10 +63,12 @@ class Sidecar:
                 # weights_only: a file in a results folder must not be able to run code.
                 saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
                 key, state = saved["key"], saved["state"]
+                sharing = saved["runs_sharing_device"]
             except (ValueError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError):
                 click.echo(f"{path}: damaged, not used.", err=True)
                 continue
             if key == self.key:
+                self.runs_sharing_device = sharing
                 return state
             click.echo(
                 f"{path}: of another configuration, data, code or device; not used.", err=True
@@ -76,29 +79,6 @@ class Sidecar:
         """The training is done."""
         self.current.unlink(missing_ok=True)
         self.previous.unlink(missing_ok=True)
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; the lock ends with it, however it ends."""
-    lock = FileLock(folder / ".lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SeqrecError(
-            f"{folder}: another process is training this run. Wait for it or stop it; "
-            "what it has done is kept."
-        ) from None
-    except OSError as error:
-        raise SeqrecError(
-            f"{folder}: cannot be written ({error.strerror or error}). "
-            "Make the folder writable or choose another, then run again."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -22,8 +22,9 @@ from seqrec import runs
 from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.experiment import RunConfig
+from seqrec.lease import alone_in
 from seqrec.runs import run
-from seqrec.sidecar import STOPPED_EXIT_CODE, Sidecar, Stopped, alone_in
+from seqrec.sidecar import STOPPED_EXIT_CODE, Sidecar, Stopped
 
 CPU = EngineOptions("cpu", 1, "float32")
 EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
@@ -171,10 +172,29 @@ def test_a_sidecar_of_another_training_is_left_alone_and_said_so(
 
 def test_two_processes_never_train_one_run(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with alone_in(folder), pytest.raises(SeqrecError, match="another process is training"):
-        run(small_config(), data, folder, CPU)
+    process = start(LONG, data, folder)
+    wait_for_epoch(process, 1)
+    with pytest.raises(SeqrecError, match="another process is training"):
+        run(LONG, data, folder, CPU)
     assert not (folder / "failure.json").exists()
-    run(small_config(), data, folder, CPU)
+    process.terminate()
+    process.communicate()
+
+
+def test_a_job_that_finds_its_run_under_way_waits_and_keeps_what_comes_of_it(
+    data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / LONG.folder
+    first = start(LONG, data, folder)
+    wait_for_epoch(first, 1)
+    second = start(LONG, data, folder)
+    assert second.stderr is not None
+    assert "another process is training this run; waiting." in second.stderr.readline()
+    assert "Error" not in first.communicate(timeout=300)[1]
+    record = (folder / "metrics.json").read_bytes()
+    assert second.communicate(timeout=60)[1] == ""  # it has trained nothing
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert (folder / "metrics.json").read_bytes() == record
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Path) -> None:

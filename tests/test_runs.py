@@ -2,6 +2,7 @@
 
 import errno
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,14 @@ from seqrec.records import missing_runs, read_record, training_code_fingerprint
 from seqrec.splits import leave_one_out
 
 CPU = EngineOptions("cpu", 1, "float32")
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of other tests at the same time share the processor, but are not counted here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("places")))
+
+
 METRICS = {f"{m}@{k}" for m in ("hit_rate", "ndcg", "mrr") for k in (10, 100)}
 
 
@@ -78,7 +87,8 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     assert set(metrics["libraries"]) >= {"python", "torch", "numpy", "implicit"}
     assert metrics["device"]
     assert (metrics["device_kind"], metrics["threads"]) == ("cpu", 1)
-    assert (metrics["runs_sharing_device"], metrics["precision"]) == (1, "float32")
+    assert (metrics["device_id"], metrics["runs_sharing_device"]) == ("cpu", 1)
+    assert metrics["precision"] == "float32"
     assert (metrics["logits_per_chunk"], metrics["compile"]) == (LOGITS_PER_CHUNK, False)
     assert "job" in metrics
 

@@ -88,16 +88,23 @@ class Project:
             file.write(text)
 
     def call(self, *command: str) -> subprocess.CompletedProcess[str]:
-        # The copy's package, not the one that is installed; and nothing from the network.
-        environment = {
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The copy's package, not the one that is installed; and nothing from the network."""
+        return {
             **os.environ,
             "PYTHONPATH": str(self.folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "SEQREC_MIRROR": "",
         }
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
-        )
 
     def snakemake(self, *words: str, experiment: str = "tiny") -> subprocess.CompletedProcess[str]:
         """`words` are targets, then options, then further settings `key=value`."""

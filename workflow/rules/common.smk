@@ -15,6 +15,27 @@ def run_of(wildcards):
     return RUNS[f"runs/{wildcards.dataset}/{wildcards.model}/seed-{wildcards.seed}"]
 
 
+def uses_gpu(wildcards):
+    """Only a model that is trained by the loop can use one."""
+    return bool(run_of(wildcards).loss) and options.device != "cpu"
+
+
+def statistics_of(digest):
+    """Sizes of a processed log; Snakemake asks again later while there is none."""
+    with open(digest):
+        return json.loads(Path(digest).with_name("statistics.json").read_text())
+
+
+def memory_of(wildcards, input, attempt):
+    run, sizes = run_of(wildcards), statistics_of(input[0])
+    return attempt * costs.memory_mb(run, sizes, uses_gpu(wildcards))
+
+
+def minutes_of(wildcards, input, attempt, threads):
+    run, sizes = run_of(wildcards), statistics_of(input[0])
+    return attempt * costs.minutes(run, sizes, uses_gpu(wildcards), threads)
+
+
 def records_and_failures(wildcards):
     """What there is of each run, and of data that could not be had, when the workflow starts."""
     patterns = (

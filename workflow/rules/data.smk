@@ -7,11 +7,10 @@ rule download:
     log:
         "data/raw/logs/download-{dataset}.log",
     retries: 1
+    # Nodes of a cluster often have no way out.
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
     params:
         source=dataset_values("sources", "simulate"),
     # The progress bar goes to the terminal and to the log.
@@ -30,8 +29,8 @@ rule preprocess:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         reading=dataset_values("sources", "format", "filter", "expected", "simulate"),
     shell:

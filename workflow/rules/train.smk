@@ -20,10 +20,9 @@ rule train:
         "../../environment.yml"
     threads: options.threads
     resources:
-        # Only a model that is trained by the loop can use an accelerator.
-        gpu=lambda wildcards: 1 if run_of(wildcards).loss else 0,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
+        gpu=lambda wildcards: int(uses_gpu(wildcards)),
+        mem_mb=memory_of,
+        runtime=minutes_of,
     params:
         config=lambda wildcards: run_of(wildcards).json(),
     shell:
