@@ -48,3 +48,17 @@ def records_and_failures(wildcards):
 
 def training_code():
     return sorted(str(path) for pattern in TRAINING_CODE for path in Path("seqrec").glob(pattern))
+
+
+def pages(folder, shown):
+    """Pages of a folder, each marked for the report with its category, labels and caption."""
+    marked = []
+    for name, (category, labels, caption) in shown.items():
+        page = report(
+            f"{RESULTS}/{folder}/{name}.html",
+            category=category,
+            labels=labels,
+            caption=f"../report/{caption}.rst",
+        )
+        marked.append(page)
+    return marked

@@ -37,22 +37,6 @@ CHART_PAGES = {
         for dataset in DATASETS
     },
 }
-
-
-def pages(folder, shown):
-    """The pages of a folder, each marked for the report."""
-    marked = []
-    for name, (category, labels, caption) in shown.items():
-        page = report(
-            f"{RESULTS}/{folder}/{name}.html",
-            category=category,
-            labels=labels,
-            caption=f"../report/{caption}.rst",
-        )
-        marked.append(page)
-    return marked
-
-
 TABLES = [f"{RESULTS}/tables/{name}.{form}" for name in TABLE_PAGES for form in FORMS]
 FIGURES = [
     f"{RESULTS}/figures/{figure}.{form}"
