@@ -345,8 +345,9 @@ def test_stale_records_and_no_others_are_trained_again_when_asked(project: Proje
 def test_a_tracker_gets_the_runs_and_is_no_reason_to_train(project: Project) -> None:
     assert project.plan("track=tensorboard") == set()
     record = project.record("sasrec+")
-    record.unlink()
-    project.make("runs", "track=tensorboard")
+    for name in ("metrics.json", ".success"):
+        (record.parent / name).unlink()
+    assert jobs(project.make("runs", "track=tensorboard")) == {*trainings("sasrec+"), "runs"}
     assert list(record.parent.glob("events.out.tfevents.*"))
     done = project.snakemake("runs", "track=tensorbord")
     assert done.returncode != 0
@@ -505,7 +506,7 @@ def test_a_mistake_in_the_configuration_is_one_clear_message(
 def test_settings_write_into_the_results_of_their_new_name_only(project: Project) -> None:
     before = project.records()
     said = project.make("runs", "name=quick", "set=training.max_epochs=2 models=[sasrec+]")
-    assert jobs(said) == {*trainings("sasrec+"), "runs"}
+    assert jobs(said) == {"write_grid", *trainings("sasrec+"), "runs"}
     record = project.record("sasrec+", "quick")
     assert json.loads(record.read_text())["epochs"] == 2
     after = project.records()
