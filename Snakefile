@@ -82,14 +82,6 @@ shell.prefix(
 )
 
 
-# Snakemake's own answer to a read-only folder is a traceback.
-onstart:
-    try:
-        require_writable(Path(RESULTS))
-    except SeqrecError as error:
-        raise WorkflowError(str(error)) from None
-
-
 wildcard_constraints:
     dataset="[^/]+",
     model="[^/]+",
@@ -98,6 +90,15 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/report.smk"
+
+
+onstart:
+    refuse_read_only_results()
+
+
+# What has to be written anew is checked before anything starts, the grid first of all.
+if GRID and Path(GRID_FILE).exists() and Path(GRID_FILE).read_text() != f"{GRID.json()}\n":
+    refuse_read_only_results()
 
 
 # Files dated after today, as a clock that was set back leaves them, are dated now.

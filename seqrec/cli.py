@@ -434,9 +434,9 @@ def tables(results: Path) -> None:
 @main.command()
 @click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def figures(results: Path) -> None:
-    """Draw the figures of RESULTS from its run records.
+    """Draw the figures of RESULTS.
 
-    They are RESULTS/figures/. Example: seqrec figures results/demo
+    They go into RESULTS/figures/ and show its run records. Example: seqrec figures results/demo
     """
     from seqrec.figures import write_figures
 
@@ -448,7 +448,7 @@ def figures(results: Path) -> None:
 @click.argument("a", type=Folder(exists=True))
 @click.argument("b", type=Folder(exists=True))
 def compare(a: Path, b: Path) -> None:
-    """Tell which differences between two runs, models or experiments are real.
+    """Tell which differences are real.
 
     A and B are folders with run records, anywhere: a run's, a model's with its seeds, or an
     experiment's, of which what both have is compared. Printed are intervals over users and a paired

@@ -45,38 +45,41 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 
 
 def execute(
-    config: RunConfig, data: Path, folder: Path, death: int | None = None
+    config: RunConfig, data: Path, folder: Path, death: int | None = None, of: str = ""
 ) -> tuple[int, str, int]:
     """Exit code, what was said, and the steps of writing that were taken.
 
-    With `death`, the process kills itself in place of that step, counted from 1.
+    With `death`, the process kills itself in place of that step, counted from 1; counted are the
+    steps on files with `of` in their names.
     """
     said = data.parent / "said.txt"
     steps = SERVER.Value("i", 0)
     arguments = ["execute", "--config", config.json(), "--data", str(data)]
     arguments += ["--output", str(folder), "--device", "cpu", "--threads", "1"]
-    process = SERVER.Process(target=live, args=(arguments, said, steps, death))
+    process = SERVER.Process(target=live, args=(arguments, said, steps, death, of))
     process.start()
     process.join(120)
     assert process.exitcode is not None, "it hangs"
     return process.exitcode, said.read_text(), steps.value
 
 
-def live(arguments: list[str], said: Path, steps: Any, death: int | None) -> None:
+def live(arguments: list[str], said: Path, steps: Any, death: int | None, of: str) -> None:
     """The command line, with what it says in a file, and with each step of writing counted."""
     from seqrec.cli import main
 
     for stream in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), stream)
 
-    def step() -> None:
+    def step(*paths: Any) -> None:
+        if not any(of in Path(path).name for path in paths):
+            return
         steps.value += 1
         if steps.value == death:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def before(call: Callable[..., Any]) -> Callable[..., Any]:
         def stepping(*values: Any, **names: Any) -> Any:
-            step()
+            step(*values[:1])
             return call(*values, **names)
 
         return stepping
@@ -84,7 +87,7 @@ def live(arguments: list[str], said: Path, steps: Any, death: int | None) -> Non
     def write_bytes(path: Path, content: bytes) -> None:
         with path.open("wb", buffering=0) as file:
             for start, end in ((0, 1), (1, len(content) // 2), (len(content) // 2, len(content))):
-                step()
+                step(path)
                 file.write(content[start:end])
 
     Path.write_bytes = write_bytes  # type: ignore[assignment,method-assign]
@@ -123,7 +126,7 @@ def test_dead_at_every_checkpoint_it_still_comes_to_its_end(
     folder = tmp_path / "run"
     # After the first is whole; in the second, between the two renamings; after it.
     for death in (5, 5, 5):
-        assert execute(SASREC, data, folder, death)[0] == -signal.SIGKILL
+        assert execute(SASREC, data, folder, death, "resume")[0] == -signal.SIGKILL
     assert execute(SASREC, data, folder)[0] == 0
     assert result(folder) == whole
 
@@ -134,7 +137,7 @@ def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(
     damage: str, damaged: int, data: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    execute(SASREC, data, folder, death=12)  # in the third
+    execute(SASREC, data, folder, 12, "resume")  # in the third
     for name in ("resume.pt", "resume.previous.pt")[:damaged]:
         content = (folder / name).read_bytes()
         middle = len(content) // 2
@@ -155,7 +158,7 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
     data: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
     # Stopped after its first checkpoint, to learn how large one is.
-    execute(SASREC, data, tmp_path / "measured", death=6)
+    execute(SASREC, data, tmp_path / "measured", death=6, of="resume")
     size = (tmp_path / "measured/resume.pt").stat().st_size
     with small_disk(tmp_path / "disk", 3 * size + 8192) as disk:
         finished = disk.folder / FITTED.folder

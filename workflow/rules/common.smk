@@ -62,3 +62,11 @@ def pages(folder, shown):
         )
         marked.append(page)
     return marked
+
+
+def refuse_read_only_results():
+    """Snakemake's own answers to a read-only folder are a traceback or a riddle."""
+    try:
+        require_writable(Path(RESULTS))
+    except SeqrecError as error:
+        raise WorkflowError(str(error)) from None
