@@ -235,24 +235,21 @@ def test_a_training_that_is_cancelled_requeued_out_of_time_or_on_a_lost_node_goe
     eventually(lambda: first_job(out_of_time)["JobState"] == "FAILED", driver)
     assert first_job(lost)["JobState"] == "RUNNING"
     node = first_job(lost)["NodeList"]
-    # Slurm takes the node for lost, but it works: the job in its place waits for its training.
-    hold, log = undisturbed.path("hold"), log_of(undisturbed, "shaken", lost)
-    hold.touch()
     control("update", f"NodeName={node}", "State=DOWN", "Reason=test")
     try:
-        eventually(lambda: log.exists() and WAITING in log.read_text(), driver)
-        hold.unlink()
         assert driver.wait() != 0
     finally:
         control("update", f"NodeName={node}", "State=RESUME")
 
     said = driver.said()
     assert_undisturbed(undisturbed, "shaken", seeds)
-    for seed in (cancelled, requeued, out_of_time):
+    for seed in seeds:
+        # A node that Slurm takes for lost may work: then the job in its place finds the result.
+        if seed == lost and KEPT in log_of(undisturbed, "shaken", lost).read_text():
+            continue
         first, *_, last = epochs_told(undisturbed, "shaken", seed)
         assert first > 1, f"seed {seed} began anew"
         assert last == EPOCHS
-    assert KEPT in log.read_text()
 
     def states(seed: int) -> list[str]:
         return [job["JobState"] for job in jobs_of(f"tiny_slow_{seed}")]
