@@ -1,8 +1,10 @@
 """What the README shows is what there is; test_own_model.py runs its worked examples."""
 
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import yaml
 from small_runs import readme_files
@@ -76,3 +78,11 @@ def test_the_grid_of_learning_rates_differs_in_nothing_else(tmp_path: Path) -> N
         if run.training and run.seed == 0
     }
     assert len(others) == 1
+
+
+def test_the_speed_shown_is_that_of_the_committed_measurement(benchmark: Any) -> None:
+    shown = re.search(r"<!-- benchmark -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert shown
+    result = json.loads((PROJECT / "results/benchmark/cpu.json").read_text(encoding="utf-8"))
+    made = benchmark.readme_table(result)
+    assert table_rows(shown[1]) == table_rows(made), f"put this into the README:\n{made}"

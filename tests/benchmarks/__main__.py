@@ -40,7 +40,7 @@ CASES = [
     ("beauty", "sasrec+"),
     ("beauty", "sasrec+3000"),
 ]
-VALIDATED = {"ml-1m": 6_040, "beauty": 10_000}
+VALIDATED = {"ml-1m": 6_040, "beauty": 2_500}
 ROUNDS, STEPS = 5, {"ours": 4, "textbook": 1}
 
 
