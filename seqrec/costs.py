@@ -33,8 +33,8 @@ def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> in
     needed += 5 * config.evaluation.batch_size * statistics["items"] * FLOAT_BYTES  # scores
     if config.training:
         positions = config.training.batch_size * config.max_length
-        attention = 4 * sizes.get("heads", 1) * config.max_length
-        needed += layers * positions * (20 * hidden + attention) * FLOAT_BYTES
+        attention = 8 * sizes.get("heads", 1) * config.max_length
+        needed += layers * positions * (40 * hidden + attention) * FLOAT_BYTES
         if config.loss and config.loss.negatives:
             rows = config.training.batch_size * config.loss.negatives
             needed += 2 * rows * hidden * FLOAT_BYTES

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from test_resume import result
@@ -59,6 +60,8 @@ def slurm() -> Iterator[None]:
         pytest.skip(reason)
     subprocess.run([SCRIPT, "start"], check=True)
     yield
+    for driver in Driver.started:  # of tests that failed
+        driver.process.kill()
     subprocess.run([SCRIPT, "stop"], check=True)
 
 
@@ -81,6 +84,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 class Driver:
     """Snakemake under way with the profile for Slurm, at a test's pace."""
 
+    started: ClassVar[list["Driver"]] = []
+
     def __init__(
         self, project: Project, experiment: str, *options: str, pause: str = PAUSE
     ) -> None:
@@ -97,7 +102,10 @@ class Driver:
                 env={**project.environment(), "PAUSE": pause},
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # A test that runs in the background of a shell has no Ctrl-C to hand on.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
+        Driver.started.append(self)
 
     def wait(self) -> int:
         return self.process.wait(timeout=900)
