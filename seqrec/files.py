@@ -29,7 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
             dir=path.parent, prefix=f".{path.name}.", suffix=f".part{path.suffix}"
         )
         part = Path(name)
-        fcntl.flock(handle, fcntl.LOCK_EX)  # held for as long as the process lives and writes
+        with suppress(OSError):  # a file system without locks keeps the parts of the dead
+            fcntl.flock(handle, fcntl.LOCK_EX)  # for as long as the process lives and writes
         yield part
         part.chmod(0o666 & ~_umask())
         part.replace(path)
