@@ -423,6 +423,7 @@ def test_a_configuration_edited_in_the_middle_of_a_grid_reaches_the_next_call(
     assert jobs(project.make("runs")) == {
         *trainings("sasrec+5", "sasrec+6"),
         "runs",
+        "write_grid",  # which names configurations
     }
 
     after = project.records()
