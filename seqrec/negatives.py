@@ -89,9 +89,11 @@ class NegativeSampler:
         mean = size * -math.log1p(-negatives / fewest)
         count = math.ceil(mean + 8 * math.sqrt(mean) + 8)
         drawn = self._random((batch, count), size)
-        order = torch.arange(count, device=drawn.device).expand_as(drawn)
-        # Each item of the pool is owned by one of its draws, or by none if it may not be drawn.
-        owner = torch.empty(batch, size + 1, dtype=torch.int64, device=drawn.device)
+        # Each item of the pool is owned by one of its draws, or by none if it may not be drawn. The
+        # smallest numbers that will do keep these owners in a processor's cache.
+        kind = torch.int16 if count < 2**15 else torch.int64
+        order = torch.arange(count, dtype=kind, device=drawn.device).expand_as(drawn)
+        owner = torch.empty(batch, size + 1, dtype=kind, device=drawn.device)
         owner.scatter_(1, drawn, order).scatter_(1, own, -1)
         found = owner.gather(1, drawn) == order
         rank = found.cumsum(1)
@@ -101,7 +103,7 @@ class NegativeSampler:
         # A slot for each negative, and one for all that is left over.
         slot = torch.where(found & (rank <= negatives), rank - 1, negatives)
         chosen = torch.empty(batch, negatives + 1, dtype=torch.int64, device=drawn.device)
-        return self.pool[chosen.scatter_(1, slot, drawn)[:, :-1]]
+        return self.pool.take(chosen.scatter_(1, slot, drawn)[:, :-1])
 
     def _random(self, shape: tuple[int, int], limit: int) -> Tensor:
         return torch.randint(limit, shape, generator=self.generator, device=self.pool.device)

@@ -38,7 +38,7 @@ TRAINING_CODE = (
 )
 """The sources that decide what a training results in, relative to the package."""
 
-PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "metrics.json")
+PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "target_counts.npy", "metrics.json")
 """The files of a record that are kept for good, `metrics.json` last; checkpoints are not."""
 
 NOT_RUN = "not run."
@@ -132,19 +132,26 @@ class Record(_Part):
 
     def ranks(self) -> npt.NDArray[np.int32]:
         """The test rank of every user's target, from 1, as `[users]`."""
-        path = self.folder / "ranks.npy"
+        return self._number_of_each_user("ranks.npy", "rank")
+
+    def target_counts(self) -> npt.NDArray[np.int32]:
+        """How often every user's test target occurs in the train part, as `[users]`."""
+        return self._number_of_each_user("target_counts.npy", "count")
+
+    def _number_of_each_user(self, name: str, title: str) -> npt.NDArray[np.int32]:
+        path = self.folder / name
         try:
-            ranks = np.load(path, mmap_mode="r", allow_pickle=False)
+            numbers = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise SeqrecError(
                 f"{path}: cannot be read ({error}). {_delete(self.folder)}"
             ) from error
-        if ranks.ndim != 1 or ranks.dtype != np.int32 or not len(ranks):
+        if numbers.ndim != 1 or numbers.dtype != np.int32 or not len(numbers):
             raise SeqrecError(
-                f"{path}: holds {ranks.dtype} of shape {ranks.shape}, not an int32 rank of each "
-                f"user. {_delete(self.folder)}"
+                f"{path}: holds {numbers.dtype} of shape {numbers.shape}, not an int32 {title} of "
+                f"each user. {_delete(self.folder)}"
             )
-        return ranks
+        return numbers
 
     @property
     def users(self) -> int:
@@ -210,7 +217,10 @@ def read_record(folder: Path) -> Record:
             )
     except SeqrecError as error:
         raise SeqrecError(f"{error} {_delete(folder)}") from None
-    record.ranks()
+    if len(record.ranks()) != len(record.target_counts()):
+        raise SeqrecError(
+            f"{folder / 'target_counts.npy'}: holds other users than ranks.npy. {_delete(folder)}"
+        )
     if record.epochs is not None:
         record.history()
     return record
@@ -290,8 +300,9 @@ def write_record(
     metrics: dict[str, Any],
     history: pd.DataFrame | list[dict[str, Any]],
     ranks: npt.NDArray[np.integer],
+    target_counts: npt.NDArray[np.integer],
 ) -> None:
-    """Write a finished record: its three files together, and only if it can be read again."""
+    """Write a finished record: its files together, and only if it can be read again."""
     path = folder / "metrics.json"
     # Checked is what a reader will see: plain values.
     plain = json.loads(json.dumps(metrics, default=_plain))
@@ -306,11 +317,13 @@ def write_record(
     with ExitStack() as stack:
         # The parts take their names in the reverse of this order, once all of them are whole.
         metrics_part = stack.enter_context(replacing(path))
-        ranks_part = stack.enter_context(replacing(folder / "ranks.npy"))
+        arrays = {"ranks.npy": ranks, "target_counts.npy": target_counts}
+        parts = {name: stack.enter_context(replacing(folder / name)) for name in arrays}
         history_part = stack.enter_context(replacing(folder / "history.csv"))
         metrics_part.write_text(_json(plain), encoding="utf-8", newline="")
-        with ranks_part.open("wb") as file:
-            np.save(file, np.asarray(ranks, dtype=np.int32))
+        for name, part in parts.items():
+            with part.open("wb") as file:
+                np.save(file, np.asarray(arrays[name], dtype=np.int32))
         history.to_csv(history_part, index=False, lineterminator="\n")
         # From here to the end there is no record, rather than one of old and new files.
         path.unlink(missing_ok=True)

@@ -190,7 +190,9 @@ def _run(
     write_text(
         folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
     )
-    write_record(folder, metrics, outcome.history, test_ranks)
+    targets = splits.test.targets(np.arange(splits.test.num_users))
+    target_counts = item_counts(splits.train)[targets]
+    write_record(folder, metrics, outcome.history, test_ranks, target_counts)
     if isinstance(model, Network):
         sidecar.remove()
     return metrics

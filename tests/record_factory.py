@@ -86,6 +86,7 @@ def make_record(
     *,
     ndcg: float | None = None,
     ranks: Sequence[int] | np.ndarray | None = None,
+    target_counts: Sequence[int] | np.ndarray | None = None,
     history: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
@@ -103,7 +104,9 @@ def make_record(
         metrics["test"] = metrics_from_ranks(ranks, [10, 100])
     if history is None:
         history = make_history(metrics["epochs"]) if metrics["epochs"] else []
-    write_record(folder, metrics, history, np.asarray(ranks))
+    if target_counts is None:
+        target_counts = np.arange(len(ranks))
+    write_record(folder, metrics, history, np.asarray(ranks), np.asarray(target_counts))
     (folder / "config.yaml").write_text("hidden: 64\n")
     (folder / "model.safetensors").write_bytes(b"weights")
     return folder

@@ -15,12 +15,13 @@ from seqrec.models.network import Attention, Dropout
 @given(
     seed=st.integers(0, 1000),
     batch=st.integers(1, 3),
-    time=st.integers(1, 6),
+    time=st.integers(1, 6) | st.integers(60, 200),  # less and more than a block of queries
     heads=st.integers(1, 3),
     causal=st.booleans(),
+    trained=st.booleans(),
 )
 def test_attention_is_that_of_torch(
-    seed: int, batch: int, time: int, heads: int, causal: bool
+    seed: int, batch: int, time: int, heads: int, causal: bool, trained: bool
 ) -> None:
     torch.manual_seed(seed)
     width = 4 * heads
@@ -31,10 +32,13 @@ def test_attention_is_that_of_torch(
     theirs.out_proj = ours.out_projection
     queries, context = torch.randn(2, batch, time, width)
     lengths = torch.randint(1, time + 1, (batch,))
-    real = torch.arange(time) < lengths[:, None]
+    real = None if causal else torch.arange(time) < lengths[:, None]
     future = torch.ones(time, time, dtype=torch.bool).triu(1) if causal else None
-    expected, _ = theirs(queries, context, context, key_padding_mask=~real, attn_mask=future)
-    found = ours(queries, context, causal, real)
+    expected, _ = theirs(
+        queries, context, context, None if real is None else ~real, attn_mask=future
+    )
+    with torch.set_grad_enabled(trained):
+        found = ours(queries, context, real)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -42,10 +46,10 @@ def test_attention_drops_weights_and_not_what_they_weigh() -> None:
     torch.manual_seed(0)
     attention = Attention(4, 1, 0.5).train()
     x = torch.randn(1, 6, 4)
-    draws = torch.stack([attention(x, x, causal=True) for _ in range(4_000)])
+    draws = torch.stack([attention(x, x) for _ in range(4_000)])
     attention.eval()
     # The mean over dropouts is attention without one, since weights enter linearly.
-    torch.testing.assert_close(draws.mean(0), attention(x, x, causal=True), rtol=0, atol=0.03)
+    torch.testing.assert_close(draws.mean(0), attention(x, x), rtol=0, atol=0.03)
     assert draws.std(0).min() > 0
 
 

@@ -92,19 +92,19 @@ def test_metrics_json_comes_last_and_a_failure_before_it_leaves_the_old_record(
 
     monkeypatch.setattr(Path, "replace", note)
     with pytest.raises(ValueError, match="shape"):
-        write_record(folder, make_metrics("ml-1m", "sasrec+"), [], [[1], [1, 2]])  # type: ignore[arg-type]
+        write_record(folder, make_metrics("ml-1m", "sasrec+"), [], [[1], [1, 2]], [])  # type: ignore[arg-type]
     assert files(folder) == before
     assert renamed == []
     make_record(tmp_path)
     assert renamed[-1] == "metrics.json"
-    assert sorted(renamed) == ["history.csv", "metrics.json", "ranks.npy"]
+    assert sorted(renamed) == ["history.csv", "metrics.json", "ranks.npy", "target_counts.npy"]
 
 
 def test_a_diverged_run_is_refused_with_the_place_of_the_nan(tmp_path: Path) -> None:
     metrics = make_metrics("ml-1m", "sasrec+")
     metrics["validation"] = metrics["validation"] | {"mrr@10": float("nan")}
     with pytest.raises(SeqrecError, match=r"validation\.mrr@10 is nan.*learning rate"):
-        write_record(folder_of(tmp_path, "ml-1m", "sasrec+"), metrics, [], np.ones(3))
+        write_record(folder_of(tmp_path, "ml-1m", "sasrec+"), metrics, [], np.ones(3), np.ones(3))
     assert files(tmp_path) == {}
 
 
@@ -112,7 +112,7 @@ def test_metrics_that_lack_something_tables_need_are_refused(tmp_path: Path) -> 
     metrics = make_metrics("ml-1m", "sasrec+")
     del metrics["device"]
     with pytest.raises(SeqrecError, match="device"):
-        write_record(folder_of(tmp_path, "ml-1m", "sasrec+"), metrics, [], np.ones(3))
+        write_record(folder_of(tmp_path, "ml-1m", "sasrec+"), metrics, [], np.ones(3), np.ones(3))
 
 
 def test_a_finished_run_clears_the_failure_before_it(tmp_path: Path) -> None:
@@ -215,6 +215,13 @@ def test_unreadable_ranks_are_named(tmp_path: Path) -> None:
         read_record(folder).ranks()
 
 
+def test_counts_of_other_users_than_were_ranked_for_are_damage(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    np.save(folder / "target_counts.npy", np.ones(3, np.int32))
+    with pytest.raises(SeqrecError, match=r"target_counts\.npy: holds other users.*Delete"):
+        read_record(folder)
+
+
 def test_an_experiment_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(SeqrecError, match="nowhere: no such folder"):
         read_records(tmp_path / "nowhere")
@@ -272,7 +279,7 @@ def test_promotion_copies_records_without_checkpoints_and_merges_the_grid(tmp_pa
     copied = promote(source, reference)
     target = folder_of(reference, "ml-1m", "sasrec+")
     assert copied == [target / "metrics.json"]
-    kept = ("config.yaml", "history.csv", "metrics.json", "ranks.npy")
+    kept = ("config.yaml", "history.csv", "metrics.json", "ranks.npy", "target_counts.npy")
     assert files(target) == {name: (folder / name).read_bytes() for name in kept}
     assert not list(reference.rglob("failure.json"))
     grid = json.loads((reference / "grid.json").read_text())

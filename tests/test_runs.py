@@ -3,6 +3,7 @@
 import errno
 import json
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
         "metrics.json",
         "history.csv",
         "ranks.npy",
+        "target_counts.npy",
         "config.yaml",
         "model.safetensors",
     }
@@ -111,6 +113,10 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     ranks = np.load(folder / "ranks.npy")
     assert ranks.shape == (log.num_users,)
     assert metrics["test"] == metrics_from_ranks(ranks, [10, 100])
+    parts = np.split(log.items, log.offsets[1:-1])
+    trained_on = Counter(item for part in parts for item in part[:-2].tolist())
+    counts = np.load(folder / "target_counts.npy")
+    assert counts.tolist() == [trained_on[part[-1]] for part in parts]
     assert set(metrics["validation"]) == METRICS
     assert "test_sampled" not in metrics
     if trained:  # everybody was validated, so the best epoch's figures are the final ones

@@ -29,7 +29,7 @@ class Layer(nn.Module):
         `real` `[batch, time]` marks items and masks.
         """
         queries = x if at is None else read_at(x, at)
-        attended = self.attention(queries, x, causal=False, real=real)
+        attended = self.attention(queries, x, real)
         x = self.attention_norm(queries + self.dropout(attended))
         return self.feedforward_norm(x + self.dropout(self.outer(F.gelu(self.inner(x)))))
 

@@ -34,7 +34,7 @@ class Layer(nn.Module):
         queries, seen = normed, None
         if at is not None:
             queries, seen, x = read_at(normed, at), up_to(at, x.shape[1]), read_at(x, at)
-        x = x + self.dropout(self.attention(queries, normed, causal=at is None, real=seen))
+        x = x + self.dropout(self.attention(queries, normed, seen))
         inner = F.gelu(self.inner(self.feedforward_norm(x)), approximate="tanh")
         return x + self.dropout(self.outer(inner))
 

@@ -36,7 +36,7 @@ class Block(nn.Module):
         """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each."""
         queries = self.attention_norm(x if at is None else read_at(x, at))
         seen = None if at is None else up_to(at, x.shape[1])
-        x = queries + self.attention(queries, x, causal=at is None, real=seen)
+        x = queries + self.attention(queries, x, seen)
         x = self.feedforward_norm(x)
         return x + self.dropout(self.outer(torch.relu(self.dropout(self.inner(x)))))
 
