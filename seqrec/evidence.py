@@ -139,6 +139,36 @@ def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
     return {best} | {p.other for p in found if p.one == best and not p.distinguishable}
 
 
+# Targets that training never saw
+
+
+class OfTargets(NamedTuple):
+    """A model's metric over the users whose test target occurs in training, or over the others."""
+
+    model: str
+    occurs: bool
+    users: int
+    metric: str
+    value: float
+    interval: Interval
+
+
+def by_target(models: Mapping[str, Measured]) -> list[OfTargets]:
+    """Each metric of `models` of one dataset on targets that occur in training and on the others.
+
+    A group without users has no lines.
+    """
+    found = []
+    for name, measured in models.items():
+        trained_on = measured.records[0].target_counts() > 0
+        for metric, occurs in product(METRICS, (True, False)):
+            users = measured.scores[metric].users[trained_on == occurs]
+            if len(users):
+                mean, interval = float(users.mean()), bootstrap_interval(users)
+                found.append(OfTargets(name, occurs, len(users), metric, mean, interval))
+    return found
+
+
 # Against the paper
 
 

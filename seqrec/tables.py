@@ -5,6 +5,7 @@ import csv
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from seqrec.evidence import (
     Measured,
     Published,
     Verdict,
+    by_target,
     claims,
     device,
     leaders,
@@ -103,6 +105,7 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     for dataset, models in datasets.items():
         write(dataset_table(found, dataset, models, paper), dataset)
         write(pairs_table(dataset, models), f"pairs/{dataset}")
+        write(targets_table(dataset, models), f"targets/{dataset}")
     write(verdicts_table(found, verdicts(datasets, paper)), "verdicts")
     said = [
         claim
@@ -348,6 +351,44 @@ DIFFERENCE_DATA = (
 def _difference_values(found: Difference, adjusted: float) -> list[float]:
     values = [found.value, *found.interval, found.effect]
     return [*values, found.p, adjusted, found.p_users, found.p_seeds]
+
+
+def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
+    """Targets that occur in training, and the others, of which no model can have learnt."""
+    found = by_target(models)
+    groups = sorted({one.occurs for one in found}, reverse=True)
+    shown = {(one.model, one.occurs, one.metric): one for one in found}
+    names = {True: "trained on", False: "never seen"}
+    headings = ["Model"]
+    for occurs, metric in product(groups, METRICS):
+        headings += [f"{names[occurs]}: {QUANTITIES[metric][0]}", "95% interval"]
+    cells = []
+    for model in models:
+        row = [Cell(display(model).title)]
+        for occurs, metric in product(groups, METRICS):
+            one = shown[model, occurs, metric]
+            low, high = one.interval
+            row += [Cell(number(one.value, 4)), Cell(f"{number(low, 4)}–{number(high, 4)}")]
+        cells.append(row)
+    data = pd.DataFrame(
+        [[*one[:5], *one.interval] for one in found],
+        columns=["model", "occurs_in_training", "users", "metric", "value", "low", "high"],
+    )
+    notes = ["No finished models on the same data."]
+    if found:
+        users = {
+            occurs: next(one.users for one in found if one.occurs == occurs) for occurs in groups
+        }
+        unseen, everyone = users.get(False, 0), sum(users.values())
+        notes = [
+            f"{number(unseen)} of {number(everyone)} test targets ({unseen / everyone:.2%}) are "
+            "items that occur in no train part.",
+            "A loss over all items pushes the scores of these down with each step, a sampled one "
+            "never touches them; no model can learn what they are. Intervals: bootstrap over the "
+            "users of the group.",
+        ]
+    title = f"{dataset_title(dataset)}: targets that occur in training, and others"
+    return Table(title, headings, cells, data, notes)
 
 
 def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:

@@ -11,8 +11,8 @@ from test_tables import notes, rows, write, write_grid
 
 from seqrec.cli import main
 from seqrec.errors import SeqrecError
-from seqrec.evidence import compare, measure_dataset, pairs, seconds_to_best, verdict
-from seqrec.records import read_record, survey
+from seqrec.evidence import by_target, compare, measure_dataset, pairs, seconds_to_best, verdict
+from seqrec.records import read_record, read_records, survey
 from seqrec.statistics import Interval
 
 USERS = 3000
@@ -233,6 +233,28 @@ def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> N
     write(tmp_path)
     assert "—" in rows(tmp_path, "demo")["SASRec"]
     assert "ranks.npy: holds float64 of shape (2, 2)" in notes(tmp_path, "demo").replace("\\", "")
+
+
+# Targets that training never saw
+
+
+def test_seen_and_unseen_targets_are_told_apart(tmp_path: Path) -> None:
+    counts = [0, 0, 5, 1]
+    make_record(tmp_path, "demo", "sasrec+", 0, ranks=[1, 11, 1, 1], target_counts=counts)
+    make_record(tmp_path, "demo", "sasrec+", 1, ranks=[11, 11, 1, 11], target_counts=counts)
+    found = by_target(measure_dataset(read_records(tmp_path), "demo"))
+    hits = [(one.occurs, one.users, one.value) for one in found if one.metric == "hit_rate@10"]
+    assert hits == [(True, 2, 0.75), (False, 2, 0.25)]
+    write(tmp_path)
+    assert rows(tmp_path, "targets/demo")["SASRec+"][::4] == ["0.7500", "0.2500"]
+    assert "2 of 4 test targets (50.00%)" in notes(tmp_path, "targets/demo")
+
+
+def test_without_unseen_targets_there_is_no_column_of_them(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+", ranks=[1, 2], target_counts=[3, 4])
+    write(tmp_path)
+    assert len(rows(tmp_path, "targets/demo")["Model"]) == 4
+    assert "0 of 2 test targets (0.00%)" in notes(tmp_path, "targets/demo")
 
 
 # Comparing

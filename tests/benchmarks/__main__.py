@@ -70,7 +70,9 @@ class Worker:
 
 def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dict[str, Any]:
     """Seconds a step and a validation of both sides, and what the package's side knows."""
-    workers = {side: Worker(side, data, config, threads) for side in ("ours", "textbook")}
+    workers = {"ours": Worker("ours", data, config, threads)}
+    workers["ours"].ask("facts")  # its start is measured too, so it has the machine to itself
+    workers["textbook"] = Worker("textbook", data, config, threads)
     times: dict[str, list[float]] = {side: [] for side in workers}
     for _ in range(ROUNDS):
         for side, worker in workers.items():

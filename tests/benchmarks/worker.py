@@ -141,13 +141,12 @@ def ours(splits: Splits, config: RunConfig, born: float) -> None:
             rank_users(score, splits.validation, np.arange(users), config.evaluation.batch_size)
         return time.perf_counter() - start
 
-    # One step is counted, and its operations with it; it is the warm-up too.
-    try:
-        with products:
-            training.train(network, splits, config, engine, stopping=lambda: True)
-    except training.Stopped:
-        facts["seconds to first step"] = time.time() - born
-        facts["operations"] = products.operations
+    with suppress(training.Stopped):
+        training.train(network, splits, config, engine, stopping=lambda: True)
+    facts["seconds to first step"] = time.time() - born
+    with suppress(training.Stopped), products:
+        training.train(network, splits, config, engine, stopping=lambda: True)
+    facts["operations"] = products.operations
     with suppress(Quit):
         training.train(network, splits, config, engine, stopping=after_step)
 

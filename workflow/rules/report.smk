@@ -18,6 +18,14 @@ TABLE_PAGES = {
         )
         for dataset in DATASETS
     },
+    **{
+        f"targets/{dataset}": (
+            "1 Results",
+            {"Dataset": dataset_title(dataset), "Table": "seen and unseen targets"},
+            "targets",
+        )
+        for dataset in DATASETS
+    },
     "verdicts": ("2 Against the paper", {"Table": "Published values"}, "verdicts"),
     "claims": ("2 Against the paper", {"Table": "Claims"}, "claims"),
     "datasets": ("5 Data", {"Table": "Sizes of the datasets"}, "datasets"),
