@@ -32,7 +32,7 @@ SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper experiment runs tables figures report test test-all benchmark lint format lock setup clean
+.PHONY: help demo paper experiment runs tables figures report test test-all benchmark readme lint format lock setup clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -93,6 +93,10 @@ benchmark: data/processed/ml-1m data/processed/beauty ## time training and evalu
 data/processed/%: | $(READY)
 	$(SEQREC) download $*
 	$(SEQREC) preprocess $*
+
+readme: ## put the reference results and measurements into the README
+	$(MAKE) --no-print-directory tables figures EXPERIMENT=reference
+	$(BIN)/python tests/readme.py
 
 lint: $(READY) ## style, types and the workflow's own checks
 	$(BIN)/ruff check .

@@ -1,16 +1,17 @@
 """What the README shows is what there is; test_own_model.py runs its worked examples."""
 
-import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import yaml
+from readme import made, shown
 from small_runs import readme_files
 
 from seqrec.experiment import load_experiment
-from seqrec.tables import write_tables
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -48,20 +49,35 @@ def test_every_make_target_and_file_that_the_readme_names_exists() -> None:
         assert (PROJECT / link).exists(), link
 
 
-def table_rows(text: str) -> list[list[str]]:
-    """Cells of the Markdown tables in `text`, without marks of footnotes."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip(" †‡") for cell in line.split("|")] for line in lines if "---" not in line]
-
-
-def test_the_results_shown_are_those_of_the_reference_records(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT / "results/reference", tmp_path / "reference")
-    write_tables(tmp_path / "reference", PROJECT / "config/published")
-    shown = re.findall(r"<!-- reference: (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL)
-    assert shown
-    for dataset, text in shown:
-        made = (tmp_path / f"reference/tables/{dataset}.md").read_text(encoding="utf-8")
-        assert table_rows(text) == table_rows(made), f"put this into the README:\n{made}"
+def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: Path) -> None:
+    """By the README's command, from committed files alone: no data, no checkpoints, no GPU."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True
+    )
+    for name in listed.stdout.split("\0"):
+        if name and (PROJECT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, tmp_path / name)
+    images = re.findall(r"\]\((results/reference/[^)]+)\)", README)
+    assert len(images) >= 2
+    for image in images:
+        (tmp_path / image).unlink()
+    # The environment of these tests in place of one that make would set up.
+    environment = [f"BIN={Path(sys.executable).parent}", "READY="]
+    subprocess.run(
+        ["make", "tables", "figures", "EXPERIMENT=reference", *environment],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    assert {"reference: ml-1m", "benchmark"} <= shown(README).keys()
+    for name, text in shown(README).items():
+        assert text == made(name, tmp_path), f"{name}: call make readme"
+    for image in images:
+        committed = (PROJECT / image).read_bytes()
+        assert (tmp_path / image).read_bytes() == committed, f"{image}: call make readme"
 
 
 def test_the_grid_of_learning_rates_differs_in_nothing_else(tmp_path: Path) -> None:
@@ -78,11 +94,3 @@ def test_the_grid_of_learning_rates_differs_in_nothing_else(tmp_path: Path) -> N
         if run.training and run.seed == 0
     }
     assert len(others) == 1
-
-
-def test_the_speed_shown_is_that_of_the_committed_measurement(benchmark: Any) -> None:
-    shown = re.search(r"<!-- benchmark -->\n(.*?)<!-- end -->", README, re.DOTALL)
-    assert shown
-    result = json.loads((PROJECT / "results/benchmark/cpu.json").read_text(encoding="utf-8"))
-    made = benchmark.readme_table(result)
-    assert table_rows(shown[1]) == table_rows(made), f"put this into the README:\n{made}"

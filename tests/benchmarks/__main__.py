@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 from growth import draw_growth, measure_growth
-from tabulate import tabulate
+from report import readme_table
 
 from seqrec.engine import device_title, keep_freed_memory
 from seqrec.experiment import RunConfig, load_experiment
@@ -141,28 +141,6 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
         "peak, GB": facts["peak bytes"] / 1e9,
         "textbook peak, GB": case["facts"]["textbook"]["peak bytes"] / 1e9,
     }
-
-
-def readme_table(result: dict[str, Any]) -> str:
-    """The figures that the README shows, as Markdown."""
-    columns = {
-        "step, s": ".3f",
-        "textbook, s": ".2f",
-        "ratio": ".1f",
-        "of floor": ".1f",
-        "validation, s": ".2f",
-        "textbook validation, s": ".1f",
-        "validation ratio": ".0f",
-        "outside": ".1%",
-        "first step after, s": ".1f",
-        "peak, GB": ".2f",
-        "textbook peak, GB": ".2f",
-    }
-    rows = [
-        {"case": name, **{key: format(case["summary"][key], form) for key, form in columns.items()}}
-        for name, case in result["cases"].items()
-    ]
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 
 
 def rectools_seconds(data: Path, config: RunConfig, threads: int) -> list[float] | None:
