@@ -32,7 +32,7 @@ SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper experiment runs tables figures report test test-all benchmark readme lint format lock setup clean
+.PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme lint format lock setup clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -89,6 +89,9 @@ test-all: $(READY) ## all tests, the slow ones too, and on Slurm where it is ins
 # It needs ml-1m and beauty, and a quiet machine.
 benchmark: data/processed/ml-1m data/processed/beauty ## time training and evaluation against a textbook implementation
 	$(BIN)/python tests/benchmarks
+
+whole: $(READY) data/processed/ml-1m data/processed/beauty ## time a part of every run of the paper, and add up the whole
+	$(BIN)/python tests/benchmarks/whole.py
 
 data/processed/%: | $(READY)
 	$(SEQREC) download $*

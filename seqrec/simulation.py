@@ -38,9 +38,14 @@ def simulate(**settings: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def simulate_like(name: str, seed: int = 0, folder: Path = FOLDER) -> tuple[np.ndarray, np.ndarray]:
     """A log with the users, items, interactions and shortest user of a dataset in the registry."""
+    return simulate_dataset(settings_like(name, seed, folder))
+
+
+def settings_like(name: str, seed: int = 0, folder: Path = FOLDER) -> Simulation:
+    """The settings of a log of the size of a dataset in the registry."""
     dataset = load_dataset(name, folder)
     if dataset.simulate is not None:
-        return simulate_dataset(dataset.simulate.model_copy(update={"seed": seed}))
+        return dataset.simulate.model_copy(update={"seed": seed})
     size = dataset.expected
     if size is None:
         raise SeqrecError(
@@ -48,17 +53,18 @@ def simulate_like(name: str, seed: int = 0, folder: Path = FOLDER) -> tuple[np.n
             "items, interactions and min_length to simulate one like it."
         )
     mean_length = size.interactions / size.users
-    return simulate(
-        users=size.users,
-        items=size.items,
-        mean_length=mean_length,
-        min_length=size.min_length,
-        max_length=max(ceil(mean_length), min(size.items // 2, int(50 * mean_length))),
-        seed=seed,
+    settings = {
+        "users": size.users,
+        "items": size.items,
+        "mean_length": mean_length,
+        "min_length": size.min_length,
+        "max_length": max(ceil(mean_length), min(size.items // 2, int(50 * mean_length))),
+        "seed": seed,
         # Tuned to ml-1m and beauty: a tenth of the items takes 42% and 54% of the interactions.
-        genres=min(size.items, max(20, round(size.items**0.5 / 2))),
-        tail=1.0,
-    )
+        "genres": min(size.items, max(20, round(size.items**0.5 / 2))),
+        "tail": 1.0,
+    }
+    return validate(Simulation, settings, f"simulate like {name}")
 
 
 def simulate_dataset(settings: Simulation) -> tuple[np.ndarray, np.ndarray]:

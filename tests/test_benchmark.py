@@ -10,10 +10,12 @@ from small_runs import NETWORKS, preprocessed_log, simulated_log, small_config
 
 from seqrec.engine import Engine
 from seqrec.evaluation import network_scorer, rank_users
+from seqrec.experiment import load_experiment
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.runs import build_model
 from seqrec.splits import leave_one_out
+from seqrec.tables import PUBLISHED, read_published
 from seqrec.training import make_objective, make_sampler
 
 CPU = torch.device("cpu")
@@ -143,3 +145,36 @@ def test_the_machines_rates_are_measured(benchmark: Any) -> None:
     rates = benchmark.machine_rates(CPU)
     assert set(rates) == {"float32", "bfloat16", "bytes"}
     assert all(1e8 < rate < 1e16 for rate in rates.values())
+
+
+def test_the_whole_of_the_paper_is_the_sum_of_its_measured_parts(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import whole  # the fixture makes it known
+    from report import whole_table
+
+    monkeypatch.setattr(whole, "VALIDATED", 100)
+
+    data = preprocessed_log(tmp_path)
+    published = read_published(PUBLISHED / "results.csv", "dataset", "model")
+    runs = {run.model: run for run in load_experiment("paper").runs if run.dataset == "beauty"}
+    cell = whole.measured_training(data, small_config(loss="sampled"), 1)
+    cell |= {"steps": [1.0, 2.0, 9.0], "validation": whole.VALIDATED * 0.01}
+    # 40,226 users: 315 steps and 10,000 users validated an epoch, everybody ranked twice at last.
+    epoch, final = 315 * 2.0 + 10_000 * 0.01, 2 * 40_226 * 0.01
+    for model, epochs in {"sasrec+": 16, "sasrec+10": 18, "gru4rec": 16, "bert4rec": 107}.items():
+        found = whole.run_seconds(runs[model], cell, 40_226, published)
+        assert (found["epoch, s"], found["epochs"]) == (pytest.approx(epoch), epochs)
+        assert found["run, s"] == pytest.approx(epochs * epoch + final)
+
+    fitted = small_config("bpr-mf")
+    some = whole.measured_fit(data, fitted, 1)
+    assert some["fit"] > 0
+    some["fit"] = 3.0
+    bpr = whole.run_seconds(runs["bpr-mf"], some | {"validation": 0.0}, 40_226, published)
+    assert bpr["run, s"] == pytest.approx(2 * 3.0 * 100 / whole.FITTED_ITERATIONS)
+    cells = {"one": cell | {"run": found}, "other": some | {"run": bpr}}
+    sizes = {"users": 1, "items": 2, "interactions": 3}
+    log = sizes | {"preprocess": {"seconds": 1.0, "peak bytes": 1e9}}
+    table = whole_table({"data": {"small": log}, "cells": cells})
+    assert f"{(found['run, s'] + bpr['run, s']) / 3600:.0f}" in table.splitlines()[-1]

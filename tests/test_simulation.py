@@ -7,8 +7,15 @@ import pytest
 
 from seqrec.datasets import Simulation, load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.experiment import load_experiment
 from seqrec.parsing import parse
-from seqrec.simulation import simulate, simulate_dataset, simulate_like, write_text_log
+from seqrec.simulation import (
+    settings_like,
+    simulate,
+    simulate_dataset,
+    simulate_like,
+    write_text_log,
+)
 
 FOLDER = Path(__file__).parents[1] / "config" / "datasets"
 Log = tuple[np.ndarray, np.ndarray]
@@ -164,3 +171,22 @@ def test_it_is_following_that_makes_the_last_item_tell() -> None:
     still = Simulation.model_validate({**settings.model_dump(), "follow": 0, "recall": 0})
     without = Oracles(simulate_dataset(still)).by_last_item()
     assert without < 0.7 * Oracles(demo()).by_last_item()
+
+
+@pytest.mark.parametrize("name", ["ml-20m", "steam", "yelp"])
+def test_the_stand_ins_have_the_sizes_and_the_models_of_what_they_stand_in_for(name: str) -> None:
+    stand_in = load_dataset(f"like-{name}", FOLDER)
+    original = load_dataset(name, FOLDER)
+    assert stand_in.simulate == settings_like(name, folder=FOLDER)
+    assert stand_in.max_length == original.max_length
+    ours = {
+        run.model: run.hyperparameters
+        for run in load_experiment("standins", config=FOLDER.parent).runs
+        if run.dataset == f"like-{name}" and run.model != "bpr-mf"
+    }
+    theirs = {
+        run.model: run.hyperparameters
+        for run in load_experiment("paper", config=FOLDER.parent).runs
+        if run.dataset == name and run.model != "bpr-mf"
+    }
+    assert ours == theirs

@@ -15,8 +15,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -24,6 +22,7 @@ from typing import Any
 
 import torch
 from growth import draw_growth, measure_growth
+from measuring import Worker, floor_seconds, machine_rates
 from report import readme_table
 
 from seqrec.engine import device_title, keep_freed_memory
@@ -44,30 +43,6 @@ VALIDATED = {"ml-1m": 6_040, "beauty": 2_500}
 ROUNDS, STEPS = 5, {"ours": 4, "textbook": 1}
 
 
-class Worker:
-    """A process that measures one side of a case; see worker.py."""
-
-    def __init__(self, side: str, data: Path, config: RunConfig, threads: int) -> None:
-        command = [sys.executable, str(HERE / "worker.py"), side, str(data), config.json()]
-        command += [str(threads), str(time.time())]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def ask(self, command: str, number: int = 0) -> Any:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{command} {number}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"a worker ended early: {' '.join(self.process.args[:4])}")
-        return json.loads(line)
-
-    def close(self) -> None:
-        self.process.communicate()
-
-
 def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dict[str, Any]:
     """Seconds a step and a validation of both sides, and what the package's side knows."""
     workers = {"ours": Worker("ours", data, config, threads)}
@@ -85,40 +60,6 @@ def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dic
     for worker in workers.values():
         worker.close()
     return {"steps": times, "validation": validation, "facts": facts}
-
-
-def machine_rates(device: torch.device) -> dict[str, float]:
-    """Operations a second of matrix products at the models' width, and bytes a second of copies."""
-
-    def fastest(action: Any, repeats: int = 10) -> float:
-        seconds = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            action()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - start)
-        return min(seconds)
-
-    rates = {}
-    for kind in (torch.float32, torch.bfloat16):
-        left = torch.ones(1024, 64, dtype=kind, device=device)
-        right = torch.ones(64, 4096, dtype=kind, device=device)
-        operations = 2 * 1024 * 64 * 4096
-        seconds = fastest(lambda left=left, right=right: left @ right)
-        rates[str(kind).removeprefix("torch.")] = operations / seconds
-    numbers = torch.ones(50_000_000, device=device)
-    rates["bytes"] = 2 * 4 * len(numbers) / fastest(numbers.clone)
-    return rates
-
-
-def floor_seconds(facts: dict[str, Any], rates: dict[str, float]) -> float:
-    """A step's products at the measured rates, and the optimiser's traffic.
-
-    Adam reads a weight, its gradient and two moments, and writes all but the gradient.
-    """
-    products = sum(count / rates[kind] for kind, count in facts["operations"].items())
-    return products + facts["parameters"] * 7 * 4 / rates["bytes"]
 
 
 def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:

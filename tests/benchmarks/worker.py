@@ -1,11 +1,11 @@
 """One side of a comparison, in a process of its own: builds a model, then does as it is told.
 
-    python tests/benchmarks/worker.py ours|textbook DATA CONFIG THREADS
+    python tests/benchmarks/worker.py ours|textbook|fitted DATA CONFIG THREADS
 
 reads commands from its input, one a line, and answers each with a line of JSON:
 `steps N` seconds of each of N training steps; `validate N` seconds of ranking N users;
-`facts` what else is known. The package's steps are those of its own training loop, whose
-`stopping` hook is called after each.
+`fit` seconds of fitting a model that fits itself; `facts` what else is known. The package's steps
+are those of its own training loop, whose `stopping` hook is called after each.
 """
 
 import json
@@ -28,6 +28,7 @@ from seqrec.engine import EngineOptions, choose_engine, keep_freed_memory
 from seqrec.evaluation import network_scorer, rank_users
 from seqrec.experiment import RunConfig
 from seqrec.interactions import Interactions
+from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.negatives import NegativeSampler
 from seqrec.runs import build_model
@@ -128,7 +129,7 @@ def ours(splits: Splits, config: RunConfig, born: float) -> None:
                 answer(validated(number))
                 network.train()
             elif command == "facts":
-                facts["peak bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+                facts["peak bytes"] = peak_bytes()
                 answer(facts)
             else:
                 raise Quit
@@ -149,6 +150,30 @@ def ours(splits: Splits, config: RunConfig, born: float) -> None:
     facts["operations"] = products.operations
     with suppress(Quit):
         training.train(network, splits, config, engine, stopping=after_step)
+
+
+def fitted(splits: Splits, config: RunConfig, born: float) -> None:
+    model = build_model(config, splits.test.num_items)
+    assert isinstance(model, Fitted)
+    while True:
+        command, number = commands()
+        start = time.perf_counter()
+        if command == "fit":
+            model.fit(splits.validation, config.seed, torch.get_num_threads())
+            answer(time.perf_counter() - start)
+        elif command == "validate":
+            rank_users(
+                model.score, splits.validation, np.arange(number), config.evaluation.batch_size
+            )
+            answer(time.perf_counter() - start)
+        elif command == "facts":
+            answer({"peak bytes": peak_bytes()})
+        else:
+            return
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def textbook(splits: Splits, config: RunConfig, born: float) -> None:
@@ -172,7 +197,7 @@ def textbook(splits: Splits, config: RunConfig, born: float) -> None:
             baseline.evaluate(splits.validation, np.arange(number))
             answer(time.perf_counter() - start)
         elif command == "facts":
-            answer({"peak bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024})
+            answer({"peak bytes": peak_bytes()})
         else:
             return
 
@@ -181,6 +206,6 @@ if __name__ == "__main__":
     side, data, config_json, threads, born = sys.argv[1:]
     torch.set_num_threads(int(threads))
     log = Interactions.load(Path(data))
-    {"ours": ours, "textbook": textbook}[side](
+    {"ours": ours, "textbook": textbook, "fitted": fitted}[side](
         leave_one_out(log), RunConfig.model_validate_json(config_json), float(born)
     )
