@@ -1,11 +1,13 @@
 """Every run has a place on a device: no GPU has too many, none is idle while a run waits."""
 
-import itertools
 import os
+import queue
+import random
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,18 +22,14 @@ from seqrec.lease import place_on, place_on_device, visible_gpus
 GPUS = [f"GPU-{number:08x}-0000" for number in range(8)]
 
 WORKER = """
-import os, sys, time
+import os, sys
 from seqrec.lease import place_on_device
-asked = time.monotonic()
 with place_on_device("auto", int(sys.argv[1])) as place:
-    start = time.monotonic()
-    time.sleep(float(sys.argv[2]))
-    shared = place.look()
-    print(place.device, os.environ["CUDA_VISIBLE_DEVICES"], asked, start, time.monotonic(), shared,
-          flush=True)
-    if sys.argv[3:]:
-        time.sleep(600)
+    print(place.device, os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+    sys.stdin.readline()
+    print(place.look(), flush=True)
 """
+"""Takes a place, says so, and keeps it until it is told to go on."""
 
 
 @pytest.fixture(autouse=True)
@@ -54,51 +52,61 @@ def pretend(machine: Path, listed: str) -> None:
     command.chmod(0o755)
 
 
-def worker(runs_per_gpu: int, seconds: float, *stay: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WORKER, str(runs_per_gpu), str(seconds), *stay]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def worker(runs_per_gpu: int) -> subprocess.Popen[str]:
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    command = [sys.executable, "-c", WORKER, str(runs_per_gpu)]
+    return subprocess.Popen(command, text=True, **pipes)
 
 
 @pytest.mark.parametrize("runs_per_gpu", [1, 2])
-def test_forty_runs_on_eight_gpus_keep_all_of_them_busy_and_none_too_busy(
-    runs_per_gpu: int,
-) -> None:
-    workers = [worker(runs_per_gpu, 3.0) for _ in range(40)]
-    runs = []
-    for process in workers:
-        said, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        assert errors.count("waiting") <= 1
-        device, visible, *times, shared = said.split()
-        assert device == visible
-        runs.append((device, *map(float, times), int(shared)))
+def test_forty_runs_on_eight_gpus_leave_none_idle_and_none_too_busy(runs_per_gpu: int) -> None:
+    """Whenever runs have ended, as many that wait take just their places: no GPU is left with a
+    place while a run waits, whatever the machine's speed, and none has more runs than places."""
+    workers = [worker(runs_per_gpu) for _ in range(40)]
+    taken: queue.Queue[tuple[subprocess.Popen[str], list[str]]] = queue.Queue()
 
-    # At every moment at which something happened, just after it.
-    moments = sorted(moment for _, _, start, end, _ in runs for moment in (start, end))
-    idle_seconds = 0.0  # of GPUs without a run while one waits for a place
-    for moment, following in itertools.pairwise(moments):
-        running = Counter(device for device, _, start, end, _ in runs if start <= moment < end)
-        assert max(running.values(), default=0) <= runs_per_gpu
-        if any(asked <= moment < start for _, asked, start, _, _ in runs):
-            idle_seconds += (len(GPUS) - len(running)) * (following - moment)
-    # A place that a run has left is taken when one that waits looks again; on a busy machine its
-    # turn to look comes late.
-    assert idle_seconds < 0.5 * len(GPUS) * (moments[-1] - moments[0])
-    assert {device for device, *_ in runs} == set(GPUS)
-    assert max(shared for *_, shared in runs) == runs_per_gpu
+    def listen(process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        taken.put((process, process.stdout.readline().split()))
+
+    for process in workers:
+        threading.Thread(target=listen, args=(process,), daemon=True).start()
+    places = Counter(dict.fromkeys(GPUS, runs_per_gpu))
+    holders: list[tuple[subprocess.Popen[str], str]] = []
+    free, waiting, most = places.total(), len(workers), 0
+    luck = random.Random(runs_per_gpu)
+    while waiting or holders:
+        for _ in range(min(free, waiting)):
+            process, (device, visible) = taken.get(timeout=120)
+            assert device == visible
+            holders.append((process, device))
+        free, waiting = max(0, free - waiting), max(0, waiting - free)
+        running = Counter(device for _, device in holders)
+        assert running <= places
+        if waiting:
+            assert running == places
+        for _ in range(luck.randint(1, len(holders))):
+            process, _ = holders.pop(luck.randrange(len(holders)))
+            said, errors = process.communicate("go on\n", timeout=120)
+            assert process.returncode == 0, errors
+            assert errors.count("waiting") <= 1
+            most = max(most, int(said))
+            free += 1
+    assert taken.empty()
+    assert most == runs_per_gpu
 
 
 def test_the_place_of_a_killed_run_is_taken_by_the_next(machine: Path) -> None:
     pretend(machine, f"GPU 0: Pretended (UUID: {GPUS[0]})\n")
-    holder = worker(1, 0, "stay")
+    holder = worker(1)
     assert holder.stdout is not None
     assert holder.stdout.readline().startswith(GPUS[0])
-    waiting = worker(1, 0)
+    waiting = worker(1)
     assert waiting.stderr is not None
     assert waiting.stderr.readline() == f"all 1 places on {GPUS[0]} are taken; waiting.\n"
     assert waiting.poll() is None
     os.kill(holder.pid, signal.SIGKILL)
-    said, errors = waiting.communicate(timeout=30)
+    said, errors = waiting.communicate("go on\n", timeout=30)
     assert said.startswith(GPUS[0])
     assert errors == ""  # told once
     holder.communicate()
