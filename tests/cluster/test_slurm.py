@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -323,18 +324,39 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
         assert record["job"]["slurm_job_id"] in orphans
 
 
-def test_many_tiny_runs_go_into_few_jobs(undisturbed: Project) -> None:
-    profile = undisturbed.path("profiles/slurm/config.yaml")
-    text = profile.read_text()
-    for key in ("groups", "group-components", "resources", "set-resource-scopes"):
-        text, found = re.subn(rf"^# ({key}: \[.*\]).*$", r"\1", text, flags=re.MULTILINE)
+@contextmanager
+def settings_of_the_profile(project: Project, *keys: str) -> Iterator[None]:
+    """Some of the profile's commented settings in force, groups being of two."""
+    profile = project.path("profiles/slurm/config.yaml")
+    before = text = profile.read_text()
+    for key in keys:
+        text, found = re.subn(rf"^# ({key}: [^#\n]*).*$", r"\1", text, flags=re.MULTILINE)
         assert found == 1, f"the profile shows {key}"
     profile.write_text(text.replace("runs=8", "runs=2"))
-    experiment(undisturbed, "grouped", [0, 1, 2, 3])
+    yield
+    profile.write_text(before)
+
+
+def submitted(project: Project, name: str) -> list[dict[str, str]]:
+    """The jobs of an experiment of four tiny runs, which end as they would anywhere."""
+    experiment(project, name, [0, 1, 2, 3])
     before = {job["JobId"] for job in slurm_jobs()}
-    driver = Driver(undisturbed, "grouped", pause="0")
+    driver = Driver(project, name, pause="0")
     assert driver.wait() == 0, driver.said()
-    assert_undisturbed(undisturbed, "grouped", [0, 1, 2, 3])
-    submitted = [job for job in slurm_jobs() if job["JobId"] not in before]
-    assert len(submitted) == 2
-    assert all(job["TresPerJob"] == "gres:gpu:1" for job in submitted)  # one after another
+    assert_undisturbed(project, name, [0, 1, 2, 3])
+    return [job for job in slurm_jobs() if job["JobId"] not in before]
+
+
+def test_many_tiny_runs_go_into_few_jobs(undisturbed: Project) -> None:
+    grouping = ("groups", "group-components", "resources", "set-resource-scopes")
+    with settings_of_the_profile(undisturbed, *grouping):
+        jobs = submitted(undisturbed, "grouped")
+    assert len(jobs) == 2
+    assert all(job["TresPerJob"] == "gres:gpu:1" for job in jobs)  # one after another
+
+
+def test_runs_that_are_ready_together_go_as_one_array(undisturbed: Project) -> None:
+    with settings_of_the_profile(undisturbed, "slurm-array-jobs"):
+        jobs = submitted(undisturbed, "arrayed")
+    assert len(jobs) == 4
+    assert len({job["ArrayJobId"] for job in jobs}) == 1
