@@ -325,14 +325,14 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
 
 
 @contextmanager
-def settings_of_the_profile(project: Project, *keys: str) -> Iterator[None]:
-    """Some of the profile's commented settings in force, groups being of two."""
+def settings_of_the_profile(project: Project, *keys: str, runs: int = 2) -> Iterator[None]:
+    """Some of the profile's commented settings in force, with so many runs in a group."""
     profile = project.path("profiles/slurm/config.yaml")
     before = text = profile.read_text()
     for key in keys:
         text, found = re.subn(rf"^# ({key}: [^#\n]*).*$", r"\1", text, flags=re.MULTILINE)
         assert found == 1, f"the profile shows {key}"
-    profile.write_text(text.replace("runs=8", "runs=2"))
+    profile.write_text(text.replace("runs=8", f"runs={runs}"))
     yield
     profile.write_text(before)
 
