@@ -139,6 +139,7 @@ if GRID:
     rule runs:
         input:
             GRID_FILE,
+            RECORDS,
             SUCCESSES,
 
 else:

@@ -264,6 +264,12 @@ def test_data_that_comes_out_the_same_keeps_the_records(project: Project) -> Non
 # What trains again
 
 
+@pytest.mark.parametrize("name", ["metrics.json", ".success"])
+def test_a_run_without_its_record_or_its_end_is_done_again(project: Project, name: str) -> None:
+    (project.record("sasrec+").parent / name).unlink()
+    assert project.plan("runs") >= trainings("sasrec+")
+
+
 def test_deleted_tables_are_made_again(project: Project) -> None:
     shutil.rmtree(project.results / "tables")
     assert project.plan() == {"final_tables", "all"}
@@ -462,10 +468,13 @@ def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
     assert project.path("results/reference/tables/tiny.md").is_file()
     assert project.records() == before
     assert "train" not in project.make("--list-rules", experiment="reference").split()
-    # To be committed are the records; what is made from them is ignored.
+    # To be committed are the records, and what the README shows of what is made from them.
     changed = project.call("git", "status", "--porcelain", "--untracked-files=all").stdout
-    records = r"results/reference/(grid\.json|runs/tiny/[^/]+/seed-0/[^/]+)"
-    assert all(re.fullmatch(rf"\?\? {records}", line) for line in changed.splitlines()), changed
+    kept = (
+        r"results/reference/"
+        r"(grid\.json|runs/tiny/[^/]+/seed-0/[^/]+|figures/(num_negatives|convergence)\.png)"
+    )
+    assert all(re.fullmatch(rf"\?\? {kept}", line) for line in changed.splitlines()), changed
     assert "safetensors" not in changed
     refused = project.snakemake("runs", "name=reference", "set=seeds=[0]")
     assert refused.returncode != 0
