@@ -459,10 +459,14 @@ def compare(a: Path, b: Path) -> None:
     seqrec compare results/reference ~/colleague/results/paper
     """
     from seqrec.evidence import compare as find
+    from seqrec.records import damaged_runs
     from seqrec.rendering import markdown
     from seqrec.tables import comparison_table
 
     click.echo(markdown(comparison_table(f"A: {a}, B: {b}", find(a, b))))
+    for results in (a, b):
+        for run in damaged_runs(results):
+            click.echo(f"{results}: left out: {run.reason}", err=True)
 
 
 @main.command()

@@ -277,6 +277,17 @@ def missing_runs(results: Path) -> list[Missing]:
     return survey(results).missing
 
 
+def damaged_runs(results: Path) -> list[Missing]:
+    """The runs of an experiment that have a record which cannot be read."""
+    if not (results / "runs").is_dir():
+        return []
+    return [
+        run
+        for run in missing_runs(results)
+        if (results / "runs" / place_of(Run(*run[:3])) / "metrics.json").is_file()
+    ]
+
+
 def is_finished(folder: Path, config_hash: str, data: Path, any_code: bool) -> bool:
     """Whether `folder` holds a record of this configuration and of the log in `data`.
 

@@ -288,6 +288,17 @@ def test_experiments_are_compared_in_what_both_have(tmp_path: Path) -> None:
     assert "seed 0 and" not in done.output
 
 
+def test_a_record_that_cannot_be_read_is_left_out_aloud(tmp_path: Path) -> None:
+    for side in ("a", "b"):
+        make_record(tmp_path / side, "demo", "sasrec+")
+        folder = make_record(tmp_path / side, "demo", "bert4rec")
+    (folder / "metrics.json").write_text("{")
+    done = CliRunner().invoke(main, ["compare", str(tmp_path / "a"), str(tmp_path / "b")])
+    assert done.exit_code == 0
+    assert done.stderr.count("left out") == 1
+    assert f"{tmp_path / 'b'}: left out: runs/demo/bert4rec/seed-0/metrics.json" in done.stderr
+
+
 def test_a_models_seeds_are_compared_together(tmp_path: Path) -> None:
     for seed in range(3):
         make_record(tmp_path, "ml-1m", "sasrec+", seed, ranks=ranks(0.3, seed))
