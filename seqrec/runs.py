@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from seqrec.engine import (
     AUTOMATIC,
     Engine,
     EngineOptions,
+    Precision,
     choose_engine,
     device_title,
     keep_freed_memory,
@@ -45,7 +47,7 @@ from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.progress import under_way
 from seqrec.records import training_code_fingerprint, write_failure, write_record
-from seqrec.sidecar import Sidecar, Stopped, stop_signals
+from seqrec.sidecar import Sidecar, Stopped, saved_key, stop_signals
 from seqrec.splits import Split, Splits, leave_one_out
 from seqrec.training import metric_cutoffs, train
 
@@ -124,17 +126,19 @@ def _run(
     place: Place,
 ) -> dict[str, Any]:
     keep_freed_memory()
+    interactions = Interactions.load(data)
     engine = choose_engine(options)
+    if options.precision == "auto":
+        engine = _as_begun(engine, config, interactions, folder)
     device = engine.device
     torch.use_deterministic_algorithms(device.type == "cpu")
-    interactions = Interactions.load(data)
     # Before training: the code that runs is the code of this moment.
     made_by = provenance(engine)
     splits = leave_one_out(interactions)
     torch.manual_seed(config.seed)
     model = build_model(config, interactions.num_items)
     if isinstance(model, Network):
-        sidecar = Sidecar(folder, _resume_key(config, interactions, made_by))
+        sidecar = Sidecar(folder, _resume_key(config, interactions, engine))
 
         def look_and_report(epoch: dict[str, Any]) -> None:
             sidecar.runs_sharing_device = max(sidecar.runs_sharing_device, place.look())
@@ -320,11 +324,26 @@ def _out_of_disk(error: OSError, folder: Path) -> Exception:
     )
 
 
-def _resume_key(config: RunConfig, interactions: Interactions, made_by: dict[str, Any]) -> str:
+def _resume_key(config: RunConfig, interactions: Interactions, engine: Engine) -> str:
     """What a sidecar must have been made by, for a training to go on from it."""
-    parts = [config.hash(), interactions.digest, made_by["seqrec"]["training_code"]]
-    engine = (made_by[key] for key in ("precision", "logits_per_chunk", "compile", "device_kind"))
-    return " ".join([*parts, *map(str, engine)])
+    parts = [config.hash(), interactions.digest, training_code_fingerprint()]
+    options = (engine.precision, engine.logits_per_chunk, engine.compile, engine.device.type)
+    return " ".join([*parts, *map(str, options)])
+
+
+def _as_begun(
+    engine: Engine, config: RunConfig, interactions: Interactions, folder: Path
+) -> Engine:
+    """The engine with the precision in which the training in `folder` was begun, if it was.
+
+    The nodes of a cluster may differ in what is the faster one.
+    """
+    begun = saved_key(folder)
+    for precision in get_args(Precision):
+        other = replace(engine, precision=precision)
+        if _resume_key(config, interactions, other) == begun:
+            return other
+    return engine
 
 
 def _commit() -> str | None:

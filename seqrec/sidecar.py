@@ -51,25 +51,10 @@ class Sidecar:
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The newest whole state of this training, or None; says why one is not used."""
-        for path in (self.current, self.previous):
-            try:
-                found = path.read_bytes()
-            except FileNotFoundError:
-                continue
-            digest, content = found[:32], found[32:]
-            try:
-                if hashlib.sha256(content).digest() != digest:
-                    raise ValueError("not what was written")
-                # weights_only: a file in a results folder must not be able to run code.
-                saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-                key, state = saved["key"], saved["state"]
-                sharing = saved["runs_sharing_device"]
-            except (ValueError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError):
-                click.echo(f"{path}: damaged, not used.", err=True)
-                continue
-            if key == self.key:
-                self.runs_sharing_device = sharing
-                return state
+        for path, saved in _saved(self.current, self.previous, device):
+            if saved["key"] == self.key:
+                self.runs_sharing_device = saved["runs_sharing_device"]
+                return saved["state"]
             click.echo(
                 f"{path}: of another configuration, data, code or device; not used.", err=True
             )
@@ -79,6 +64,36 @@ class Sidecar:
         """The training is done."""
         self.current.unlink(missing_ok=True)
         self.previous.unlink(missing_ok=True)
+
+
+def saved_key(folder: Path) -> str | None:
+    """Under which key the newest whole state in `folder` was saved; None where there is none."""
+    sidecar = Sidecar(folder, "")
+    found = _saved(sidecar.current, sidecar.previous, torch.device("cpu"))
+    return next((saved["key"] for _, saved in found), None)
+
+
+def _saved(
+    current: Path, previous: Path, device: torch.device
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What whole sidecars hold, the newest first; says which are damaged."""
+    for path in (current, previous):
+        try:
+            found = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        digest, content = found[:32], found[32:]
+        try:
+            if hashlib.sha256(content).digest() != digest:
+                raise ValueError("not what was written")
+            # weights_only: a file in a results folder must not be able to run code.
+            saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+            if missing := {"key", "state", "runs_sharing_device"} - saved.keys():
+                raise KeyError(*missing)
+        except (ValueError, UnpicklingError, RuntimeError, EOFError, KeyError, AttributeError):
+            click.echo(f"{path}: damaged, not used.", err=True)
+            continue
+        yield path, saved
 
 
 @contextmanager

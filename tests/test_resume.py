@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from small_runs import NETWORKS, preprocessed_log, small_config
 
-from seqrec import runs
+from seqrec import engine, runs
 from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.experiment import RunConfig
@@ -86,6 +86,25 @@ def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
         run(config, data, folder, options)
         assert result(folder) == result(tmp_path / "whole"), steps
         assert not list(folder.glob("resume*"))
+
+
+@pytest.mark.parametrize("begun_in_bfloat16", [True, False])
+def test_it_goes_on_in_the_precision_it_was_begun_in_whatever_the_machine_would_choose(
+    begun_in_bfloat16: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config("sasrec", "full", training=EPOCHS | {"max_epochs": 2})
+    precision: Any = "bfloat16" if begun_in_bfloat16 else "float32"
+    run(config, data, tmp_path / "whole", EngineOptions("cpu", 1, precision))
+    folder, original = tmp_path / "moved", runs.train
+    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: begun_in_bfloat16)
+    monkeypatch.setattr(runs, "train", lambda *given: original(*given[:-1], stop_after(3)))
+    with pytest.raises(Stopped):
+        run(config, data, folder, EngineOptions("cpu", 1))
+    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: not begun_in_bfloat16)
+    monkeypatch.setattr(runs, "train", original)
+    run(config, data, folder, EngineOptions("cpu", 1))
+    assert result(folder) == result(tmp_path / "whole")
+    assert json.loads((folder / "metrics.json").read_text())["precision"] == precision
 
 
 def start(config: RunConfig, data: Path, folder: Path) -> subprocess.Popen[str]:
