@@ -89,6 +89,7 @@ test-all: $(READY) ## all tests, the slow ones too, and on Slurm where it is ins
 # It needs ml-1m and beauty, and a quiet machine.
 benchmark: data/processed/ml-1m data/processed/beauty ## time training and evaluation against a textbook implementation
 	$(BIN)/python tests/benchmarks
+	if command -v nvidia-smi > /dev/null; then $(BIN)/python tests/benchmarks/whole.py; fi
 
 whole: $(READY) data/processed/ml-1m data/processed/beauty ## time a part of every run of the paper, and add up the whole
 	$(BIN)/python tests/benchmarks/whole.py

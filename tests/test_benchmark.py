@@ -178,3 +178,12 @@ def test_the_whole_of_the_paper_is_the_sum_of_its_measured_parts(
     log = sizes | {"preprocess": {"seconds": 1.0, "peak bytes": 1e9}}
     table = whole_table({"data": {"small": log}, "cells": cells})
     assert f"{(found['run, s'] + bpr['run, s']) / 3600:.0f}" in table.splitlines()[-1]
+
+
+def test_a_whole_training_is_measured_as_the_workflow_runs_it(
+    benchmark: Any, tmp_path: Path
+) -> None:
+    found = benchmark.trained(preprocessed_log(tmp_path), small_config(loss="sampled"))
+    assert found["training_seconds"] > 0
+    assert found["epochs"] >= found["best_epoch"] >= 1
+    assert 0 < found["test"]["ndcg@10"] < 1
