@@ -1,7 +1,8 @@
-"""What the README shows of committed records; run it, by `make readme`, to put it there.
+"""What README files show of committed records; run it, by `make readme`, to put it there.
 
-Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`) or
-`<!-- benchmark -->` (`results/benchmark/cpu.json`) and end with `<!-- end -->`.
+Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
+`<!-- benchmark -->` or `<!-- whole -->` (measurements in `results/benchmark/`), and end with
+`<!-- end -->`.
 """
 
 import json
@@ -10,31 +11,37 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-BLOCK = re.compile(r"(<!-- (reference: \S+|benchmark) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+READMES = ("README.md", "results/README.md")
+BLOCK = re.compile(r"(<!-- (reference: \S+|benchmark|whole) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def shown(readme: str) -> dict[str, str]:
-    """The blocks of a README by what they show."""
-    return {name: text for _, name, text, _ in BLOCK.findall(readme)}
+def shown(readme: str) -> list[tuple[str, str]]:
+    """The blocks of a README: what each shows, and the text."""
+    return [(name, text) for _, name, text, _ in BLOCK.findall(readme)]
 
 
 def made(name: str, project: Path) -> str:
     """What the block `name` has to show, from the tables and measurements in `project`."""
-    if name == "benchmark":
+    if name in ("benchmark", "whole"):
         sys.path.insert(0, str(PROJECT / "tests/benchmarks"))
-        from report import readme_table
+        from report import readme_table, whole_table
 
-        result = json.loads((project / "results/benchmark/cpu.json").read_text(encoding="utf-8"))
-        return readme_table(result) + "\n"
-    table = project / f"results/reference/tables/{name.removeprefix('reference: ')}.md"
-    return table.read_text(encoding="utf-8").partition("\n\n")[2]
+        file, table = {
+            "benchmark": ("cpu.json", readme_table),
+            "whole": ("whole-cpu.json", whole_table),
+        }[name]
+        text = (project / "results/benchmark" / file).read_text(encoding="utf-8")
+        return table(json.loads(text)) + "\n"
+    path = project / f"results/reference/tables/{name.removeprefix('reference: ')}.md"
+    return path.read_text(encoding="utf-8").partition("\n\n")[2]
 
 
 def main() -> None:
-    readme = PROJECT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    text = BLOCK.sub(lambda block: block[1] + made(block[2], PROJECT) + block[4], text)
-    readme.write_text(text, encoding="utf-8")
+    for name in READMES:
+        path = PROJECT / name
+        text = path.read_text(encoding="utf-8")
+        text = BLOCK.sub(lambda block: block[1] + made(block[2], PROJECT) + block[4], text)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

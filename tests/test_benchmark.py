@@ -176,6 +176,7 @@ def test_the_whole_of_the_paper_is_the_sum_of_its_measured_parts(
     cells = {"one": cell | {"run": found}, "other": some | {"run": bpr}}
     sizes = {"users": 1, "items": 2, "interactions": 3}
     log = sizes | {"preprocess": {"seconds": 1.0, "peak bytes": 1e9}}
+    cells = {f"small {name}": value for name, value in cells.items()}
     table = whole_table({"data": {"small": log}, "cells": cells})
     assert f"{(found['run, s'] + bpr['run, s']) / 3600:.0f}" in table.splitlines()[-1]
 

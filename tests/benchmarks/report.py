@@ -29,29 +29,8 @@ def readme_table(result: dict[str, Any]) -> str:
 
 
 def whole_table(result: dict[str, Any]) -> str:
-    """Every model of the paper on every dataset, and the sum, as Markdown."""
-    rows = []
-    for name, cell in result["cells"].items():
-        run = cell["run"]
-        trained = run["epochs"] is not None
-        rows.append(
-            {
-                "case": name,
-                "step, s": format(median(cell["steps"]), ".3f") if trained else "",
-                "epoch, s": format(run["epoch, s"], ".0f") if trained else "",
-                "epochs": f"{run['epochs']} ({run['epochs of']})" if trained else "",
-                "run, h": format(run["run, s"] / 3600, ".2f"),
-                "peak, GB": format(cell["facts"]["peak bytes"] / 1e9, ".1f"),
-                "H200 at peak, h": format(run["h200 floor, s"] / 3600, ".3f") if trained else "",
-            }
-        )
-    hours = sum(cell["run"]["run, s"] for cell in result["cells"].values()) / 3600
-    floor = sum(cell["run"].get("h200 floor, s", 0) for cell in result["cells"].values()) / 3600
-    rows.append(
-        {"case": "all, one seed", "run, h": f"{hours:.0f}", "H200 at peak, h": f"{floor:.2f}"}
-    )
-    table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
-    data = [
+    """The logs, then every model of the paper on every one of them, and the sum, as Markdown."""
+    logs = [
         {
             "log": name,
             **{key: f"{one[key]:,}" for key in ("users", "items", "interactions")},
@@ -60,4 +39,35 @@ def whole_table(result: dict[str, Any]) -> str:
         }
         for name, one in result["data"].items()
     ]
-    return f"{tabulate(data, headers='keys', tablefmt='github', disable_numparse=True)}\n\n{table}"
+    rows = []
+    total = {"run, s": 0.0, "steps": 0, "h200 floor, s": 0.0}
+    for name, cell in result["cells"].items():
+        run = cell["run"]
+        total = {key: value + run.get(key, 0) for key, value in total.items()}
+        row = {"log": name.split()[0], "model": name.split()[1]}
+        if "steps" in run:
+            row |= {
+                "step, s": format(median(cell["steps"]), ".3f"),
+                "epoch, s": format(run["epoch, s"], ",.0f"),
+                "epochs": str(run["epochs"]),
+                "of": "" if run["epochs of"] == row["model"] else run["epochs of"],
+                "steps": f"{run['steps']:,}",
+                "H200 at its peak, s": format(run["h200 floor, s"], ",.1f"),
+            }
+        peak = format(cell["facts"]["peak bytes"] / 1e9, ".1f")
+        rows.append(row | {"run, h": format(run["run, s"] / 3600, ".2f"), "peak, GB": peak})
+    rows.append(
+        {
+            "log": "all, one seed",
+            "steps": f"{total['steps']:,}",
+            "H200 at its peak, s": format(total["h200 floor, s"], ",.0f"),
+            "run, h": format(total["run, s"] / 3600, ".0f"),
+        }
+    )
+    columns = ("log", "model", "step, s", "epoch, s", "epochs", "of", "steps")
+    columns += ("run, h", "peak, GB", "H200 at its peak, s")
+    whole = [{column: row.get(column, "") for column in columns} for row in rows]
+    return "\n\n".join(
+        tabulate(table, headers="keys", tablefmt="github", disable_numparse=True)
+        for table in (logs, whole)
+    )

@@ -100,7 +100,7 @@ def run_seconds(
     if config.training is None:
         scale = config.hyperparameters.get("iterations", FITTED_ITERATIONS) / FITTED_ITERATIONS
         fit = cell["fit"] * (scale if "iterations" in config.hyperparameters else 1)
-        return {"epoch, s": None, "epochs": None, "epochs of": None, "run, s": 2 * fit + final}
+        return {"run, s": 2 * fit + final}
     steps = math.ceil(users / config.training.batch_size)
     validated = min(users, config.training.validation_users)
     epoch = steps * median(cell["steps"]) + validated * ranking
@@ -109,6 +109,7 @@ def run_seconds(
         "epoch, s": epoch,
         "epochs": epochs,
         "epochs of": of,
+        "steps": epochs * steps,
         "run, s": epochs * epoch + final,
         "h200 floor, s": epochs * steps * floor_seconds(cell["facts"], H200),
     }
