@@ -88,9 +88,8 @@ def _saved(
                 raise ValueError("not what was written")
             # weights_only: a file in a results folder must not be able to run code.
             saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-            if missing := {"key", "state", "runs_sharing_device"} - saved.keys():
-                raise KeyError(*missing)
-        except (ValueError, UnpicklingError, RuntimeError, EOFError, KeyError, AttributeError):
+            saved = {name: saved[name] for name in ("key", "state", "runs_sharing_device")}
+        except (ValueError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError):
             click.echo(f"{path}: damaged, not used.", err=True)
             continue
         yield path, saved
