@@ -243,6 +243,10 @@ def peak_memory(device: torch.device) -> int:
     """Bytes: of the accelerator where there is one, else the process's resident memory."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    with suppress(OSError):
+        # getrusage would remember what the parent had when it started this process.
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -9,7 +9,6 @@ are those of its own training loop, whose `stopping` hook is called after each.
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from seqrec.interactions import Interactions
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.negatives import NegativeSampler
-from seqrec.runs import build_model
+from seqrec.runs import build_model, peak_memory
 from seqrec.splits import Splits, leave_one_out
 
 
@@ -129,7 +128,7 @@ def ours(splits: Splits, config: RunConfig, born: float) -> None:
                 answer(validated(number))
                 network.train()
             elif command == "facts":
-                facts["peak bytes"] = peak_bytes()
+                facts["peak bytes"] = peak_memory(engine.device)
                 answer(facts)
             else:
                 raise Quit
@@ -167,13 +166,9 @@ def fitted(splits: Splits, config: RunConfig, born: float) -> None:
             )
             answer(time.perf_counter() - start)
         elif command == "facts":
-            answer({"peak bytes": peak_bytes()})
+            answer({"peak bytes": peak_memory(torch.device("cpu"))})
         else:
             return
-
-
-def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def textbook(splits: Splits, config: RunConfig, born: float) -> None:
@@ -197,7 +192,7 @@ def textbook(splits: Splits, config: RunConfig, born: float) -> None:
             baseline.evaluate(splits.validation, np.arange(number))
             answer(time.perf_counter() - start)
         elif command == "facts":
-            answer({"peak bytes": peak_bytes()})
+            answer({"peak bytes": peak_memory(torch.device("cpu"))})
         else:
             return
 
