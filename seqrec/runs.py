@@ -47,7 +47,7 @@ from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.progress import under_way
 from seqrec.records import training_code_fingerprint, write_failure, write_record
-from seqrec.sidecar import Sidecar, Stopped, saved_key, stop_signals
+from seqrec.sidecar import Sidecar, Stopped, stop_signals
 from seqrec.splits import Split, Splits, leave_one_out
 from seqrec.training import metric_cutoffs, train
 
@@ -342,7 +342,7 @@ def _as_begun(
 
     The nodes of a cluster may differ in what is the faster one.
     """
-    begun = saved_key(folder)
+    begun = Sidecar(folder).key_of_newest()
     for precision in get_args(Precision):
         other = replace(engine, precision=precision)
         if _resume_key(config, interactions, other) == begun:

@@ -31,12 +31,17 @@ class Stopped(Exception):
 class Sidecar:
     """The two newest states of a training in `folder`, for the training with this `key`."""
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str = "") -> None:
         self.current = folder / "resume.pt"
         self.previous = folder / "resume.previous.pt"
         self.key = key
         self.runs_sharing_device = 1
         """The most, over all pieces of the training."""
+
+    def key_of_newest(self) -> str | None:
+        """The key of the newest whole state, whatever training it is of; None where none is."""
+        found = self._saved(torch.device("cpu"), lambda words: None)
+        return next((saved["key"] for _, saved in found), None)
 
     def save(self, state: dict[str, Any]) -> None:
         """Write `state` (tensors, numbers, strings and containers of them) in one step."""
@@ -51,48 +56,42 @@ class Sidecar:
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The newest whole state of this training, or None; says why one is not used."""
-        for path, saved in _saved(self.current, self.previous, device):
+
+        def tell(words: str) -> None:
+            click.echo(words, err=True)
+
+        for path, saved in self._saved(device, tell):
             if saved["key"] == self.key:
                 self.runs_sharing_device = saved["runs_sharing_device"]
                 return saved["state"]
-            click.echo(
-                f"{path}: of another configuration, data, code or device; not used.", err=True
-            )
+            tell(f"{path}: of another configuration, data, code or device; not used.")
         return None
+
+    def _saved(
+        self, device: torch.device, tell: Callable[[str], None]
+    ) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """What whole files hold, the newest first; tells of each that is damaged."""
+        for path in (self.current, self.previous):
+            try:
+                found = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            digest, content = found[:32], found[32:]
+            try:
+                if hashlib.sha256(content).digest() != digest:
+                    raise ValueError("not what was written")
+                # weights_only: a file in a results folder must not be able to run code.
+                saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+                saved = {name: saved[name] for name in ("key", "state", "runs_sharing_device")}
+            except (ValueError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError):
+                tell(f"{path}: damaged, not used.")
+                continue
+            yield path, saved
 
     def remove(self) -> None:
         """The training is done."""
         self.current.unlink(missing_ok=True)
         self.previous.unlink(missing_ok=True)
-
-
-def saved_key(folder: Path) -> str | None:
-    """Under which key the newest whole state in `folder` was saved; None where there is none."""
-    sidecar = Sidecar(folder, "")
-    found = _saved(sidecar.current, sidecar.previous, torch.device("cpu"))
-    return next((saved["key"] for _, saved in found), None)
-
-
-def _saved(
-    current: Path, previous: Path, device: torch.device
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """What whole sidecars hold, the newest first; says which are damaged."""
-    for path in (current, previous):
-        try:
-            found = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        digest, content = found[:32], found[32:]
-        try:
-            if hashlib.sha256(content).digest() != digest:
-                raise ValueError("not what was written")
-            # weights_only: a file in a results folder must not be able to run code.
-            saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-            saved = {name: saved[name] for name in ("key", "state", "runs_sharing_device")}
-        except (ValueError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError):
-            click.echo(f"{path}: damaged, not used.", err=True)
-            continue
-        yield path, saved
 
 
 @contextmanager

@@ -20,8 +20,9 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_registry_holds_the_papers_datasets_and_the_demo() -> None:
-    assert dataset_names(FOLDER) == sorted([*PAPER, "demo"])
+def test_the_registry_holds_the_papers_datasets_the_demo_and_stand_ins() -> None:
+    stand_ins = ["like-ml-20m", "like-steam", "like-yelp"]
+    assert dataset_names(FOLDER) == sorted([*PAPER, "demo", *stand_ins])
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))

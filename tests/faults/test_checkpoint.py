@@ -160,7 +160,7 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
     # Stopped after its first checkpoint, to learn how large one is.
     execute(SASREC, data, tmp_path / "measured", death=6, of="resume")
     size = (tmp_path / "measured/resume.pt").stat().st_size
-    with small_disk(tmp_path / "disk", 3 * size + 8192) as disk:
+    with small_disk(tmp_path / "disk", 3 * size + 16384) as disk:
         finished = disk.folder / FITTED.folder
         assert execute(FITTED, data, finished)[0] == 0
         before = {path.name: path.read_bytes() for path in finished.iterdir()}

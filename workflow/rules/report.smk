@@ -66,7 +66,8 @@ if GRID:
 
     rule write_grid:
         output:
-            GRID_FILE,
+            # In place until it is replaced: another workflow may be reading it.
+            update(GRID_FILE),
         log:
             f"{RESULTS}/logs/grid.log",
         # First of all, so that it can be seen from the start how much there is to do.
