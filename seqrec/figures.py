@@ -363,9 +363,9 @@ def _curves(
 def _panels(found: Survey, title: str, x: str, y: str) -> tuple[Figure, dict[str, Axes]]:
     """A figure with one panel a dataset, in the paper's order; outer panels carry the labels.
 
-    Datasets without a finished run have none, as long as another has.
+    Datasets without a finished training have none, as long as another has.
     """
-    finished = {record.dataset for record in found.records}
+    finished = {record.dataset for record in found.records if record.epochs}
     datasets = [dataset for dataset in _names(found) if dataset in finished] or _names(found)
     columns = max(1, min(COLUMNS, len(datasets)))
     rows = max(1, math.ceil(len(datasets) / columns))
