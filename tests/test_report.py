@@ -20,7 +20,7 @@ SECTIONS = {
     "2 Against the paper": 2,
     "3 Figures": 3,
     "4 Training": 4,
-    "5 Data": 1,
+    "5 Data": 3,
 }
 """The folders of the report, with how many entries each has."""
 

@@ -20,8 +20,8 @@ TABLE_PAGES = {
     },
     **{
         f"targets/{dataset}": (
-            "1 Results",
-            {"Dataset": dataset_title(dataset), "Table": "seen and unseen targets"},
+            "5 Data",
+            {"Table": f"Seen and unseen targets: {dataset_title(dataset)}"},
             "targets",
         )
         for dataset in DATASETS
