@@ -4,9 +4,9 @@
 
 For each model and dataset some training steps and a part of a validation are timed, in a process of
 their own, after which seconds an epoch, peak memory and the time of the whole grid follow by
-arithmetic that is printed with them. Datasets that are not preprocessed here are stood in for by
-simulated logs of their size (`like-...`), whose preprocessing is timed too. What is in the output
-file already is kept, so that a call that was cut off can be made again.
+arithmetic (results/README.md has it). ml-20m, steam and yelp, which cannot be fetched everywhere,
+are stood in for by simulated logs of their size (`like-...`); preparing the logs is timed too. What
+is in the output file already is kept, so that a call that was cut off can be made again.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from measuring import Worker, floor_seconds, machine_rates
+from measuring import Worker, floor_seconds
 from report import whole_table
 
 from seqrec.engine import device_title, keep_freed_memory
@@ -104,9 +104,8 @@ def run_seconds(
     ranking = cell["validation"] / min(VALIDATED, users)  # seconds a user
     final = 2 * users * ranking  # everybody's validation and test
     if config.training is None:
-        scale = config.hyperparameters.get("iterations", FITTED_ITERATIONS) / FITTED_ITERATIONS
-        fit = cell["fit"] * (scale if "iterations" in config.hyperparameters else 1)
-        return {"run, s": 2 * fit + final}
+        iterations = config.hyperparameters.get("iterations", FITTED_ITERATIONS)
+        return {"run, s": 2 * cell["fit"] * iterations / FITTED_ITERATIONS + final}
     steps = math.ceil(users / config.training.batch_size)
     validated = min(users, config.training.validation_users)
     epoch = steps * median(cell["steps"]) + validated * ranking
@@ -140,7 +139,6 @@ def main() -> None:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-    result.setdefault("rates", machine_rates(device))
 
     def save() -> None:
         output.parent.mkdir(parents=True, exist_ok=True)

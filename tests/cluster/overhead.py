@@ -17,11 +17,16 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from test_slurm import SCRIPT, Driver, settings_of_the_profile, slurm_jobs  # noqa: E402
+from test_slurm import (  # noqa: E402
+    GROUPING,
+    SCRIPT,
+    Driver,
+    settings_of_the_profile,
+    slurm_jobs,
+)
 from test_workflow import Project  # noqa: E402
 
 RUNS = 16
-GROUPING = ("groups", "group-components", "resources", "set-resource-scopes")
 
 
 def new_experiment(project: Project, name: str) -> None:

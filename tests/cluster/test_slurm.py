@@ -49,6 +49,9 @@ PAUSE = "0.4"
 """Seconds of each of the three passes of an epoch."""
 
 WAITING = "another process is training this run; waiting."
+GROUPING = ("groups", "group-components", "resources", "set-resource-scopes")
+"""The profile's commented settings that put several runs into a job."""
+
 KEPT = "finished before with this configuration and data."
 
 
@@ -348,8 +351,7 @@ def submitted(project: Project, name: str) -> list[dict[str, str]]:
 
 
 def test_many_tiny_runs_go_into_few_jobs(undisturbed: Project) -> None:
-    grouping = ("groups", "group-components", "resources", "set-resource-scopes")
-    with settings_of_the_profile(undisturbed, *grouping):
+    with settings_of_the_profile(undisturbed, *GROUPING):
         jobs = submitted(undisturbed, "grouped")
     assert len(jobs) == 2
     assert all(job["TresPerJob"] == "gres:gpu:1" for job in jobs)  # one after another
