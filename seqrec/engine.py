@@ -5,6 +5,7 @@ None of this belongs to the configuration of a run, but all of it to its record.
 
 import ctypes
 import platform
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from seqrec.errors import SeqrecError
 from seqrec.losses import LOGITS_PER_CHUNK
 
 Precision = Literal["auto", "float32", "bfloat16"]
+
+CPUINFO = Path("/proc/cpuinfo")
+"""Where Linux describes each processor."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,15 @@ def device_title(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        processor = CPUINFO.read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        pass
+        processor = ""
+    match dict(re.findall(r"^(\S.*?)\s*: (.+)$", processor, re.MULTILINE)):
+        case {"model name": name, "cpu family": family, "model": model}:
+            # Virtual machines call processors generations apart by one name.
+            return f"{name} (family {family}, model {model})"
+        case {"model name": name}:
+            return name
     return platform.processor() or platform.machine()
 
 

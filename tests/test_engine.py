@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +81,16 @@ def test_freed_memory_is_not_fetched_from_the_system_again() -> None:
         for mode in ("keep", "leave")
     }
     assert faults["keep"] < faults["leave"] / 5
+
+
+def test_two_generations_of_processors_of_one_name_have_two_titles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processors = tmp_path / "cpuinfo"
+    titles = set()
+    for family in (25, 26):
+        block = f"cpu family\t: {family}\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t:\n"
+        processors.write_text(f"processor\t: 0\n{block}\nprocessor\t: 1\n{block}\n")
+        monkeypatch.setattr(engine, "CPUINFO", processors)
+        titles.add(engine.device_title(CPU))
+    assert titles == {"AMD EPYC (family 25, model 1)", "AMD EPYC (family 26, model 1)"}
