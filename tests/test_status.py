@@ -148,7 +148,7 @@ def test_a_run_that_is_done_again_is_running(results: Path) -> None:
 
 def test_the_command_shows_it_and_reads_only(results: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
-    result = CliRunner().invoke(main, ["status", str(results)])
+    result = CliRunner().invoke(main, ["status", str(results)], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert "3 of 16 runs done" in result.output
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
