@@ -34,7 +34,9 @@ def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> in
     if config.training:
         positions = config.training.batch_size * config.max_length
         attention = 8 * sizes.get("heads", 1) * config.max_length
-        needed += layers * positions * (40 * hidden + attention) * FLOAT_BYTES
+        # With a GELU the gaps between blocks count, too (see `engine.use_onednn`).
+        inner = 20 * sizes.get("intermediate_size", 0)
+        needed += layers * positions * (40 * hidden + attention + inner) * FLOAT_BYTES
         if config.loss and config.loss.negatives:
             rows = config.training.batch_size * config.loss.negatives
             needed += 2 * rows * hidden * FLOAT_BYTES

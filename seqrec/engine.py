@@ -134,3 +134,13 @@ def keep_freed_memory() -> None:
         mmap_threshold, trim_threshold = -3, -1  # of malloc.h
         library.mallopt(mmap_threshold, 2**30)
         library.mallopt(trim_threshold, 2**31 - 1)
+
+
+def use_onednn(engine: Engine) -> None:
+    """oneDNN for products in bfloat16 alone, process-wide.
+
+    In float32 nothing is left to it but the GELU, for which it prepares code for each new shape and
+    keeps it between the blocks of a step. The gaps between them grow: a training of BERT4Rec took
+    3.9 GB in the end, and takes 1.1 GB without.
+    """
+    torch.backends.mkldnn.enabled = engine.precision == "bfloat16"  # type: ignore[assignment]

@@ -29,6 +29,7 @@ from seqrec.engine import (
     choose_engine,
     device_title,
     keep_freed_memory,
+    use_onednn,
 )
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import (
@@ -130,6 +131,7 @@ def _run(
     engine = choose_engine(options)
     if options.precision == "auto":
         engine = _as_begun(engine, config, interactions, folder)
+    use_onednn(engine)
     device = engine.device
     torch.use_deterministic_algorithms(device.type == "cpu")
     # Before training: the code that runs is the code of this moment.

@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from seqrec import training
-from seqrec.engine import EngineOptions, choose_engine, keep_freed_memory
+from seqrec.engine import EngineOptions, choose_engine, keep_freed_memory, use_onednn
 from seqrec.evaluation import network_scorer, rank_users
 from seqrec.experiment import RunConfig
 from seqrec.interactions import Interactions
@@ -81,6 +81,7 @@ class Quit(Exception):
 def ours(splits: Splits, config: RunConfig, born: float) -> None:
     keep_freed_memory()
     engine = choose_engine(EngineOptions())
+    use_onednn(engine)
     torch.manual_seed(config.seed)
     network = build_model(config, splits.test.num_items)
     assert isinstance(network, Network)
