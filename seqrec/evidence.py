@@ -151,6 +151,8 @@ class OfTargets(NamedTuple):
     metric: str
     value: float
     interval: Interval
+    median_rank: float
+    """Of the targets among all items, 1 the best; every seed counts."""
 
 
 def by_target(models: Mapping[str, Measured]) -> list[OfTargets]:
@@ -161,11 +163,14 @@ def by_target(models: Mapping[str, Measured]) -> list[OfTargets]:
     found = []
     for name, measured in models.items():
         trained_on = measured.records[0].target_counts() > 0
+        ranks = np.stack([record.ranks() for record in measured.records])
         for metric, occurs in product(METRICS, (True, False)):
-            users = measured.scores[metric].users[trained_on == occurs]
+            group = trained_on == occurs
+            users = measured.scores[metric].users[group]
             if len(users):
                 mean, interval = float(users.mean()), bootstrap_interval(users)
-                found.append(OfTargets(name, occurs, len(users), metric, mean, interval))
+                rank = float(np.median(ranks[:, group]))
+                found.append(OfTargets(name, occurs, len(users), metric, mean, interval, rank))
     return found
 
 

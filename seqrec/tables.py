@@ -5,7 +5,6 @@ import csv
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -360,19 +359,26 @@ def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
     shown = {(one.model, one.occurs, one.metric): one for one in found}
     names = {True: "trained on", False: "never seen"}
     headings = ["Model"]
-    for occurs, metric in product(groups, METRICS):
-        headings += [f"{names[occurs]}: {QUANTITIES[metric][0]}", "95% interval"]
+    for occurs in groups:
+        for metric in METRICS:
+            headings += [f"{names[occurs]}: {QUANTITIES[metric][0]}", "95% interval"]
+        headings.append("median rank")
     cells = []
     for model in models:
         row = [Cell(display(model).title)]
-        for occurs, metric in product(groups, METRICS):
-            one = shown[model, occurs, metric]
-            low, high = one.interval
-            row += [Cell(number(one.value, 4)), Cell(f"{number(low, 4)}–{number(high, 4)}")]
+        for occurs in groups:
+            for metric in METRICS:
+                one = shown[model, occurs, metric]
+                low, high = one.interval
+                row += [Cell(number(one.value, 4)), Cell(f"{number(low, 4)}–{number(high, 4)}")]
+            row.append(Cell(number(one.median_rank)))
         cells.append(row)
     data = pd.DataFrame(
-        [[*one[:5], *one.interval] for one in found],
-        columns=["model", "occurs_in_training", "users", "metric", "value", "low", "high"],
+        [[*one[:5], *one.interval, one.median_rank] for one in found],
+        columns=[
+            *("model", "occurs_in_training", "users", "metric", "value", "low", "high"),
+            "median_rank",
+        ],
     )
     notes = ["No finished models on the same data."]
     if found:
@@ -385,7 +391,7 @@ def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
             "items that occur in no train part.",
             "A loss over all items pushes the scores of these down with each step, a sampled one "
             "never touches them; no model can learn what they are. Intervals: bootstrap over the "
-            "users of the group.",
+            "users of the group. Median rank: of the target among all items.",
         ]
     title = f"{dataset_title(dataset)}: targets that occur in training, and others"
     return Table(title, headings, cells, data, notes)

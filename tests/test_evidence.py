@@ -246,14 +246,16 @@ def test_seen_and_unseen_targets_are_told_apart(tmp_path: Path) -> None:
     hits = [(one.occurs, one.users, one.value) for one in found if one.metric == "hit_rate@10"]
     assert hits == [(True, 2, 0.75), (False, 2, 0.25)]
     write(tmp_path)
-    assert rows(tmp_path, "targets/demo")["SASRec+"][::4] == ["0.7500", "0.2500"]
+    assert {(one.occurs, one.median_rank) for one in found} == {(True, 1), (False, 11)}
+    assert rows(tmp_path, "targets/demo")["SASRec+"][::5] == ["0.7500", "0.2500"]
+    assert rows(tmp_path, "targets/demo")["SASRec+"][4::5] == ["1", "11"]
     assert "2 of 4 test targets (50.00%)" in notes(tmp_path, "targets/demo")
 
 
 def test_without_unseen_targets_there_is_no_column_of_them(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+", ranks=[1, 2], target_counts=[3, 4])
     write(tmp_path)
-    assert len(rows(tmp_path, "targets/demo")["Model"]) == 4
+    assert len(rows(tmp_path, "targets/demo")["Model"]) == 5
     assert "0 of 2 test targets (0.00%)" in notes(tmp_path, "targets/demo")
 
 
