@@ -59,7 +59,8 @@ if sys.argv[1] == "keep":
     keep_freed_memory()
 def step():
     return torch.ones(20_000_000).sum()  # 80 MB, freed at once
-step()
+for _ in range(2):
+    step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5):
     step()
@@ -80,7 +81,7 @@ def test_freed_memory_is_not_fetched_from_the_system_again() -> None:
         )
         for mode in ("keep", "leave")
     }
-    assert faults["keep"] < faults["leave"] / 2
+    assert faults["keep"] < faults["leave"] / 5
 
 
 GELUS = """
@@ -91,12 +92,10 @@ use_onednn(Engine(torch.device("cpu"), "float32"))
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 x = torch.ones(1000, 64)
-def shapes():
-    for rows in range(10, 1000):
-        torch.nn.functional.gelu(x[:rows])
 torch.nn.functional.gelu(x)
 before = megabytes()
-shapes()
+for rows in range(10, 1000):
+    torch.nn.functional.gelu(x[:rows])
 print(megabytes() - before)
 """
 
