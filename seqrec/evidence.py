@@ -335,17 +335,14 @@ def _decided(tested: Sequence[tuple[str, Difference]]) -> tuple[str, str]:
 
 
 def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tuple[str, str]:
-    """Every pair of runs that had one device of the same kind to themselves, and all must agree."""
+    """Every pair of runs under the same conditions, and all must agree."""
     compared = [
         (ours, theirs)
         for ours, theirs in product(one.records, other.records)
-        if ours.runs_sharing_device == theirs.runs_sharing_device == 1
-        and device(ours) == device(theirs)
-        and ours.best_epoch
-        and theirs.best_epoch
+        if _same_conditions(ours, theirs) and ours.best_epoch and theirs.best_epoch
     ]
     if not compared:
-        return UNDECIDED, "No two runs had one device of the same kind to themselves."
+        return UNDECIDED, "No two runs had one kind of device under the same conditions."
     seconds = [(seconds_to_best(ours), seconds_to_best(theirs)) for ours, theirs in compared]
     sooner = [ours < theirs for ours, theirs in seconds]
     said = HOLDS if all(sooner) else UNDECIDED if any(sooner) else DOES_NOT_HOLD
@@ -353,8 +350,25 @@ def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tupl
         f"{title(measured.records[0].model)} {_range(values)} s"
         for measured, values in zip((one, other), zip(*seconds, strict=True), strict=True)
     ]
-    devices = sorted({device(ours) for ours, _ in compared})
-    return said, f"{' and '.join(sides)}, on {', '.join(devices)}."
+    places = sorted({_place(ours) for ours, _ in compared})
+    return said, f"{' and '.join(sides)}, on {', '.join(places)}."
+
+
+def _same_conditions(ours: Record, theirs: Record) -> bool:
+    """One kind of device to themselves. On a CPU, where runs have threads of their own, it is
+    enough that as many others ran at a time.
+    """
+    shared = ours.runs_sharing_device
+    return (
+        device(ours) == device(theirs)
+        and shared == theirs.runs_sharing_device
+        and (shared == 1 or ours.device_kind == "cpu")
+    )
+
+
+def _place(record: Record) -> str:
+    shared = record.runs_sharing_device
+    return device(record) + (f" ({shared} runs at a time)" if shared > 1 else "")
 
 
 def seconds_to_best(record: Record) -> float:

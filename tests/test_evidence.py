@@ -194,12 +194,23 @@ def test_time_is_decided_if_every_run_agrees(
     [{"runs_sharing_device": 2}, {"device": "Other CPU"}, {"threads": 8}],
     ids=lambda changes: next(iter(changes)),
 )
-def test_times_on_shared_or_unlike_devices_decide_nothing(
+def test_times_under_other_conditions_decide_nothing(
     tmp_path: Path, changes: dict[str, object]
 ) -> None:
     timed(tmp_path, "sasrec+", 90)
     timed(tmp_path, "bert4rec", 180, **changes)
     assert claims(tmp_path).verdict["time"] == "undecided"
+
+
+@pytest.mark.parametrize(("kind", "said"), [("cpu", "holds"), ("cuda", "undecided")])
+def test_runs_that_share_as_much_are_compared_on_a_cpu_only(
+    tmp_path: Path, kind: str, said: str
+) -> None:
+    for model, seconds in (("sasrec+", 90), ("bert4rec", 180)):
+        timed(tmp_path, model, seconds, device_kind=kind, runs_sharing_device=2)
+    found = claims(tmp_path)
+    assert found.verdict["time"] == said
+    assert ("(2 runs at a time)" in found.evidence["time"]) == (kind == "cpu")
 
 
 def test_a_stale_record_is_marked_in_claims_too(tmp_path: Path) -> None:
