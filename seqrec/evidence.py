@@ -21,6 +21,7 @@ from seqrec.statistics import (
     ALPHA,
     Difference,
     Interval,
+    Scatter,
     Scores,
     bootstrap_interval,
     difference,
@@ -37,6 +38,7 @@ TOLERANCE = 0.05
 """Relative difference up to which a published value counts as reproduced."""
 
 REPRODUCED, BETTER, WORSE, NOT_RUN = "reproduced", "better", "worse", "not run"
+MIXED = "seeds differ in data"
 HOLDS, DOES_NOT_HOLD, UNDECIDED = "holds", "does not hold", "undecided"
 
 Published = Mapping[tuple[str, ...], Mapping[str, float]]
@@ -70,14 +72,26 @@ def measure(records: Sequence[Record]) -> Measured:
 
 
 def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measured]:
-    """The models of a dataset that have finished. None of them, if the records' data differ: then
-    nothing can be said over the same users, and nothing is."""
-    records = [record for record in records if record.dataset == dataset]
-    if len({record.data.sha256 for record in records}) != 1:
+    """The models of a dataset that have finished, each by itself; not one whose own records' data
+    differ."""
+    of_model: dict[str, list[Record]] = {}
+    for record in records:
+        if record.dataset == dataset:
+            of_model.setdefault(record.model, []).append(record)
+    return {
+        model: measure(of_model[model])
+        for model in sorted(of_model, key=model_order)
+        if len({record.data.sha256 for record in of_model[model]}) == 1
+    }
+
+
+def comparable(models: Mapping[str, Measured]) -> dict[str, Measured]:
+    """`models` of one dataset if their data are the same. Else none of them: then nothing can be
+    said over the same users, and nothing is."""
+    if len({measured.data for measured in models.values()}) != 1:
         return {}
-    require_same_users(records)
-    models = sorted({record.model for record in records}, key=model_order)
-    return {m: measure([record for record in records if record.model == m]) for m in models}
+    require_same_users([measured.records[0] for measured in models.values()])
+    return dict(models)
 
 
 def require_same_users(records: Sequence[Record]) -> None:
@@ -102,6 +116,18 @@ def require_same_users(records: Sequence[Record]) -> None:
 # Which models differ
 
 
+def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
+    """How each of `models` of one dataset scatters between seeds.
+
+    Networks are assumed to scatter alike: two or three seeds of one say little. A model without
+    epochs, a library's fit or a count, is another kind of thing and stands for itself alone.
+    """
+    scores = {name: measured.scores[metric] for name, measured in models.items()}
+    networks = [name for name in models if models[name].records[0].epochs is not None]
+    pooled = seed_scatter(scores[name] for name in networks)
+    return {name: pooled if name in networks else seed_scatter([scores[name]]) for name in models}
+
+
 class Pair(NamedTuple):
     """Two models on one dataset in one metric, the better one first."""
 
@@ -122,8 +148,11 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
     ordered = sorted(models, key=lambda name: (-models[name].mean(metric), model_order(name)))
     names = list(combinations(ordered, 2))
     scores = {name: models[name].scores[metric] for name in ordered}
-    scatter = seed_scatter(scores.values())
-    tested = [difference(scores[one], scores[other], scatter) for one, other in names]
+    scatter = scatters(models, metric)
+    tested = [
+        difference(scores[one], scores[other], [scatter[one], scatter[other]])
+        for one, other in names
+    ]
     adjusted = holm([found.p for found in tested])
     return [
         Pair(*two, metric, found, p) for two, found, p in zip(names, tested, adjusted, strict=True)
@@ -201,8 +230,13 @@ def verdict(ours: float, interval: Interval, published: float) -> str:
     return BETTER if ours > published else WORSE
 
 
-def verdicts(datasets: Mapping[str, Mapping[str, Measured]], published: Published) -> list[Verdict]:
-    """A verdict on every published metric of the datasets given."""
+def verdicts(
+    datasets: Mapping[str, Mapping[str, Measured]],
+    finished: set[tuple[str, str]],
+    published: Published,
+) -> list[Verdict]:
+    """A verdict on every published metric of `datasets`; `finished`: (dataset, model) with records,
+    also such as cannot be measured together."""
     found = []
     for (dataset, model), metrics in published.items():
         for metric in METRICS:
@@ -210,7 +244,8 @@ def verdicts(datasets: Mapping[str, Mapping[str, Measured]], published: Publishe
                 continue
             theirs, ours = metrics[metric], datasets[dataset].get(model)
             if ours is None:
-                found.append(Verdict(dataset, model, metric, theirs, None, None, NOT_RUN))
+                said = MIXED if (dataset, model) in finished else NOT_RUN
+                found.append(Verdict(dataset, model, metric, theirs, None, None, said))
             else:
                 mean, interval = ours.mean(metric), ours.intervals[metric]
                 said = verdict(mean, interval, theirs)
@@ -235,6 +270,7 @@ class Claim(NamedTuple):
 def claims(
     dataset: str,
     models: Mapping[str, Measured],
+    finished: set[tuple[str, str]],
     wanted: Iterable[str],
     results: Published,
     curve: Published,
@@ -245,22 +281,28 @@ def claims(
     Quality is decided by NDCG@10 and the paired test of `statistics.contrast` at the 5% level: a
     claim *holds* if its difference is there and *does not hold* if the opposite is; otherwise, and
     where a run is missing, it is *undecided*. A claim of two differences needs both, which needs no
-    correction (the intersection-union test: Berger, 1982).
+    correction (the intersection-union test: Berger, 1982). `models` are `comparable`; `finished` as
+    for `verdicts`.
     """
     wanted = set(wanted)
     numbers = sorted(n for m in wanted if (n := sampled_negatives(m)) is not None)
     theirs = {m: values for (d, m), values in results.items() if d == dataset}
     points = {int(n): values[QUALITY] for (d, n), values in curve.items() if d == dataset}
     scores = {name: measured.scores[QUALITY] for name, measured in models.items()}
-    scatter = seed_scatter(scores.values())
+    scatter = scatters(models, QUALITY)
 
     def minus(one: str, other: str) -> tuple[str, Difference]:
         label = f"{title(one)} minus {title(other)}"
-        return label, difference(scores[one], scores[other], scatter)
+        return label, difference(scores[one], scores[other], [scatter[one], scatter[other]])
 
     def per_tenfold() -> tuple[str, Difference]:
-        line = [scores[f"sasrec+{n}"] for n in numbers]
-        return "For ten times the negatives", trend(line, [log10(n) for n in numbers], scatter)
+        line = [f"sasrec+{n}" for n in numbers]
+        tested = trend(
+            [scores[name] for name in line],
+            [log10(n) for n in numbers],
+            [scatter[name] for name in line],
+        )
+        return "For ten times the negatives", tested
 
     questions: list[tuple[str, list[str], Callable[[], bool], Callable[[], tuple[str, str]]]] = [
         (
@@ -297,8 +339,13 @@ def claims(
     for claim, needed, published, decide in questions:
         if len(needed) < 2 or not wanted.issuperset(needed):
             continue
-        lacking = [title(model) for model in needed if model not in models]
-        said = (UNDECIDED, f"Not finished: {', '.join(lacking)}.") if lacking else decide()
+        lacking = [model for model in needed if (dataset, model) not in finished]
+        if lacking:
+            said = UNDECIDED, f"Not finished: {', '.join(map(title, lacking))}."
+        elif not models.keys() >= set(needed):
+            said = UNDECIDED, "The records were trained on different data."
+        else:
+            said = decide()
         found.append(Claim(dataset, claim, _published(published), *said))
     return found
 
@@ -335,7 +382,11 @@ def _decided(tested: Sequence[tuple[str, Difference]]) -> tuple[str, str]:
 
 
 def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tuple[str, str]:
-    """Every pair of runs under the same conditions, and all must agree."""
+    """Every pair of runs under the same conditions, and all must agree.
+
+    Sharing a device only makes slower, so on a shared one the later side must have been later even
+    if each of its epochs had been as quick as its quickest.
+    """
     compared = [
         (ours, theirs)
         for ours, theirs in product(one.records, other.records)
@@ -344,8 +395,9 @@ def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tupl
     if not compared:
         return UNDECIDED, "No two runs had one kind of device under the same conditions."
     seconds = [(seconds_to_best(ours), seconds_to_best(theirs)) for ours, theirs in compared]
-    sooner = [ours < theirs for ours, theirs in seconds]
-    said = HOLDS if all(sooner) else UNDECIDED if any(sooner) else DOES_NOT_HOLD
+    sooner = [seconds_to_best(ours) < _least_seconds(theirs) for ours, theirs in compared]
+    later = [seconds_to_best(theirs) <= _least_seconds(ours) for ours, theirs in compared]
+    said = HOLDS if all(sooner) else DOES_NOT_HOLD if all(later) else UNDECIDED
     sides = [
         f"{title(measured.records[0].model)} {_range(values)} s"
         for measured, values in zip((one, other), zip(*seconds, strict=True), strict=True)
@@ -355,20 +407,28 @@ def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tupl
 
 
 def _same_conditions(ours: Record, theirs: Record) -> bool:
-    """One kind of device to themselves. On a CPU, where runs have threads of their own, it is
-    enough that as many others ran at a time.
+    """One kind of device to themselves, as precise. On a CPU, where runs have threads of their own,
+    it is enough that as many others ran at a time.
     """
     shared = ours.runs_sharing_device
     return (
-        device(ours) == device(theirs)
+        (device(ours), ours.precision) == (device(theirs), theirs.precision)
         and shared == theirs.runs_sharing_device
         and (shared == 1 or ours.device_kind == "cpu")
     )
 
 
+def _least_seconds(record: Record) -> float:
+    """Training time up to the end of the best epoch, had the device been the run's alone."""
+    if record.runs_sharing_device == 1:
+        return seconds_to_best(record)
+    epochs = np.diff(record.history()["seconds"].to_numpy(), prepend=0.0)
+    return float(record.best_epoch or 0) * float(epochs.min())
+
+
 def _place(record: Record) -> str:
     shared = record.runs_sharing_device
-    return device(record) + (f" ({shared} runs at a time)" if shared > 1 else "")
+    return device(record) + (f" (up to {shared} runs at a time)" if shared > 1 else "")
 
 
 def seconds_to_best(record: Record) -> float:
@@ -438,11 +498,11 @@ def compare(one: Path, other: Path) -> list[Comparison]:
     compared = []
     for ours, theirs in matched:
         require_same_users([ours[0], *theirs])
-        measured = measure(ours), measure(theirs)
+        both = {"one": measure(ours), "other": measure(theirs)}
         for metric in METRICS:
-            one_side, other_side = (side.scores[metric] for side in measured)
-            tested = difference(one_side, other_side)
-            compared.append((*measured, metric, tested))
+            scores = [measured.scores[metric] for measured in both.values()]
+            tested = difference(*scores, list(scatters(both, metric).values()))
+            compared.append((*both.values(), metric, tested))
     adjusted = holm([tested.p for *_, tested in compared])
     return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]
 

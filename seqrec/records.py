@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,11 @@ class Record(_Part):
         """How many users were ranked for."""
         return len(self.ranks())
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration without the seed: what all seeds of a model have in common."""
+        return {key: value for key, value in self.config.items() if key != "seed"}
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -166,7 +171,8 @@ class Survey:
     records: list[Record]
     missing: list[Missing]
     outdated: set[Run]
-    """Finished runs whose configuration is no longer what the experiment asks for."""
+    """Finished runs whose configuration is not what the experiment asks for, or differs in more
+    than the seed from that of the same model's other runs."""
     stale: set[Run]
     """Finished runs that other training code than today's has made."""
 
@@ -221,8 +227,11 @@ def read_record(folder: Path) -> Record:
         raise SeqrecError(
             f"{folder / 'target_counts.npy'}: holds other users than ranks.npy. {_delete(folder)}"
         )
-    if record.epochs is not None:
-        record.history()
+    if record.epochs is not None and record.best_epoch not in record.history()["epoch"].tolist():
+        raise SeqrecError(
+            f"{folder / 'history.csv'}: lacks the best epoch, {record.best_epoch}. "
+            f"{_delete(folder)}"
+        )
     return record
 
 
@@ -257,6 +266,9 @@ def survey(results: Path) -> Survey:
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
+    for group in _of_each_model(records):
+        asked = [r.settings for r in group if wanted.get(r.run) == r.config_hash]
+        outdated |= {r.run for r in group if r.settings not in (asked or [group[0].settings])}
     current = training_code_fingerprint()
     stale = {record.run for record in records if record.seqrec.training_code != current}
     return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated, stale)
@@ -378,7 +390,8 @@ def promote(
     """Copy the finished records of `source` into `reference`, without checkpoints.
 
     Returns the `metrics.json` of each record that is new there. A record that would take the place
-    of a different one is refused, before anything is copied, unless `replace`.
+    of a different one is refused, before anything is copied, unless `replace`; so is one that
+    differs in more than the seed from the records of its model that stay.
     """
     if source.resolve() == reference.resolve():
         raise SeqrecError(f"{source}: is the reference itself. Name the experiment to promote.")
@@ -397,6 +410,18 @@ def promote(
             "\n".join(f"{target}: holds a different record already." for target in taken)
             + f"\nNothing was copied. Add --replace to put the records of {source} in their place."
         )
+    promoted = {record.run for record in found.records}
+    kept = read_records(reference) if reference.is_dir() else []
+    kept = [record for record in kept if record.run not in promoted]
+    for group in _of_each_model([*found.records, *kept]):
+        first = group[0]
+        for record in group[1:]:
+            if record.settings != first.settings:
+                raise SeqrecError(
+                    f"{record.folder}: differs in more than the seed from {first.folder}, so the "
+                    "two are not seeds of one model. Nothing was copied. `seqrec compare` of the "
+                    "two says in which settings; train all seeds alike and promote them together."
+                )
     for folder, target in copies:
         (target / "metrics.json").unlink(missing_ok=True)
         for name in PROMOTED:
@@ -412,6 +437,14 @@ def promote(
 
 
 # Details
+
+
+def _of_each_model(records: Iterable[Record]) -> list[list[Record]]:
+    """Records by dataset and model."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.dataset, record.model), []).append(record)
+    return list(groups.values())
 
 
 def _folders(results: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ those of a fixed number of permutations do, which a correction for hundreds of p
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,7 +68,7 @@ class Difference(NamedTuple):
     effect: float
     """Cohen's d_z: the mean over users in standard deviations over users (Cohen, 1988)."""
     p: float
-    """Two-sided, over users and, where a model has several, over seeds."""
+    """Two-sided, over users and, where it is known how models scatter, over seeds."""
     p_users: float
     """Of the users alone: would these very trainings differ for other users?"""
     p_seeds: float
@@ -108,8 +109,8 @@ class Scatter(NamedTuple):
 def seed_scatter(scores: Iterable[Scores]) -> Scatter:
     """Pooled over the models that have several seeds, as analysis of variance pools its groups.
 
-    Two or three seeds of one model say little about its scatter; those of all models on a dataset
-    together say enough. Assumed is that models scatter alike in relation to their means.
+    Two or three seeds of one model say little about its scatter; those of all like it on a dataset
+    together say enough. Assumed is that these models scatter alike in relation to their means.
     """
     squares, freedom = 0.0, 0
     for one in scores:
@@ -120,32 +121,36 @@ def seed_scatter(scores: Iterable[Scores]) -> Scatter:
     return Scatter(squares / freedom if freedom else 0.0, freedom)
 
 
-def difference(one: Scores, other: Scores, scatter: Scatter | None = None) -> Difference:
+def difference(one: Scores, other: Scores, scatters: Sequence[Scatter] | None = None) -> Difference:
     """`one` minus `other`, tested; see `contrast`."""
-    return contrast([one, other], [1.0, -1.0], scatter)
+    return contrast([one, other], [1.0, -1.0], scatters)
 
 
 def trend(
-    scores: Sequence[Scores], x: Sequence[float], scatter: Scatter | None = None
+    scores: Sequence[Scores], x: Sequence[float], scatters: Sequence[Scatter] | None = None
 ) -> Difference:
     """The slope of a metric over `x`, tested: the linear contrast of repeated measures, in which
     every user has a least-squares slope of their own; see `contrast`."""
     centred = np.asarray(x, dtype=np.float64) - np.mean(x)
-    return contrast(scores, list(centred / np.sum(centred**2)), scatter)
+    return contrast(scores, list(centred / np.sum(centred**2)), scatters)
 
 
 def contrast(
-    scores: Sequence[Scores], weights: Sequence[float], scatter: Scatter | None = None
+    scores: Sequence[Scores],
+    weights: Sequence[float],
+    scatters: Sequence[Scatter] | None = None,
 ) -> Difference:
     """The sum of `weights` times the models' means, with its interval and its test against zero.
 
     Two sources of chance are crossed, which users there are and which seeds were drawn, and their
     variances add up (Owen, 2007, on bootstrapping such arrays; Bouthillier et al., MLSys 2021, on
-    seeds): that of the users' weighted sums over their number, and for each model with several
-    seeds, its weight squared times the variance between seeds over their number, from `scatter`
-    (default: of these models). The degrees of freedom are those of Welch and Satterthwaite. With
-    one seed each it is exactly the paired t-test over users, and what other seeds would change
-    remains unknown. Seeds are not paired: the same number in two models draws different things.
+    seeds): that of the users' weighted sums over their number, and for each model, its weight
+    squared times the variance between seeds over their number. The latter comes from `scatters`,
+    one a model (default: pooled over these models), so that a model with one seed is as unsure as
+    the others that it is pooled with. The degrees of freedom are those of Welch and Satterthwaite.
+    Where no model has several seeds it is exactly the paired t-test over users, and what other
+    seeds would change remains unknown. Seeds are not paired: the same number in two models draws
+    different things.
 
     Assumed are independent users, independent seeds, and means that are close to normal, as those
     of hundreds of users are, whatever the users' own distribution.
@@ -153,20 +158,21 @@ def contrast(
     users = np.zeros_like(scores[0].users)
     for one, weight in zip(scores, weights, strict=True):
         users += weight * one.users
-    value, variance = float(users.mean()), float(users.var(ddof=1))
+    value = float(users.mean())
+    variance = float(users.var(ddof=1)) if len(users) > 1 else math.inf
     by_users = [(variance / len(users), len(users) - 1)]
-    several = [
-        (one, weight) for one, weight in zip(scores, weights, strict=True) if len(one.seeds) > 1
-    ]
     own = [
         (weight**2 * float(one.seeds.var(ddof=1)) / len(one.seeds), len(one.seeds) - 1)
-        for one, weight in several
+        for one, weight in zip(scores, weights, strict=True)
+        if len(one.seeds) > 1
     ]
-    scatter = scatter or seed_scatter(scores)
-    between_seeds = scatter.variation * sum(
-        (weight * float(one.seeds.mean())) ** 2 / len(one.seeds) for one, weight in several
-    )
-    by_seeds = [(between_seeds, scatter.freedom)] if several and scatter.freedom else []
+    # Variances from one estimate rise and fall together, so they are one part.
+    between_seeds: dict[Scatter, float] = defaultdict(float)
+    scatters = scatters or [seed_scatter(scores)] * len(scores)
+    for one, weight, scatter in zip(scores, weights, scatters, strict=True):
+        of_the_mean = (weight * float(one.seeds.mean())) ** 2 / len(one.seeds)
+        between_seeds[scatter] += scatter.variation * of_the_mean
+    by_seeds = [(part, scatter.freedom) for scatter, part in between_seeds.items() if part]
     p, margin = _t_test(value, by_users + by_seeds)
     return Difference(
         value,
@@ -194,6 +200,8 @@ def _t_test(value: float, parts: Sequence[tuple[float, int]]) -> tuple[float, fl
     `parts` are independent (variance, degrees of freedom) that add up to the variance of `value`.
     """
     variance = sum(part for part, _ in parts)
+    if math.isinf(variance):  # of one user nothing is known
+        return 1.0, math.inf
     if variance <= 0:
         return (1.0 if value == 0 else 0.0), 0.0
     freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)

@@ -20,6 +20,7 @@ from seqrec.evidence import (
     Verdict,
     by_target,
     claims,
+    comparable,
     device,
     leaders,
     measure_dataset,
@@ -100,18 +101,21 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     def write(table: Table, name: str) -> None:
         written.extend(write_table(table, results / "tables" / name))
 
-    datasets = {dataset: measure_dataset(found.records, dataset) for dataset in _datasets(found)}
+    finished = {(record.dataset, record.model) for record in found.records}
+    measured = {dataset: measure_dataset(found.records, dataset) for dataset in _datasets(found)}
+    datasets = {dataset: comparable(models) for dataset, models in measured.items()}
     for dataset, models in datasets.items():
         write(dataset_table(found, dataset, models, paper), dataset)
         write(pairs_table(dataset, models), f"pairs/{dataset}")
         write(targets_table(dataset, models), f"targets/{dataset}")
-    write(verdicts_table(found, verdicts(datasets, paper)), "verdicts")
+    write(verdicts_table(found, verdicts(measured, finished, paper)), "verdicts")
     said = [
         claim
         for dataset, models in datasets.items()
         for claim in claims(
             dataset,
             models,
+            finished,
             {run.model for run in found.runs if run.dataset == dataset},
             paper,
             curve,
@@ -324,9 +328,10 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
 DIFFERENCE = ("Difference", "95% interval", "Effect", "p", "p, Holm")
 
 TEST_NOTE = (
-    "Paired t-test over users, each user's metric averaged over seeds; where models have several "
-    "seeds, their scatter between seeds, pooled over models, is part of the error. Effect: Cohen's "
-    "d, the difference in standard deviations over users."
+    "Paired t-test over users, each user's metric averaged over seeds. Where networks have several "
+    "seeds, their scatter, pooled, is part of every network's error, also of one with a single "
+    "seed; that of another model's own seeds is part of its own. Effect: Cohen's d, the difference "
+    "in standard deviations over users."
 )
 
 
@@ -463,8 +468,9 @@ def claims_table(said: Sequence[Claim]) -> Table:
             "The claim on time is decided only among runs that had one kind of device to "
             "themselves or, on a CPU, shared it with as many others; by the training time up to "
             "the best epoch, with its validations. It holds if every such run of SASRec+ was "
-            "sooner there than every one of BERT4Rec. Its published column is about the whole "
-            "training.",
+            "sooner there than every one of BERT4Rec; on a shared CPU, even than it would have "
+            "been had all its epochs been as quick as its quickest. Its published column is about "
+            "the whole training.",
             "paper: what the paper's own numbers say, without a test.",
         ]
     notes += _mark_notes(one.evidence for one in said)
@@ -697,8 +703,8 @@ def _mark_notes(titles: Iterable[str]) -> list[str]:
     meanings = {
         STALE: "Trained by another version of the training code than this one; RETRAIN=stale "
         "trains such runs again.",
-        OUTDATED: "Has runs of an earlier configuration than the experiment's present one; run the "
-        "experiment again to replace them.",
+        OUTDATED: "Has runs of another configuration than the experiment's present one, or than "
+        "its other seeds have; run the experiment again to replace them, or remove them.",
     }
     marked = "".join(titles)
     return [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in marked]

@@ -159,11 +159,14 @@ def test_own_models_are_drawn_and_look_unlike_all_others(tmp_path: Path) -> None
 def test_quality_is_drawn_against_the_time_of_each_training(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+", 0, ndcg=0.2, training_seconds=50.0)
     make_record(tmp_path, "demo", "sasrec+", 1, ndcg=0.21, training_seconds=70.0)
-    make_record(tmp_path, "demo", "popularity", ndcg=0.1, epochs=None, best_epoch=None)
+    fitted = {"epochs": None, "best_epoch": None}
+    make_record(tmp_path, "demo", "popularity", ndcg=0.1, training_seconds=0.1, **fitted)
+    make_record(tmp_path, "demo", "bpr-mf", ndcg=0.15, training_seconds=9.0, **fitted)
     (axes,) = panels(quality_figure(survey(tmp_path))).values()
     drawn = lines(axes)
     assert [points(line) for line in drawn["SASRec+"]] == [[(50.0, 0.2)], [(70.0, 0.21)]]
-    assert points(drawn["Popularity"][0]) == [(0, 0.1), (1, 0.1)], "across: it was not trained"
+    assert points(drawn["BPR-MF"][0]) == [(9.0, 0.15)]
+    assert points(drawn["Popularity"][0]) == [(0, 0.1), (1, 0.1)], "across: it took no time"
     assert axes.get_xscale() == "log"
 
 
@@ -224,10 +227,14 @@ def test_nothing_is_smaller_than_seven_points_or_outside_the_page(
 ) -> None:
     names = ["ml-1m", "ml-20m", "steam", "beauty", "yelp", "demo", "mine"][:count]
     for dataset in names:
-        for model in ("sasrec+", "sasrec", "bert4rec", "sasrec+10", "sasrec+3000", "gru4rec"):
+        for model in [*MODELS, *(f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000))]:
             make_record(tmp_path, dataset, model)
     found = survey(tmp_path)
-    for figure in (negatives_figure(found, CURVE), convergence_figure(found, "seconds")):
+    for figure in (
+        negatives_figure(found, CURVE),
+        convergence_figure(found, "seconds"),
+        quality_figure(found),
+    ):
         figure.draw_without_rendering()
         width, height = figure.get_size_inches() * figure.dpi
         texts = [text for axes in figure.axes for text in axes.get_xticklabels()]

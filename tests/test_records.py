@@ -315,9 +315,32 @@ def test_promotion_leaves_no_file_of_the_record_it_replaces(tmp_path: Path) -> N
     source, reference = tmp_path / "paper", tmp_path / "reference"
     folder = make_record(source)
     promote(source, reference)
+    make_record(source, epochs=None, best_epoch=None)
     (folder / "history.csv").unlink()
     promote(source, reference, replace=True)
     assert "history.csv" not in files(folder_of(reference, "ml-1m", "sasrec+"))
+
+
+def test_seeds_of_unlike_configurations_are_not_promoted_together(tmp_path: Path) -> None:
+    one, other, reference = tmp_path / "one", tmp_path / "other", tmp_path / "reference"
+    make_record(one, seed=0, config={"seed": 0, "hidden_size": 64})
+    make_record(other, seed=1, config={"seed": 1, "hidden_size": 8})
+    promote(one, reference)
+    before = files(reference)
+    with pytest.raises(SeqrecError, match=r"seed-\d: differs in more than the seed from .*seed-\d"):
+        promote(other, reference)
+    assert files(reference) == before
+    make_record(other, seed=0, config={"seed": 0, "hidden_size": 8})
+    assert len(promote(other, reference, replace=True)) == 2, "all of them at once are alike"
+
+
+def test_a_history_without_the_best_epoch_is_damage(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    lines = (folder / "history.csv").read_text().splitlines(keepends=True)
+    (folder / "history.csv").write_text("".join(lines[:5]))
+    assert read_records(tmp_path) == []
+    (missing,) = missing_runs(tmp_path)
+    assert "history.csv: lacks the best epoch, 9" in missing.reason
 
 
 def test_promotion_of_nothing_or_of_the_reference_itself_is_refused(tmp_path: Path) -> None:

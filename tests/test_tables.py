@@ -244,7 +244,20 @@ def test_records_of_another_configuration_than_is_asked_for_carry_a_mark(tmp_pat
     (tmp_path / "grid.json").write_text(json.dumps({"experiment": "demo", "runs": runs}))
     write(tmp_path)
     assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "demo"))
-    assert "‡ Has runs of an earlier configuration" in notes(tmp_path, "demo")
+    assert "‡ Has runs of another configuration" in notes(tmp_path, "demo")
+
+
+@pytest.mark.parametrize("hashes", [{}, {"config_hash": "c" * 64}], ids=["promoted", "asked for"])
+def test_seeds_of_unlike_configurations_carry_a_mark(
+    tmp_path: Path, hashes: dict[str, str]
+) -> None:
+    for seed, width in ((0, 64), (1, 8)):
+        make_record(tmp_path, "demo", "sasrec", seed, config={"seed": seed, "hidden_size": 64})
+        make_record(tmp_path, "demo", "sasrec+", seed, config={"seed": seed, "hidden_size": width})
+    runs = [{"dataset": "demo", "model": "sasrec+", "seed": 0, **hashes}]
+    (tmp_path / "grid.json").write_text(json.dumps({"experiment": "demo", "runs": runs}))
+    write(tmp_path)
+    assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "demo"))
 
 
 def test_without_stale_records_there_is_no_footnote(tmp_path: Path) -> None:
