@@ -523,10 +523,11 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
 def stale(results: Path) -> None:
     """List the records in RESULTS that other code has made.
 
-    Other training code than today's, that is. Example:
+    Other training code than today's, that is. Example, which trains them again:
 
     \b
-    snakemake --config experiment=paper --forcerun $(seqrec stale results/paper)
+    snakemake runs --config experiment=paper retrain=stale \\
+      --forcerun $(seqrec stale results/paper)
     """
     from seqrec.records import stale_records
 

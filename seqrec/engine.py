@@ -62,6 +62,8 @@ def choose_engine(options: EngineOptions) -> Engine:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     device = choose_device(options.device)
+    # By default cuDNN's recurrent layers compute in TF32, of which a record would not know.
+    torch.backends.cudnn.allow_tf32 = False
     precision = options.precision
     if precision == "auto":
         precision = "bfloat16" if bfloat16_is_faster(device) else "float32"

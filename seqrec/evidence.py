@@ -498,11 +498,14 @@ def compare(one: Path, other: Path) -> list[Comparison]:
     compared = []
     for ours, theirs in matched:
         require_same_users([ours[0], *theirs])
-        both = {"one": measure(ours), "other": measure(theirs)}
+        one_side, other_side = measure(ours), measure(theirs)
         for metric in METRICS:
-            scores = [measured.scores[metric] for measured in both.values()]
-            tested = difference(*scores, list(scatters(both, metric).values()))
-            compared.append((*both.values(), metric, tested))
+            tested = difference(
+                one_side.scores[metric],
+                other_side.scores[metric],
+                list(scatters({"one": one_side, "other": other_side}, metric).values()),
+            )
+            compared.append((one_side, other_side, metric, tested))
     adjusted = holm([tested.p for *_, tested in compared])
     return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]
 

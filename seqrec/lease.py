@@ -74,9 +74,10 @@ class Place:
 def place_on_device(name: str, runs_per_gpu: int) -> Iterator[Place]:
     """Hold a place on the device that `name` means: auto, cpu, cuda or cuda:<number>.
 
-    Where no number is given and no scheduler has chosen, it is on the GPU with the fewest runs, of
-    which each takes `runs_per_gpu` at a time; CUDA_VISIBLE_DEVICES then names that GPU alone, for
-    the rest of the process, so CUDA must not be in use yet. Anything else is only counted.
+    Where no number is given and no scheduler has chosen one GPU, it is on that with the fewest
+    runs, of which each takes `runs_per_gpu` at a time; CUDA_VISIBLE_DEVICES then names that GPU
+    alone, for the rest of the process, so CUDA must not be in use yet. Anything else is only
+    counted.
     """
     kind, _, number = name.partition(":")
     gpus = visible_gpus() if kind in ("auto", "cuda") else []
@@ -84,10 +85,8 @@ def place_on_device(name: str, runs_per_gpu: int) -> Iterator[Place]:
         devices, places = ["cpu"], None
     elif number.isdigit():
         devices, places = gpus[int(number) :][:1] or ["cpu"], None
-    elif "SLURM_JOB_ID" in os.environ and (
-        "CUDA_VISIBLE_DEVICES" in os.environ or "SLURM_JOB_GPUS" in os.environ
-    ):
-        devices, places = gpus[:1], None
+    elif "SLURM_JOB_ID" in os.environ and len(gpus) == 1:
+        devices, places = gpus, None
     else:
         devices, places = gpus, runs_per_gpu
     with place_on(devices, places) as place:
@@ -130,10 +129,14 @@ def visible_gpus() -> list[str]:
     known = _driver_gpus()
     if given is None:
         return known
-    names = [name.strip() for name in given.split(",")]
-    # As CUDA reads it: what follows an invalid number does not count.
-    names = list(itertools.takewhile(lambda name: name and not name.startswith("-"), names))
-    return [known[int(n)] if n.isdigit() and int(n) < len(known) else n for n in names]
+
+    def valid(name: str) -> bool:
+        number = int(name) if name.isdigit() else None
+        return bool(name) and name[0] != "-" and not (known and number and number >= len(known))
+
+    # As CUDA reads it: an invalid number and what follows it do not count.
+    names = list(itertools.takewhile(valid, map(str.strip, given.split(","))))
+    return [known[int(name)] if known and name.isdigit() else name for name in names]
 
 
 def _driver_gpus() -> list[str]:

@@ -10,7 +10,8 @@ preprocessed log that it was trained on.
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from seqrec.files import replacing
 from seqrec.interactions import Interactions
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
-from seqrec.runs import build_model
+from seqrec.runs import build_model, is_out_of_memory
 from seqrec.splits import Split
 from seqrec.strict import load_yaml, validate
 
@@ -115,7 +116,8 @@ class Recommender:
                 f"{path}: does not hold the weights of {config.implementation} "
                 f"({str(error).splitlines()[0]}). Train the run again."
             ) from None
-        return model.to(device).eval()
+        with _memory_told(device):
+            return model.to(device).eval()
 
     def recommend(self, history: Sequence[Any], k: int = 10) -> pd.DataFrame:
         """The `k` items to come next after `history`, item ids in order of time.
@@ -176,6 +178,8 @@ class Recommender:
                     f"{where}: timestamp: write numbers, or dates as 2024-01-31 or "
                     "2024-01-31T12:00."
                 ) from None
+            _refuse_gaps(_as_times(users["timestamp"]), "timestamp", where)
+        _refuse_gaps(users["user"], "user", where)
         numbers = self._numbers(users["item"], self._items, "item", where) + 1
         codes, ids = pd.factorize(users["user"])
         order = np.argsort(codes, kind="stable")
@@ -208,7 +212,7 @@ class Recommender:
         score = self._scorer(split)
         size = self.config.evaluation.batch_size
         parts = []
-        with torch.inference_mode():
+        with torch.inference_mode(), _memory_told(self._device):
             for first in range(0, len(users), size):
                 batch = users[first : first + size]
                 values, items = self._top(score(batch), split, batch, k)
@@ -257,9 +261,27 @@ def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
             recommendations.to_csv(part, index=False, lineterminator="\n")
 
 
+@contextmanager
+def _memory_told(device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = "free some" if device.type == "cpu" else "--device cpu uses the host's instead"
+        raise SeqrecError(f"out of memory on {device}; {remedy}.") from None
+
+
 def _suffix(path: Path) -> None:
     if path.suffix not in (".csv", ".parquet"):
         raise SeqrecError(f"{path}: name a .csv or .parquet file.")
+
+
+def _refuse_gaps(values: pd.Series, column: str, where: str) -> None:
+    if (gaps := np.flatnonzero(values.isna())).size:
+        row = int(values.index[gaps[0]]) + 1
+        others = f" ({gaps.size - 1} more like it)" if gaps.size > 1 else ""
+        raise SeqrecError(f"{where}: row {row}: no {column}{others}.")
 
 
 def _as_times(values: pd.Series) -> pd.Series:

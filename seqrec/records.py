@@ -235,6 +235,11 @@ def read_record(folder: Path) -> Record:
     return record
 
 
+def holds_experiment(results: Path) -> bool:
+    """Whether the folder is that of an experiment that has been begun."""
+    return (results / "grid.json").is_file() or any(folders_of_runs(results))
+
+
 def survey(results: Path) -> Survey:
     """Everything known about an experiment's runs; one damaged record does not hide the others."""
     if not results.is_dir():
@@ -242,10 +247,15 @@ def survey(results: Path) -> Survey:
             f"{results}: no such folder. Name an experiment that has been run, as in "
             "results/paper; `snakemake` with its configuration makes it."
         )
+    if not holds_experiment(results):
+        raise SeqrecError(
+            f"{results}: holds no experiment: neither grid.json nor runs/. Name one, as in "
+            "results/paper."
+        )
     records = []
     missing = []
     wanted = _read_grid(results / "grid.json")
-    for folder in _folders(results):
+    for folder in folders_of_runs(results):
         run = run_of(folder)
         if (folder / "metrics.json").is_file():
             try:
@@ -376,9 +386,11 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 
 def stale_records(results: Path) -> list[Path]:
-    """The `metrics.json` of every record that other training code than today's has made."""
+    """The `metrics.json` of every record that other training code than today's has made, among
+    the runs that the experiment asks for."""
     found = survey(results)
-    return [record.folder / "metrics.json" for record in found.records if record.run in found.stale]
+    stale = found.stale & _read_grid(results / "grid.json").keys()
+    return [record.folder / "metrics.json" for record in found.records if record.run in stale]
 
 
 # Promotion
@@ -447,7 +459,8 @@ def _of_each_model(records: Iterable[Record]) -> list[list[Record]]:
     return list(groups.values())
 
 
-def _folders(results: Path) -> Iterator[Path]:
+def folders_of_runs(results: Path) -> Iterator[Path]:
+    """What lies in `runs/` by the name of a run; not a copy that somebody made beside it."""
     folders = sorted(results.glob("runs/*/*/seed-*"))
     return (folder for folder in folders if re.fullmatch(r"seed-(0|[1-9]\d*)", folder.name))
 

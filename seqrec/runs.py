@@ -77,7 +77,9 @@ def run(
     what, where and how to go on, and the error is raised again. Where the options leave
     a choice of GPUs, it is made by `place_on_device`.
     """
-    # A torch without CUDA has no use for a place on a GPU.
+    if config.loss is None:  # a library's fit or a count has no use for a GPU
+        options = replace(options, device="cpu")
+    # Nor has a torch without CUDA for a place on one.
     wanted = options.device if torch.version.cuda else "cpu"
     with (
         alone_in(folder),
@@ -305,12 +307,20 @@ def _sampled_metrics(
     return found
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Also where CUDA and its libraries say so in a text alone."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or "out of memory" in text
+        or "alloc_failed" in text
+        or ("memory" in text and "alloc" in text)
+    )
+
+
 def _out_of_memory(error: Exception, config: RunConfig) -> Exception:
     """A message with the remedy if `error` is about memory, else `error` itself."""
-    text = str(error).lower()
-    if not isinstance(error, MemoryError | torch.OutOfMemoryError) and (
-        "memory" not in text or "alloc" not in text
-    ):
+    if not is_out_of_memory(error):
         return error
     size = config.training.batch_size if config.training else config.evaluation.batch_size
     return SeqrecError(

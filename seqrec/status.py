@@ -21,8 +21,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from seqrec.errors import SeqrecError
 from seqrec.progress import Progress, read_progress
-from seqrec.records import NOT_RUN, Record, Run, place_of, run_of, survey
+from seqrec.records import (
+    NOT_RUN,
+    Record,
+    Run,
+    folders_of_runs,
+    holds_experiment,
+    place_of,
+    run_of,
+    survey,
+)
 from seqrec.tables import dataset_order, model_order
 
 State = Literal["done", "running", "stopped", "failed", "waiting"]
@@ -61,7 +71,11 @@ def read_status(results: Path) -> list[Status]:
     found = survey(results)
     records = {record.run: record for record in found.records}
     missing = {Run(*run[:3]): run for run in found.missing}
-    begun = {run_of(path.parent) for path in results.glob("runs/*/*/seed-*/progress.json")}
+    begun = {
+        run_of(folder)
+        for folder in folders_of_runs(results)
+        if (folder / "progress.json").is_file()
+    }
     statuses = []
     for run in sorted({*records, *missing, *begun}, key=_order):
         record = records.get(run)
@@ -111,8 +125,11 @@ def watch_during(results: Path, command: Sequence[str], console: Console) -> int
 
     SIGINT from a terminal reaches the command by itself; SIGTERM is passed on.
     """
-    before = read_status(results) if results.is_dir() else []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    before = read_status(results) if holds_experiment(results) else []
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as error:
+        raise SeqrecError(f"{command[0]}: cannot be started ({error.strerror}).") from None
     handlers = {signal.SIGINT: lambda *_: None, signal.SIGTERM: lambda *_: process.terminate()}
     kept = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
@@ -289,7 +306,7 @@ def _refreshed(results: Path, ended: Callable[[], bool]) -> Iterator[list[Status
     while True:
         last = ended()
         start = time.monotonic()
-        yield read_status(results) if results.is_dir() else []
+        yield read_status(results) if holds_experiment(results) else []
         if last:
             return
         # Thousands of records take a while to read: most of the time is left to others.

@@ -55,6 +55,17 @@ def test_the_papers_trainings_would_have_had_the_time(row: dict[str, str]) -> No
     assert int(row["training_seconds"]) / 60 < asked < 13 * 60
 
 
+def test_a_fit_is_asked_for_as_one_and_own_models_may_mean_anything_by_a_name() -> None:
+    sizes = {"items": 26_744, "interactions": 20_000_000}
+    for model in ("popularity", "bpr-mf"):
+        assert costs.minutes(run_of("ml-20m", model), sizes, gpu=False, threads=1) < 12 * 60
+    plain = run_of("ml-1m", "sasrec+")
+    odd = {"layers": [256, 128], "hidden_size": "small", "heads": None}
+    own = plain.model_copy(update={"hyperparameters": odd})
+    asked = [costs.memory_mb(one, sizes, gpu=False) for one in (plain, own)]
+    assert asked[0] == asked[1]
+
+
 def test_more_threads_and_a_gpu_take_less_time_and_a_gpu_more_memory() -> None:
     config, sizes = run_of("ml-1m", "sasrec+"), {"items": 3416, "interactions": 999611}
     one, four = (costs.minutes(config, sizes, gpu=False, threads=n) for n in (1, 4))

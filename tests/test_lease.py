@@ -134,6 +134,7 @@ def test_numbers_and_names_of_a_gpu_are_the_same_place(monkeypatch: pytest.Monke
         ("2, 0", [GPUS[2], GPUS[0]]),
         (GPUS[3], [GPUS[3]]),
         ("1,-1,2", [GPUS[1]]),
+        ("0,8,1", [GPUS[0]]),
         ("-1", []),
     ]:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
@@ -159,7 +160,6 @@ def test_the_parts_of_a_split_gpu_are_devices_of_their_own(machine: Path) -> Non
         ("auto", {"CUDA_VISIBLE_DEVICES": ""}, "cpu", ""),
         # A scheduler has chosen.
         ("auto", {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "3"}, GPUS[3], "3"),
-        ("cuda", {"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0"}, GPUS[0], None),
     ],
 )
 def test_what_was_chosen_already_is_taken_without_waiting_and_counted(
@@ -175,6 +175,17 @@ def test_what_was_chosen_already_is_taken_without_waiting_and_counted(
         assert (first.device, second.device) == (device, device)
         assert (first.most_runs, first.look(), second.most_runs) == (1, 2, 2)
         assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
+
+
+def test_runs_in_an_allocation_of_several_gpus_spread_over_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,4")
+    with place_on_device("auto", 1) as first:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,4")  # as another process has it
+        with place_on_device("auto", 1) as second:
+            assert {first.device, second.device} == {GPUS[2], GPUS[4]}
 
 
 def test_the_profile_for_gpus_starts_as_many_runs_as_there_are_places(

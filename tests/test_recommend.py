@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from small_runs import ROOT, SIZES, small_config
 
@@ -19,6 +20,7 @@ from seqrec.download import download
 from seqrec.engine import EngineOptions
 from seqrec.errors import SeqrecError
 from seqrec.interactions import Interactions, preprocess
+from seqrec.models.sasrec import SASRec
 from seqrec.recommend import Recommender, read_users
 from seqrec.runs import run
 from seqrec.simulation import simulate
@@ -147,6 +149,25 @@ def test_no_more_is_recommended_than_there_is(project: Path) -> None:
     assert len(recommender.recommend(ids, k=10)) == 0
 
 
+def test_a_line_of_no_user_is_refused(project: Path) -> None:
+    table = pd.DataFrame({"user": ["a", None, None], "item": ["product 7"] * 3})
+    with pytest.raises(SeqrecError, match=r"users: row 2: no user \(1 more like it\)"):
+        Recommender.load(run_folder(project, "sasrec")).recommend_users(table)
+
+
+def test_too_little_memory_on_a_device_is_one_message(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(SASRec, "states_at", full)
+    with pytest.raises(SeqrecError, match="out of memory on cpu"):
+        recommender.recommend(["product 7"])
+
+
 def test_order_is_that_of_timestamps_where_there_are_some(project: Path) -> None:
     recommender = Recommender.load(run_folder(project, "sasrec"))
     expected = recommender.recommend(["product 7", "product 21", "product 14"])
@@ -252,6 +273,10 @@ def test_a_mistake_is_one_message(
         ("user,item\na,x\nb,y\nb,z\n", "(2 more like it)"),
         ("user\ncustomer 3\nnobody\n", "row 2: user nobody is not among the 120 users of small"),
         ("user,item,timestamp\na,product 7,soon\n", "timestamp: write numbers, or dates"),
+        (
+            "user,item,timestamp\na,product 7,3\na,product 14,\na,product 21,1\n",
+            "users.csv: row 2: no timestamp.",
+        ),
         ("", "cannot be read as csv"),
     ],
 )

@@ -177,6 +177,17 @@ def test_popularity_counts_what_precedes_the_target(tmp_path: Path, data: Path) 
     assert np.load(folder / "ranks.npy").tolist() == expected
 
 
+def test_a_model_that_fits_itself_takes_no_place_on_a_gpu(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(seqrec.lease, "visible_gpus", lambda: ["GPU-1"])
+    folder = tmp_path / "runs/small/popularity/seed-5"
+    with seqrec.lease.place_on(["GPU-1"], 1):  # the only one; a run that wanted it would wait
+        metrics = runs.run(small_config("popularity"), data, folder, EngineOptions("auto", 1))
+    assert (metrics["device_kind"], metrics["device_id"]) == ("cpu", "cpu")
+
+
 @pytest.mark.parametrize("implementation", ["popularity", "bpr-mf"])
 def test_what_a_fitted_model_learns_for_validation_holds_no_target(
     tmp_path: Path, data: Path, implementation: str, monkeypatch: pytest.MonkeyPatch
@@ -261,6 +272,8 @@ def test_a_failure_leaves_a_finished_record_as_it_was(tmp_path: Path, data: Path
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore"),
         MemoryError(),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"),
+        RuntimeError("CUDA error: out of memory\nMore"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
 @pytest.mark.parametrize("sizes", [(64, 32)])

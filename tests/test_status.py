@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,30 @@ def test_the_command_shows_it_and_reads_only(results: Path) -> None:
     assert result.exit_code == 0
     assert "3 of 16 runs done" in result.output
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+
+
+def test_a_copy_of_a_stopped_run_is_no_run(results: Path) -> None:
+    before = read_status(results)
+    (progress, *_) = results.glob("runs/*/*/*/progress.json")
+    shutil.copytree(progress.parent, progress.parent.with_suffix(".old"))
+    assert read_status(results) == before
+
+
+def test_a_folder_that_is_no_experiment_is_one_message(results: Path) -> None:
+    for command in (["status"], ["missing"], ["tables"]):
+        result = CliRunner().invoke(main, [*command, str(results.parent)])
+        assert result.exit_code == 1
+        assert "holds no experiment" in result.output
+        assert "Traceback" not in result.output
+    assert not (results.parent / "tables").exists()
+
+
+def test_a_command_that_does_not_exist_is_one_message(results: Path) -> None:
+    result = CliRunner().invoke(main, ["status", str(results), "--", "snakmake"])
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: snakmake: cannot be started (No such file or directory).\n",
+    )
 
 
 def test_a_folder_that_is_not_there_is_one_message(tmp_path: Path) -> None:
