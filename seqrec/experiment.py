@@ -340,7 +340,20 @@ def load_run(
     load_experiment(name, config=config)  # a mistake in the file is told as that
     source, experiment = _changed(config / f"{name}.yaml", settings)
     named = {m.name: m for m in experiment.models if isinstance(m, NamedModel)}
-    return title, _resolve(source, experiment, dataset, named.get(model, model), seed, config)
+    run = _resolve(source, experiment, dataset, named.get(model, model), seed, config)
+    for setting in settings:
+        key = setting.partition("=")[0].partition(".")[0]
+        if key in GRID_KEYS and not (key == "models" and model in named):
+            raise SeqrecError(
+                f"setting {setting!r}: {key!r} is about a grid, and this is one run. Give its "
+                "dataset, its model (as sasrec+100) and its --seed instead."
+            )
+        if key in ("training", "loss") and run.loss is None:
+            raise SeqrecError(
+                f"setting {setting!r}: {model} fits itself, without a loop or a loss of ours; what "
+                f"it has are hyperparameters ({', '.join(run.hyperparameters) or 'none'})."
+            )
+    return title, run
 
 
 def _empty_for_none(value: Any) -> Any:
@@ -387,6 +400,8 @@ def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:
         path = folder / f"{match[1]}+N.yaml"
         return _entry(path, int(match[2]))
     if not path.is_file() or name.endswith("+N"):
+        if path.is_file():
+            raise SeqrecError(f"model {name!r}: is a template; write a number for N.")
         known = [file.stem for file in folder.glob("*.yaml")]
         raise SeqrecError(f"model {name!r}: no {path}; {nearest(name, known)}")
     return _entry(path, None)
@@ -451,9 +466,15 @@ def _check_hyperparameters(
         )
     parameters = inspect.signature(import_model(implementation)).parameters
     given_by_the_run = ("num_items", "max_length")
-    valid = {name: p for name, p in parameters.items() if name not in given_by_the_run}
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    valid = {
+        name: p
+        for name, p in parameters.items()
+        if name not in given_by_the_run and p.kind not in open_ended
+    }
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     for name in values:
-        if name not in valid:
+        if name not in valid and not takes_any:
             raise SeqrecError(
                 f"{where}: hyperparameters: {implementation} takes no {name!r}; "
                 f"{nearest(name, valid)}"
@@ -462,6 +483,14 @@ def _check_hyperparameters(
         if parameter.default is parameter.empty and name not in values:
             raise SeqrecError(f"{where}: hyperparameters: {implementation} needs {name!r}.")
     defaults = {name: p.default for name, p in valid.items() if p.default is not p.empty}
+    for name, value in {**defaults, **values}.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise SeqrecError(
+                f"{where}: hyperparameters: {name} of {implementation} is {value!r}, which a "
+                "record cannot hold; let it be a number, a text, a list or a mapping."
+            ) from None
     return {**defaults, **values}
 
 
@@ -494,6 +523,7 @@ def _changed(path: Path, settings: Sequence[str]) -> tuple[str, Experiment]:
     return source, validate(Experiment, _with_settings(load_yaml(path), settings), source)
 
 
+GRID_KEYS = ("datasets", "models", "negatives", "seeds")
 RUN_KEYS = ("max_length", "hyperparameters", "loss", "training", "evaluation")
 
 
@@ -507,7 +537,7 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
             raise SeqrecError(f"setting {setting!r}: write key=value, as training.max_epochs=5.")
         value = parse_yaml(text, f"setting {setting!r}")
         first, *rest = key.split(".")
-        if first in ("datasets", "models", "negatives", "seeds") and not rest:
+        if first in GRID_KEYS and not rest:
             data[first] = value
             if first == "seeds":
                 data["overrides"] = [
@@ -516,7 +546,7 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
                 ]
             continue
         if first not in RUN_KEYS:
-            valid = ["datasets", "models", "negatives", "seeds", *RUN_KEYS]
+            valid = [*GRID_KEYS, *RUN_KEYS]
             raise SeqrecError(
                 f"setting {setting!r}: unknown key {first!r}; {nearest(first, valid)}"
             )
@@ -600,6 +630,8 @@ def _resolve(
         layers.append(model)
     layers.append(experiment)
     layers += [block for block in experiment.overrides if block.applies(dataset, name)]
+    if entry.loss is None:
+        _refuse_loop_values(source, name, layers)
 
     def merged(section: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -631,6 +663,18 @@ def _resolve(
         },
         where,
     )
+
+
+def _refuse_loop_values(source: str, name: str, layers: Iterable[Any]) -> None:
+    """A model that fits itself has no use for them; values for all models pass it by."""
+    for layer in layers:
+        named = getattr(layer, "name", None) or (getattr(layer, "models", None) == [name])
+        for key in ("training", "loss"):
+            if named and key in layer.model_fields_set:
+                raise SeqrecError(
+                    f"{source}: {name}: {key}: this model fits itself, without a loop or a loss of "
+                    "ours. Write 'hyperparameters' instead."
+                )
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -24,7 +25,8 @@ from seqrec.experiment import (
     load_model_entry,
     load_run,
 )
-from seqrec.strict import load_yaml
+from seqrec.models.network import Network
+from seqrec.strict import load_yaml, parse_yaml
 
 CONFIG = ROOT / "config"
 EXPERIMENTS = ["demo", "paper", "smoke"]
@@ -414,7 +416,7 @@ def test_any_number_of_negatives_has_a_model(count: int) -> None:
 
 
 def test_a_template_is_no_model_by_itself() -> None:
-    with pytest.raises(SeqrecError, match=r"sasrec\+N"):
+    with pytest.raises(SeqrecError, match=r"sasrec\+N.*is a template; write a number for N"):
         load_model_entry("sasrec+N", CONFIG)
     with pytest.raises(SeqrecError):
         load_model_entry("gru4rec+10", CONFIG)
@@ -451,6 +453,77 @@ def test_a_run_outside_the_grid_is_resolved_as_the_experiment_would() -> None:
         load_run("paper", "ml-20m", "sasreck", 0, config=CONFIG)
     with pytest.raises(SeqrecError, match="did you mean 'ml-20m'"):
         load_run("paper", "ml20m", "sasrec", 0, config=CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("model", "setting", "message"),
+    [
+        ("sasrec+", "negatives=100", "'negatives' is about a grid, and this is one run"),
+        ("sasrec+", "seeds=[5]", "--seed"),
+        ("sasrec+", "models=[bert4rec]", "'models' is about a grid"),
+        ("bpr-mf", "training.learning_rate=0.5", "hyperparameters (factors, "),
+        ("popularity", "loss={kind: cross-entropy}", "hyperparameters (none)"),
+    ],
+)
+def test_a_setting_that_one_run_has_no_use_for_is_refused(
+    model: str, setting: str, message: str
+) -> None:
+    with pytest.raises(SeqrecError, match=re.escape(setting)) as caught:
+        load_run("demo", "demo", model, 0, [setting], "changed", CONFIG)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"models": [{"name": "fast", "like": "bpr-mf", "training": {"learning_rate": 0.5}}]},
+        {"models": [{"name": "fast", "like": "bpr-mf", "loss": {"kind": "cross-entropy"}}]},
+        {
+            "models": [{"name": "fast", "like": "bpr-mf"}, "sasrec"],
+            "overrides": [{"models": ["fast"], "training": {"learning_rate": 0.5}}],
+        },
+    ],
+    ids=["training", "loss", "override"],
+)
+def test_values_of_the_loop_aimed_at_a_model_without_it_are_refused(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(SeqrecError, match=r"fast: (training|loss): this model fits itself"):
+        grid_of(tmp_path, **changes)
+
+
+def test_yaml_is_read_as_people_mean_it() -> None:
+    text = "a: &base {rate: 1e-3, size: 1E5, id: 12e, name: '1e3'}\nb: {<<: *base, rate: 2}"
+    base = {"rate": 0.001, "size": 100000.0, "id": "12e", "name": "1e3"}
+    assert parse_yaml(text, "here") == {"a": base, "b": {**base, "rate": 2}}
+
+
+class OpenEnded(Network):
+    def __init__(self, num_items: int, max_length: int, *rest: int, warm: float = 1.0, **more: int):
+        raise NotImplementedError
+
+
+class Unstorable(Network):
+    def __init__(self, num_items: int, max_length: int, act: type = dict):
+        raise NotImplementedError
+
+
+def test_hyperparameters_of_own_models_are_what_their_signature_takes(tmp_path: Path) -> None:
+    copied_config(tmp_path)
+
+    def hyperparameters(model: type, **given: Any) -> dict[str, Any]:
+        entry = {
+            "implementation": f"{__name__}:{model.__name__}",
+            "loss": {"kind": "cross-entropy"},
+            "hyperparameters": given,
+        }
+        (tmp_path / "config/models/own.yaml").write_text(yaml.safe_dump(entry))
+        return only_run(grid_of(tmp_path, models=["own"])).hyperparameters
+
+    assert hyperparameters(OpenEnded) == {"warm": 1.0}
+    assert hyperparameters(OpenEnded, anything=1) == {"warm": 1.0, "anything": 1}
+    with pytest.raises(SeqrecError, match=r"act of .*Unstorable is <class 'dict'>, which a record"):
+        hyperparameters(Unstorable)
 
 
 def test_settings_of_one_run_need_to_fit_that_run_alone() -> None:
