@@ -188,7 +188,7 @@ def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
     Interests drift, and the popularity of items has a long tail. Examples:
 
     \b
-    seqrec simulate --like ml-20m --output data/raw/like-ml-20m.txt
+    seqrec simulate --like ml-20m --output log.txt
     seqrec simulate --users 500 --items 100 --mean-length 20 --max-length 60 --output log.txt
     """
     from seqrec.datasets import Simulation
@@ -270,7 +270,8 @@ def train(
 ) -> None:
     """Train MODEL on DATASET and write a run record.
 
-    The data are downloaded and preprocessed if needed. SETTINGS are key=value pairs. Examples:
+    The data are downloaded and preprocessed if needed, also after a change of their YAML. SETTINGS
+    are key=value pairs. Examples:
 
     \b
     seqrec train demo sasrec+ --experiment demo
@@ -279,19 +280,22 @@ def train(
     from seqrec.datasets import load_dataset
     from seqrec.download import download as fetch
     from seqrec.experiment import load_run
+    from seqrec.interactions import is_made_by
     from seqrec.interactions import preprocess as process
+    from seqrec.lease import alone_in
 
     title, config = load_run(experiment, dataset, model, seed, settings, name)
-    if not (PROCESSED / dataset / "digest.json").exists():
-        entry = load_dataset(dataset)
-        process(dataset, entry, fetch(dataset, entry), PROCESSED / dataset)
+    entry, log = load_dataset(dataset), PROCESSED / dataset
+    with alone_in(log, wait=True, doing="preprocessing this dataset"):
+        if not is_made_by(log, entry):
+            process(dataset, entry, fetch(dataset, entry), log)
     folder = RESULTS / title / config.folder
     if (folder / "metrics.json").exists():
         raise SeqrecError(
             f"{folder}: already holds a finished run, which is not overwritten. "
             "Give --name <new name>, another --seed, or remove the folder."
         )
-    _execute(config, PROCESSED / dataset, folder, track, engine)
+    _execute(config, log, folder, track, engine)
 
 
 @main.command()

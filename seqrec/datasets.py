@@ -224,4 +224,11 @@ def load_dataset(name: str, folder: Path = FOLDER) -> Dataset:
             f"A dataset of your own is one more file, {folder}/<name>.yaml."
         )
     path = folder / f"{name}.yaml"
-    return validate(Dataset, load_yaml(path), str(path))
+    dataset = validate(Dataset, load_yaml(path), str(path))
+    for source in dataset.sources:
+        if Path(source.file).name == f"{name}.json":
+            raise SeqrecError(
+                f"{path}: sources: {source.file!r} is what the download's own record is called, "
+                "which would take its place. Rename the file or the dataset."
+            )
+    return dataset

@@ -9,8 +9,10 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -49,12 +51,27 @@ class Manifest:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             raise SeqrecError(
-                f"{path}: missing or damaged. Remove it and run the download again."
+                f"{path}: missing, or no record of a download. Run `seqrec download {path.stem}`."
             ) from None
 
     def path(self, manifest: Path) -> Path:
         """Where the file is, given where the manifest is."""
         return manifest.parent / self.file
+
+    def is_of(self, name: str, dataset: Dataset) -> bool:
+        """Whether the dataset's YAML, as it is now, would still have this file."""
+        if self.dataset != name:
+            return False
+        if dataset.simulate is not None:
+            return self.simulate == dataset.simulate.model_dump(mode="json")
+        if self.source is None or self.source >= len(dataset.sources):
+            return False
+        source = dataset.sources[self.source]
+        return (
+            Path(source.file).name == Path(self.file).name
+            and source.sha256 in (None, self.sha256)
+            and source.git_blob in (None, self.git_blob)
+        )
 
 
 class _Unusable(Exception):
@@ -80,13 +97,24 @@ def download(name: str, dataset: Dataset, raw: Path = RAW, mirror: str | None = 
     if dataset.simulate is not None:
         from seqrec.simulation import simulate_dataset, write_text_log
 
+        log = simulate_dataset(dataset.simulate)
         file = raw / f"{name}.txt"
-        write_text_log(file, *simulate_dataset(dataset.simulate))
+        if file.exists() and not path.exists():
+            # Made before, perhaps; or somebody's own.
+            with TemporaryDirectory(dir=raw) as folder:
+                again = Path(folder, file.name)
+                write_text_log(again, *log)
+                if sha256(again) != sha256(file):
+                    raise SeqrecError(
+                        f"{file}: is not what {name} is simulated to be, and would be overwritten. "
+                        "Move it away or rename the dataset, then run again."
+                    )
+        write_text_log(file, *log)
         settings = dataset.simulate.model_dump(mode="json")
         return _write_manifest(path, name, file, None, "simulated", settings)
 
     sources = list(enumerate(dataset.sources))
-    present = {index: file for index, source in sources if (file := _local(source, raw)).exists()}
+    present = {index: file for index, source in sources if is_there(file := _local(source, raw))}
     for index, file in present.items():
         try:
             _verify(file, dataset.sources[index])
@@ -152,7 +180,23 @@ def _local(source: Source, raw: Path) -> Path:
     """Where the user may have put the file: in `raw`, or at the path that the YAML gives."""
     inside = raw / source.file
     given = Path(source.file).expanduser()
-    return given if given.name != source.file and not inside.exists() else inside
+    return given if given.name != source.file and not is_there(inside) else inside
+
+
+def own_files(name: str, dataset: Dataset, raw: Path = RAW) -> list[Path]:
+    """The dataset's files that their owner put there, and may change; not those that were had."""
+    with suppress(SeqrecError):
+        if Manifest.load(raw / f"{name}.json").origin != "user file":
+            return []
+    return [file for source in dataset.sources if is_there(file := _local(source, raw))]
+
+
+def is_there(path: Path) -> bool:
+    """Also where it may not be looked at: then reading it says so."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _write_manifest(
@@ -192,14 +236,11 @@ def _fetch(place: str, file: Path, source: Source) -> None:
     """Copy or download `place` to `file`, which comes into being only whole and verified."""
     if not place.startswith(("http://", "https://")):
         origin = Path(place).expanduser()
-        if not origin.is_file():
+        if not is_there(origin):
             raise _Unusable("not there")
-        try:
-            _verify(origin, source)
-            with replacing(file) as part:
-                shutil.copyfile(origin, part)
-        except PermissionError as error:
-            raise _Unusable(f"cannot be read ({error.strerror})") from None
+        _verify(origin, source)
+        with replacing(file) as part:
+            shutil.copyfile(origin, part)
         return
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -266,7 +307,14 @@ def _innermost(error: BaseException) -> str:
 
 
 def _verify(file: Path, source: Source) -> None:
-    """Raise `_Unusable` unless `file` is what `source` promises."""
+    """Raise `_Unusable` unless `file` can be read and is what `source` promises."""
+    try:
+        _check(file, source)
+    except OSError as error:
+        raise _Unusable(f"cannot be read ({error.strerror})") from None
+
+
+def _check(file: Path, source: Source) -> None:
     if not file.is_file():
         raise _Unusable("not a file")
     size = file.stat().st_size

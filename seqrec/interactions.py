@@ -1,8 +1,8 @@
 """The compact interaction log: every user's items in order of time, as arrays that can be mapped.
 
 A log is a folder: `items.npy` (item numbers from 1, users one after another), `offsets.npy`
-(where each user's items begin), the original ids, `statistics.json`, and, written last,
-`digest.json`, which changes exactly when the log does.
+(where each user's items begin), the original ids, `statistics.json`, `reading.json` (the settings
+that it was made by) and, written last, `digest.json`, which changes exactly when the log does.
 """
 
 import hashlib
@@ -147,20 +147,26 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
     from seqrec.parsing import parse
 
     had = Manifest.load(manifest)
-    source = None if had.source is None else dataset.sources[had.source : had.source + 1]
-    if had.dataset != name or source == ():
-        raise SeqrecError(f"{manifest}: is not about {name} as it is now. Run the download again.")
-    raw = had.path(manifest)
-    if not raw.is_file() or raw.stat().st_size != had.size or sha256(raw) != had.sha256:
+    if not had.is_of(name, dataset):
         raise SeqrecError(
-            f"{raw}: missing, or changed since it was had. Remove {manifest}, then run again."
+            f"{manifest}: is not about {name} as its YAML is now. Run `seqrec download {name}`."
         )
+    raw = had.path(manifest)
+    try:
+        as_it_was = raw.stat().st_size == had.size and sha256(raw) == had.sha256
+    except OSError as error:
+        raise SeqrecError(
+            f"{raw}: cannot be read ({error.strerror}). Run `seqrec download {name}`."
+        ) from None
+    if not as_it_was:
+        raise SeqrecError(f"{raw}: changed since it was had. Run `seqrec download {name}`.")
 
     format, filter, member, checksummed = dataset.format, dataset.filter, None, True
-    if source is not None:
-        format = source[0].format or format
-        filter = source[0].filter or filter
-        member, checksummed = source[0].member, source[0].checksummed
+    if had.source is not None:
+        source = dataset.sources[had.source]
+        format = source.format or format
+        filter = source.filter or filter
+        member, checksummed = source.member, source.checksummed
     log = parse(raw, format, member)
     users, items, counts = select(*in_order(log.users, log.items, log.times), filter)
     kept_users, offsets = _offsets(users)
@@ -180,8 +186,24 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         log.user_ids.take(kept_users),
         log.item_ids.take(kept_items),
         statistics,
+        reading(dataset),
     )
     return statistics
+
+
+def reading(dataset: Dataset) -> str:
+    """All of a dataset's YAML that decides its log, as one line."""
+    parts = {"sources", "format", "filter", "expected", "simulate"}
+    return json.dumps(dataset.model_dump(mode="json", include=parts), sort_keys=True)
+
+
+def is_made_by(folder: Path, dataset: Dataset) -> bool:
+    """Whether `folder` holds a log that was made by the dataset's YAML as it is now."""
+    try:
+        made_by = (folder / "reading.json").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return (folder / "digest.json").is_file() and made_by == reading(dataset) + "\n"
 
 
 def in_order(
@@ -350,6 +372,7 @@ def _write(
     user_ids: "pa.Array",
     item_ids: "pa.Array",
     statistics: Statistics,
+    made_by: str,
 ) -> None:
     """Write the folder; without its digest, which comes last, it counts as absent."""
     import pyarrow as pa
@@ -371,5 +394,6 @@ def _write(
         with replacing(output / file) as part:
             write(part)
     write_text(output / "statistics.json", json.dumps(asdict(statistics), indent=2) + "\n")
+    write_text(output / "reading.json", made_by + "\n")
     digest = {"sha256": log_digest(items, offsets, statistics.items)}
     write_text(output / "digest.json", json.dumps(digest) + "\n")

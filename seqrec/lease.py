@@ -24,7 +24,7 @@ POLL_SECONDS = 0.25
 
 
 @contextmanager
-def alone_in(folder: Path, wait: bool = False) -> Iterator[None]:
+def alone_in(folder: Path, wait: bool = False, doing: str = "training this run") -> Iterator[None]:
     """Hold `folder` for this thread, which may hold it already.
 
     Where another process has it, `wait` for its end and say so, or raise `SeqrecError`.
@@ -37,10 +37,10 @@ def alone_in(folder: Path, wait: bool = False) -> Iterator[None]:
         except Timeout:
             if not wait:
                 raise SeqrecError(
-                    f"{folder}: another process is training this run. Wait for it or stop it; "
+                    f"{folder}: another process is {doing}. Wait for it or stop it; "
                     "what it has done is kept."
                 ) from None
-            click.echo(f"{folder}: another process is training this run; waiting.", err=True)
+            click.echo(f"{folder}: another process is {doing}; waiting.", err=True)
             lock.acquire(poll_interval=1)
     except OSError as error:
         raise SeqrecError(

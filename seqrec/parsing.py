@@ -292,6 +292,9 @@ class _Lines:
             field.type = type(value)
             if field.role == "timestamp":
                 self.dates = isinstance(value, str) and not _is_number(value)
+                if self.dates and not _is_date(value):
+                    due = "a number or an ISO 8601 date, as 2024-01-31 or 2024-01-31T12:00"
+                    self.fail(line, f"the timestamp {value!r} is not {due}", text)
         self.check(line, text)
 
     @property
@@ -475,7 +478,7 @@ class _Lines:
             raise pa.ArrowInvalid("no time")
         if pa.types.is_string(column.type):
             candidates = (
-                [pa.timestamp("us"), pa.timestamp("us", tz="UTC")]
+                [pa.timestamp(unit, tz) for unit in ("us", "ns") for tz in (None, "UTC")]
                 if self.dates
                 else [pa.int64(), pa.float64()]
             )
@@ -487,6 +490,9 @@ class _Lines:
                 except pa.ArrowInvalid:
                     if candidate is candidates[-1]:
                         raise
+            if self.dates and column.type.unit == "ns":
+                # Every block in one unit; what differs below it keeps the order of the file.
+                column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
         if pa.types.is_temporal(column.type):
             column = column.cast(pa.int64())
         if not pc.all(pc.is_finite(column)).as_py():

@@ -386,10 +386,11 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 
 def stale_records(results: Path) -> list[Path]:
-    """The `metrics.json` of every record that other training code than today's has made, among
-    the runs that the experiment asks for."""
+    """The `metrics.json` of every record that other training code than today's has made. Where
+    there is a grid, among the runs that it asks for: the workflow knows no others."""
     found = survey(results)
-    stale = found.stale & _read_grid(results / "grid.json").keys()
+    wanted = _read_grid(results / "grid.json") or found.stale
+    stale = found.stale.intersection(wanted)
     return [record.folder / "metrics.json" for record in found.records if record.run in stale]
 
 

@@ -208,6 +208,37 @@ def test_train_gets_the_data_by_itself_and_does_not_overwrite(project: Path) -> 
     assert tree(folder) == before
 
 
+def edit_dataset(project: Path, **changes: object) -> None:
+    path = project / "config/datasets/small.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+
+
+def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
+    run("train", "small", "popularity", *SMALL)
+    edit_dataset(project, filter={"min_interactions_per_user": 12})
+    run("train", "small", "popularity", *SMALL, "--seed", "1")
+    edit_dataset(project, simulate=SIZES | {"users": SIZES["users"] + 1})
+    stopped = run("preprocess", "small")
+    assert stopped.exit_code == 1
+    assert "is not about small as its YAML is now. Run `seqrec download small`." in stopped.stderr
+    run("train", "small", "popularity", *SMALL, "--seed", "2")
+    folders = [project / f"results/small/runs/small/popularity/seed-{n}" for n in range(3)]
+    users = [json.loads((f / "metrics.json").read_text())["data"]["statistics"] for f in folders]
+    assert users[1]["users_filtered"] > users[0]["users_filtered"] == 0
+    assert users[2]["interactions_read"] > users[0]["interactions_read"]
+
+
+def test_two_first_trainings_on_a_dataset_do_not_meet_in_it(project: Path) -> None:
+    command = [sys.executable, "-m", "seqrec", "train", "small", "popularity", *SMALL]
+    started = [
+        subprocess.Popen([*command, "--seed", str(seed)], stderr=subprocess.PIPE, text=True)
+        for seed in range(3)
+    ]
+    for process in started:
+        said = process.communicate()[1]
+        assert process.returncode == 0, said
+
+
 def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> None:
     settings = ("training.learning_rate=1.0e+38", "--name", "diverged")
     result = run(*TRAIN, *settings)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from seqrec import download as module
-from seqrec.datasets import Dataset, Simulation, Source
+from seqrec.datasets import Dataset, Simulation, Source, load_dataset
 from seqrec.download import Manifest, download
 from seqrec.errors import SeqrecError
 from seqrec.files import git_blob_id, sha256
@@ -330,9 +331,53 @@ def test_a_simulated_dataset_is_the_same_file_each_time(tmp_path: Path) -> None:
     assert git_blob_id(had.path(first)) == had.git_blob
 
 
-def test_the_real_files_are_verified_by_both_checksums(tmp_path: Path) -> None:
-    from seqrec.datasets import load_dataset
+def test_a_users_file_under_a_simulations_name_is_kept(tmp_path: Path) -> None:
+    settings = Simulation(users=50, items=40, mean_length=8, max_length=20, seed=4)
+    simulated = Dataset(title="S", max_length=9, simulate=settings)
+    manifest = download("s", simulated, tmp_path, mirror="")
+    made = (tmp_path / "s.txt").read_bytes()
+    manifest.unlink()
+    download("s", simulated, tmp_path, mirror="")  # its own, whose manifest was lost
+    manifest.unlink()
+    (tmp_path / "s.txt").write_bytes(b"mine\n")
+    with pytest.raises(SeqrecError, match=r"s.txt: is not what s is simulated to be.*Move it away"):
+        download("s", simulated, tmp_path, mirror="")
+    assert (tmp_path / "s.txt").read_bytes() == b"mine\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"s.txt"}
+    (tmp_path / "s.txt").unlink()
+    download("s", simulated, tmp_path, mirror="")
+    assert (tmp_path / "s.txt").read_bytes() == made
 
+
+def test_a_file_under_the_name_of_its_own_record_is_refused(tmp_path: Path) -> None:
+    shop = {"title": "Shop", "max_length": 9, "sources": [{"file": "shop.json"}]}
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(shop))
+    with pytest.raises(SeqrecError, match=r"shop.yaml: sources: 'shop.json' is what the download"):
+        load_dataset("shop", tmp_path)
+
+
+def test_files_that_may_not_be_read_are_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(self: Path, **_: object) -> bool:
+        if "locked" in self.parts:
+            raise PermissionError(13, "Permission denied", str(self))
+        return is_file(self)
+
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", locked)
+    mirror, raw = tmp_path / "locked", tmp_path / "raw"
+    mirror.mkdir()
+    (mirror / "log.txt").write_bytes(CONTENT)
+    server.behaviours["/log.txt"] = [whole]
+    manifest = download("log", dataset(f"{server.url}/log.txt"), raw, mirror=str(mirror))
+    assert Manifest.load(manifest).origin == f"{server.url}/log.txt"
+    own = Dataset(title="Own", max_length=9, sources=(Source(file=str(mirror / "log.txt")),))
+    with pytest.raises(SeqrecError, match=r"log.txt: cannot be read \(Permission denied\)"):
+        download("own", own, raw, mirror="")
+
+
+def test_the_real_files_are_verified_by_both_checksums(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     mirror = root.parent / "shared" / "data"
     if not (mirror / "beauty.txt").exists():

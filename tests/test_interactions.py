@@ -274,6 +274,7 @@ def test_doing_it_again_gives_the_same_bytes(tmp_path: Path) -> None:
         "item_ids.parquet",
         "items.npy",
         "offsets.npy",
+        "reading.json",
         "statistics.json",
         "user_ids.parquet",
     ]

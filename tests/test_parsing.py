@@ -195,6 +195,20 @@ def test_times_are_numbers_or_dates(
     assert np.argsort(log.times).tolist() == [1, 2, 0]
 
 
+def test_nanoseconds_in_some_blocks_do_not_change_the_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsing, "BLOCK_BYTES", 64)
+    path = tmp_path / "log.csv"
+    days = [f"2024-01-{day:02} 10:00:00" for day in range(1, 29)]
+    days[14] += ".123456789"
+    path.write_text("".join(f"1,1,{day}\n" for day in reversed(days)))
+    times = parse(path, form("csv")).times
+    assert times is not None
+    assert (np.diff(times) < 0).all()
+    assert times[13] - times[14] == 86_400 * 10**6 + 123_456
+
+
 def test_parquet_takes_timestamps_and_categories(tmp_path: Path) -> None:
     table = pa.table(
         {
@@ -318,7 +332,7 @@ def test_a_malformed_line_is_reported_with_its_number_and_a_remedy(
 @pytest.mark.parametrize(
     ("kind", "bad", "what"),
     [
-        ("csv", b"1,10,x\n", "the timestamp 'x' is not a date"),
+        ("csv", b"1,10,01/31/2024\n", "the timestamp '01/31/2024' is not a number or an ISO 8601"),
         ("csv", b"1\n", "no column 1 (counted from 0) for the item, only 1 column;"),
         ("jsonl", b'{"u": "1", "i": [], "t": 5}\n', "the item [] is not text"),
         ("jsonl", b'{"u": "1", "t": 5}\n', "no key 'i' (the item)"),

@@ -263,7 +263,9 @@ def test_records_of_other_training_code_are_stale(tmp_path: Path) -> None:
     old = make_record(
         tmp_path, seqrec={"version": "0.1.0", "commit": None, "training_code": "other"}
     )
-    assert stale_records(tmp_path) == [], "the experiment asks for none of them"
+    assert stale_records(tmp_path) == [old / "metrics.json"]
+    write_grid(tmp_path, ("ml-1m", "gru4rec", 0))
+    assert stale_records(tmp_path) == [], "the experiment does not ask for it"
     write_grid(tmp_path, ("ml-1m", "gru4rec", 0), ("ml-1m", "sasrec+", 0))
     assert stale_records(tmp_path) == [old / "metrics.json"]
 

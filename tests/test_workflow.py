@@ -288,6 +288,30 @@ def test_changed_data_train_every_run_on_them(project: Project) -> None:
     assert project.plan() == {"download tiny", "preprocess tiny", *EVERY_TRAINING, *REPORT}
 
 
+def test_a_log_that_the_command_line_made_is_made_again_after_an_edit(project: Path) -> None:
+    shutil.rmtree(project.path(".snakemake"))
+    assert "preprocess tiny" not in project.plan("data")
+    assert project.seqrec("preprocess", "tiny").returncode == 0
+    project.write("config/datasets/tiny.yaml", {**DATASET, "filter": {"duplicates": "first"}})
+    assert "preprocess tiny" in project.plan("data")
+
+
+def test_an_own_file_that_its_owner_changes_is_had_again(project: Path) -> None:
+    file = project.path("data/raw/own.csv")
+    own = {"title": "Own", "max_length": 10, "sources": [{"file": "own.csv"}]}
+    own["format"] = {"kind": "csv", "header": False}
+    project.write("config/datasets/own.yaml", own)
+    lines = [f"{user},{item}" for user in range(9) for item in range(user % 3, 9)]
+    file.write_text("\n".join(lines) + "\n")
+    project.make("data", "set=datasets=own", "name=own")
+    digest = project.path("data/processed/own/digest.json").read_text()
+    assert jobs(project.make("data", "set=datasets=own", "name=own")) == set()
+    file.write_text("\n".join([*lines, "9,1", "9,2", "9,3"]) + "\n")
+    done = jobs(project.make("data", "set=datasets=own", "name=own"))
+    assert {"download own", "preprocess own"} <= done
+    assert project.path("data/processed/own/digest.json").read_text() != digest
+
+
 @pytest.mark.parametrize(
     "changes, new",
     [

@@ -1,14 +1,20 @@
 # What rules ask of the experiment and of the registry of datasets; no steps are here.
 
 
-def dataset_values(*keys):
-    """The parts of a dataset's YAML that a step depends on, as one sorted JSON string."""
+def origin_of(wildcards):
+    """The parts of a dataset's YAML that decide its file, as one sorted JSON string."""
+    parts = {"sources", "simulate"}
+    data = load_dataset(wildcards.dataset).model_dump(mode="json", include=parts)
+    return json.dumps(data, sort_keys=True)
 
-    def values(wildcards):
-        data = load_dataset(wildcards.dataset).model_dump(mode="json")
-        return json.dumps({key: data[key] for key in keys}, sort_keys=True)
 
-    return values
+def files_of(wildcards):
+    """What the dataset's owner put there: if it changes, it is had again."""
+    return list(map(str, own_files(wildcards.dataset, load_dataset(wildcards.dataset))))
+
+
+def reading_of(wildcards):
+    return reading(load_dataset(wildcards.dataset))
 
 
 def run_of(wildcards):

@@ -2,6 +2,8 @@
 
 
 rule download:
+    input:
+        files_of,
     output:
         "data/raw/{dataset}.json",
     log:
@@ -12,7 +14,7 @@ rule download:
     conda:
         "../../environment.yml"
     params:
-        source=dataset_values("sources", "simulate"),
+        source=origin_of,
     # The progress bar goes to the terminal and to the log.
     shell:
         'seqrec download {wildcards.dataset:q} --failures "$results"/data-failures'
@@ -32,7 +34,7 @@ rule preprocess:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        reading=dataset_values("sources", "format", "filter", "expected", "simulate"),
+        reading=reading_of,
     shell:
         'seqrec preprocess {wildcards.dataset:q} --failures "$results"/data-failures'
         " > {log:q} 2>&1"
