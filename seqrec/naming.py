@@ -3,7 +3,12 @@
 import itertools
 import re
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
+
+from seqrec.datasets import FOLDER, load_dataset
+from seqrec.errors import SeqrecError
 
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
 """Names of an experiment's tables, which no dataset may have."""
@@ -89,4 +94,14 @@ def dataset_order(dataset: str) -> tuple[int, str]:
 
 
 def dataset_title(dataset: str) -> str:
-    return DATASETS.get(dataset, dataset)
+    """By its YAML, for a dataset that the paper does not know; by its name where none is at hand,
+    as among a colleague's results."""
+    return DATASETS.get(dataset) or _title_in(FOLDER.absolute(), dataset)
+
+
+@cache
+def _title_in(folder: Path, dataset: str) -> str:
+    try:
+        return load_dataset(dataset, folder).title
+    except SeqrecError:
+        return dataset

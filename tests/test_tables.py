@@ -273,6 +273,22 @@ def test_devices_that_times_were_taken_on_are_named_and_shared_ones_marked(tmp_p
     assert "Trained on H100 (shared by up to 4 runs); Some CPU." in notes(tmp_path, "demo")
 
 
+def test_a_dataset_of_ones_own_is_called_by_its_title(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config/datasets").mkdir(parents=True)
+    shop = "{title: My shop, max_length: 9, sources: [{file: shop.csv}]}"
+    (tmp_path / "config/datasets/shop.yaml").write_text(shop)
+    make_record(tmp_path, "shop")
+    make_record(tmp_path, "theirs")
+    monkeypatch.chdir(tmp_path)
+    write_tables(tmp_path, PUBLISHED)
+    listed = (tmp_path / "tables/runs.md").read_text()
+    assert "| My shop " in listed
+    assert "| theirs " in listed
+    assert (tmp_path / "tables/shop.md").read_text().startswith("# My shop")
+
+
 def test_runs_on_different_data_are_not_compared_in_silence(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+")
     make_record(tmp_path, "demo", "sasrec", data={"sha256": "other", "statistics": {}})
