@@ -301,7 +301,7 @@ def missing_runs(results: Path) -> list[Missing]:
 
 def damaged_runs(results: Path) -> list[Missing]:
     """The runs of an experiment that have a record which cannot be read."""
-    if not (results / "runs").is_dir():
+    if not holds_experiment(results):
         return []
     return [
         run
@@ -424,7 +424,7 @@ def promote(
             + f"\nNothing was copied. Add --replace to put the records of {source} in their place."
         )
     promoted = {record.run for record in found.records}
-    kept = read_records(reference) if reference.is_dir() else []
+    kept = read_records(reference) if holds_experiment(reference) else []
     kept = [record for record in kept if record.run not in promoted]
     for group in _of_each_model([*found.records, *kept]):
         first = group[0]

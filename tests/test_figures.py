@@ -252,6 +252,7 @@ def test_nothing_is_smaller_than_seven_points_or_outside_the_page(
 
 
 def test_an_experiment_without_any_run_still_has_its_figures(tmp_path: Path) -> None:
+    (tmp_path / "grid.json").write_text('{"runs": []}')
     written = write_figures(tmp_path, PUBLISHED)
     assert len(written) == 4 * 3 + 3
     assert all(path.stat().st_size > 0 for path in written)

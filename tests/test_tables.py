@@ -214,6 +214,7 @@ def test_when_nothing_is_missing_the_list_says_so(tmp_path: Path) -> None:
 
 
 def test_an_experiment_without_any_run_still_has_its_tables(tmp_path: Path) -> None:
+    write_grid(tmp_path)
     written = write(tmp_path)
     assert all(path.is_file() for path in written)
     assert {path.name for path in written} >= {"results.csv", "datasets.md", "missing.md"}
@@ -286,7 +287,7 @@ def test_a_dataset_of_ones_own_is_called_by_its_title(
     listed = (tmp_path / "tables/runs.md").read_text()
     assert "| My shop " in listed
     assert "| theirs " in listed
-    assert (tmp_path / "tables/shop.md").read_text().startswith("# My shop")
+    assert (tmp_path / "tables/shop.md").read_text().startswith("## My shop")
 
 
 def test_runs_on_different_data_are_not_compared_in_silence(tmp_path: Path) -> None:
