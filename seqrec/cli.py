@@ -286,9 +286,10 @@ def train(
 
     title, config = load_run(experiment, dataset, model, seed, settings, name)
     entry, log = load_dataset(dataset), PROCESSED / dataset
-    with alone_in(log, wait=True, doing="preprocessing this dataset"):
-        if not is_made_by(log, entry):
-            process(dataset, entry, fetch(dataset, entry), log)
+    if not is_made_by(log, entry):
+        with alone_in(log, wait=True, doing="preprocessing this dataset"):
+            if not is_made_by(log, entry):  # nor by whoever was waited for
+                process(dataset, entry, fetch(dataset, entry), log)
     folder = RESULTS / title / config.folder
     if (folder / "metrics.json").exists():
         raise SeqrecError(

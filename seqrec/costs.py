@@ -20,8 +20,6 @@ ROOM = 1.5
 
 CPU_SLOWDOWN = 15
 """One CPU thread against the GPU of the paper's times."""
-
-
 FIT_SECONDS = 1e-3
 """Of both fits of BPR-MF, for an interaction: five times what ml-1m takes on one thread."""
 

@@ -226,7 +226,7 @@ def load_dataset(name: str, folder: Path = FOLDER) -> Dataset:
     path = folder / f"{name}.yaml"
     dataset = validate(Dataset, load_yaml(path), str(path))
     for source in dataset.sources:
-        if Path(source.file).name == f"{name}.json":
+        if source.file == f"{name}.json":
             raise SeqrecError(
                 f"{path}: sources: {source.file!r} is what the download's own record is called, "
                 "which would take its place. Rename the file or the dataset."
