@@ -124,7 +124,7 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     ]
     write(claims_table(said), "claims")
     write(sizes_table(found, sizes), "datasets")
-    write(runs_table(found), "runs")
+    write(runs_table(found, paper), "runs")
     write(missing_table(found.missing), "missing")
     return written
 
@@ -479,7 +479,7 @@ def claims_table(said: Sequence[Claim]) -> Table:
     return Table("The paper's claims", headings, cells, data, notes, "lslls")
 
 
-def runs_table(found: Survey) -> Table:
+def runs_table(found: Survey, published: Published) -> Table:
     """How long and on what every run took, and which code and data it had."""
     records = sorted(
         found.records, key=lambda r: (dataset_order(r.dataset), model_order(r.model), r.seed)
@@ -487,6 +487,8 @@ def runs_table(found: Survey) -> Table:
     cells, lines = [], []
     for record in records:
         best = None if record.best_epoch is None else seconds_to_best(record)
+        epoch = None if record.epochs is None else record.training_seconds / record.epochs
+        theirs = _published_epoch(record, published.get((record.dataset, record.model), {}))
         lines.append(
             [
                 record.dataset,
@@ -496,6 +498,8 @@ def runs_table(found: Survey) -> Table:
                 best,
                 record.epochs,
                 record.best_epoch,
+                epoch,
+                theirs,
                 record.peak_memory_bytes,
                 record.device,
                 record.threads,
@@ -515,9 +519,11 @@ def runs_table(found: Survey) -> Table:
             dataset_title(record.dataset),
             _title(found, record.dataset, record.model),
             str(record.seed),
-            number(record.training_seconds, _second_decimals(record.training_seconds)),
-            "" if best is None else number(best, _second_decimals(best)),
+            _seconds(record.training_seconds),
+            _seconds(best),
             "" if record.epochs is None else f"{record.best_epoch} of {record.epochs}",
+            _seconds(epoch),
+            _seconds(theirs),
             number(record.peak_memory_bytes / 1e9, 2),
             used,
             (record.seqrec.commit or "")[:7],
@@ -528,23 +534,39 @@ def runs_table(found: Survey) -> Table:
         total = sum(record.training_seconds for record in records)
         notes = [
             f"{len(records)} finished runs, {number(total / 3600, 1)} hours of training in all. "
-            "To best: training time up to the end of the best epoch. Memory: the peak, of the "
-            "device for a GPU and of the process for a CPU. The CSV has the hashes of "
-            "configuration, data and code."
+            "To best: training time up to the end of the best epoch. Epoch: the mean, with its "
+            "validation; paper: the published training time over the published best epoch and the "
+            "patience after it, on the authors' hardware. Memory: the peak, of the device for a "
+            "GPU and of the process for a CPU. The CSV has the hashes of configuration, data and "
+            "code."
         ]
     notes += _mark_notes(row[1].text for row in cells)
-    headings = ["Dataset", "Model", "Seed", "Time, s", "To best, s", "Best epoch", "Memory, GB"]
-    headings += ["Device", "Commit"]
+    headings = ["Dataset", "Model", "Seed", "Time, s", "To best, s", "Best epoch", "Epoch, s"]
+    headings += ["paper", "Memory, GB", "Device", "Commit"]
     data = pd.DataFrame(
         lines,
         columns=[
             *("dataset", "model", "seed", "training_seconds", "seconds_to_best"),
-            *("epochs", "best_epoch", "peak_memory_bytes", "device"),
+            *("epochs", "best_epoch", "seconds_per_epoch", "seconds_per_epoch_published"),
+            *("peak_memory_bytes", "device"),
             *("threads", "runs_sharing_device", "precision"),
             *("version", "commit", "training_code", "config_hash", "data_sha256"),
         ],
     ).astype({"epochs": "Int64", "best_epoch": "Int64"})
-    return Table("Runs", headings, cells, data, notes, "llrrrrrll")
+    return Table("Runs", headings, cells, data, notes, "llrrrrrrrll")
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else number(value, _second_decimals(value))
+
+
+def _published_epoch(record: Record, published: Mapping[str, float]) -> float | None:
+    """Seconds an epoch of the paper's run, which stopped as early stopping of this one would."""
+    training = record.config.get("training")
+    if not training or "training_seconds" not in published:
+        return None
+    epochs = min(published["best_epoch"] + training["patience"], training["max_epochs"])
+    return published["training_seconds"] / epochs
 
 
 def comparison_table(title: str, compared: Sequence[Comparison]) -> Table:
