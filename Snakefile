@@ -24,7 +24,7 @@ from seqrec.experiment import WorkflowConfig, load_experiment
 from seqrec.files import date_back, require_writable
 from seqrec.interactions import is_made_by, reading
 from seqrec.naming import dataset_title
-from seqrec.records import TRAINING_CODE, promoted_datasets
+from seqrec.records import TRAINING_CODE, own_module, promoted_datasets, settings_of
 from seqrec.strict import validate
 
 
@@ -54,6 +54,13 @@ DATASETS = GRID.datasets if GRID else promoted_datasets()
 RUNS = {str(run.folder): run for run in GRID.runs} if GRID else {}
 RECORDS = [f"{RESULTS}/{folder}/metrics.json" for folder in RUNS]
 SUCCESSES = [f"{RESULTS}/{folder}/.success" for folder in RUNS]
+
+# Tables of a narrower or changed experiment, made without saying so, would miss what it never was.
+if options.name and not settings and (begun_with := settings_of(Path(RESULTS))):
+    raise WorkflowError(
+        f"{RESULTS}: was begun with SET={shlex.join(begun_with)!r}; give the same again. Its tables "
+        f"and figures alone: `seqrec tables {RESULTS}`, `seqrec figures {RESULTS}`."
+    )
 
 EXPERIMENT = shlex.join(
     [options.experiment, *settings, *(["--name", NAME] if options.name else [])]

@@ -218,6 +218,8 @@ def dataset_names(folder: Path = FOLDER) -> list[str]:
 def load_dataset(name: str, folder: Path = FOLDER) -> Dataset:
     """Read `<folder>/<name>.yaml`."""
     names = dataset_names(folder)
+    if not folder.is_dir():
+        raise SeqrecError(f"{folder}/: not here. Run from the project's folder.")
     if name not in names:
         raise SeqrecError(
             f"{folder}: no dataset {name!r} ({nearest(name, names)}). "

@@ -133,8 +133,9 @@ def keep_freed_memory() -> None:
         return
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
-        mmap_threshold, trim_threshold = -3, -1  # of malloc.h
-        library.mallopt(mmap_threshold, 2**30)
+        mmap_threshold, trim_threshold, mmap_max = -3, -1, -4  # of malloc.h
+        if not library.mallopt(mmap_threshold, 2**30):  # older ones take no more than 32 MB
+            library.mallopt(mmap_max, 0)
         library.mallopt(trim_threshold, 2**31 - 1)
 
 

@@ -276,8 +276,17 @@ SCHEMAS: dict[str, type[Strict]] = {
 class Grid:
     """An experiment with its name and its runs, in the order of the file."""
 
-    def __init__(self, name: str, source: str, experiment: Experiment, config: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        experiment: Experiment,
+        config: Path,
+        settings: Sequence[str] = (),
+    ) -> None:
         self.name = name
+        self.settings = list(settings)
+        """`key=value`, by which it differs from the file."""
         self.experiment = experiment
         self.runs = _expand(source, experiment, config)
 
@@ -296,7 +305,8 @@ class Grid:
             }
             for run in self.runs
         ]
-        return json.dumps({"experiment": self.name, "runs": runs}, sort_keys=True)
+        content = {"experiment": self.name, "settings": self.settings, "runs": runs}
+        return json.dumps(content, sort_keys=True)
 
 
 def load_experiment(
@@ -320,7 +330,7 @@ def load_experiment(
         return grid
     # A narrower grid may leave some of the file's overrides without a run; that is no mistake.
     source, experiment = _changed(path, settings)
-    return Grid(title, source, experiment, config)
+    return Grid(title, source, experiment, config, settings)
 
 
 def load_run(
@@ -498,7 +508,15 @@ def _results_name(name: str, settings: Sequence[str], rename: str | None, config
     """What the results are called: the experiment's name, or a new one that nothing else has."""
     path = config / f"{name}.yaml"
     if not path.is_file():
-        known = [file.stem for file in config.glob("*.yaml")]
+        if not config.is_dir():
+            raise SeqrecError(f"{config}/: not here. Run from the project's folder.")
+        if Path("results", name).is_dir():
+            raise SeqrecError(
+                f"{path}: no such experiment. results/{name} got its name from NAME=; make its "
+                f"tables and figures by `seqrec tables results/{name}` and `seqrec figures "
+                f"results/{name}`."
+            )
+        known = [file.stem for file in config.glob("*.yaml") if file.stem != "workflow"]
         raise SeqrecError(f"{path}: no such experiment; {nearest(name, known)}")
     title = rename or name
     if settings and title == name:
@@ -668,9 +686,11 @@ def _resolve(
 def _refuse_loop_values(source: str, name: str, layers: Iterable[Any]) -> None:
     """A model that fits itself has no use for them; values for all models pass it by."""
     for layer in layers:
-        named = getattr(layer, "name", None) or (getattr(layer, "models", None) == [name])
+        aimed = isinstance(layer, NamedModel) or (
+            isinstance(layer, Override) and layer.models == [name]
+        )
         for key in ("training", "loss"):
-            if named and key in layer.model_fields_set:
+            if aimed and key in layer.model_fields_set:
                 raise SeqrecError(
                     f"{source}: {name}: {key}: this model fits itself, without a loop or a loss of "
                     "ours. Write 'hyperparameters' instead."

@@ -76,16 +76,15 @@ class NegativeSampler:
         Where they are few of the pool: the first distinct ones of a stream of draws with
         replacement. Else those with the largest of random keys, one for each item of the pool.
         """
-        batch, size = len(sequences), len(self.pool)
+        (batch, window), size = sequences.shape, len(self.pool)
         own = self.place[sequences]
-        fewest = size - sequences.shape[1]
-        if negatives > fewest // 2:
-            keys = torch.rand(batch, size + 1, generator=self.generator, device=self.pool.device)
-            # What may not be drawn comes last: the sequence's own, and padding's behind the pool.
-            keys.scatter_(1, own, -1.0)[:, -1] = -1.0
-            return self.pool[keys.topk(negatives, sorted=False).indices]
-        # In the mean these many draws find enough; eight deviations more leave a chance below
-        # 1e-12 to find too few, which is an error rather than a biased sample.
+        fewest = size - window
+        # An accelerator is not asked in each step whether the stream was long enough: it gets one
+        # only where the pool is so large that it is, but for a chance below 1e-11.
+        if negatives > fewest // 2 or not (own.is_cpu or size >= 8 * window):
+            return self._by_keys(own, negatives)
+        # In the mean these many draws find enough. Eight deviations more do so nearly always, but
+        # for sequences that hold a good part of the pool.
         mean = size * -math.log1p(-negatives / fewest)
         count = math.ceil(mean + 8 * math.sqrt(mean) + 8)
         drawn = self._random((batch, count), size)
@@ -97,13 +96,22 @@ class NegativeSampler:
         owner.scatter_(1, drawn, order).scatter_(1, own, -1)
         found = owner.gather(1, drawn) == order
         rank = found.cumsum(1)
-        torch._assert_async(
-            (rank[:, -1] >= negatives).all(), "a sequence was drawn too few negatives"
-        )
+        enough = (rank[:, -1] >= negatives).all()
+        if own.is_cpu and not enough:
+            return self._by_keys(own, negatives)
+        torch._assert_async(enough, "a sequence was drawn too few negatives")
         # A slot for each negative, and one for all that is left over.
         slot = torch.where(found & (rank <= negatives), rank - 1, negatives)
         chosen = torch.empty(batch, negatives + 1, dtype=torch.int64, device=drawn.device)
         return self.pool.take(chosen.scatter_(1, slot, drawn)[:, :-1])
+
+    def _by_keys(self, own: Tensor, negatives: int) -> Tensor:
+        """Distinct item numbers `[batch, negatives]` outside the places `own` `[batch, window]`."""
+        shape = len(own), len(self.pool) + 1
+        keys = torch.rand(shape, generator=self.generator, device=self.pool.device)
+        # What may not be drawn comes last: the sequence's own, and padding's behind the pool.
+        keys.scatter_(1, own, -1.0)[:, -1] = -1.0
+        return self.pool[keys.topk(negatives, sorted=False).indices]
 
     def _random(self, shape: tuple[int, int], limit: int) -> Tensor:
         return torch.randint(limit, shape, generator=self.generator, device=self.pool.device)

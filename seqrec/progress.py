@@ -54,7 +54,8 @@ class Progress(Strict):
             "ndcg": ndcg,
             "seconds_per_epoch": entry["seconds"] / epoch,
         }
-        if ndcg > self.best_ndcg or not self.best_epoch:
+        # A training that starts over, as one with other data does, has no best epoch yet.
+        if ndcg > self.best_ndcg or not self.best_epoch or epoch <= self.epoch:
             changes |= {"best_epoch": epoch, "best_ndcg": ndcg}
         return self.model_copy(update=changes)
 

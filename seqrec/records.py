@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,6 +38,15 @@ TRAINING_CODE = (
     "training.py",
 )
 """The sources that decide what a training results in, relative to the package."""
+
+SAME_RESULTS = {
+    # Drawing negatives for sequences that fill most of a small pool: raised, now draws.
+    "b0c0f7707314547f08b95ba55b0b7ce9787ba48798510840dd40cc82b42af1c4": (
+        "d494b05688444eca0225523ea0cf7399c5dc02386eed2250cae02efaa794050a"
+    ),
+}
+"""Fingerprints of training code, and of the next one, which gives every record of theirs bit for
+bit. Only for changes of which that was shown, as by doing epochs of committed records again."""
 
 PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "target_counts.npy", "metrics.json")
 """The files of a record that are kept for good, `metrics.json` last; checkpoints are not."""
@@ -84,6 +94,8 @@ class Provenance(_Part):
     version: str
     commit: str | None
     training_code: str
+    model_code: str | None = None
+    """Of a model of one's own: `model_code` of its implementation."""
 
 
 class Record(_Part):
@@ -174,7 +186,8 @@ class Survey:
     """Finished runs whose configuration is not what the experiment asks for, or differs in more
     than the seed from that of the same model's other runs."""
     stale: set[Run]
-    """Finished runs that other training code than today's has made."""
+    """Finished runs that other training code than today's has made, or another version of an own
+    model's file."""
 
     @property
     def runs(self) -> list[Run]:
@@ -195,6 +208,7 @@ class _GridRun(BaseModel):
 
 
 class _Grid(BaseModel):
+    settings: list[str] = []
     runs: list[_GridRun]
 
 
@@ -279,14 +293,20 @@ def survey(results: Path) -> Survey:
     for group in _of_each_model(records):
         asked = [r.settings for r in group if wanted.get(r.run) == r.config_hash]
         outdated |= {r.run for r in group if r.settings not in (asked or [group[0].settings])}
-    current = training_code_fingerprint()
-    stale = {record.run for record in records if record.seqrec.training_code != current}
+    code = training_code_fingerprint()
+    stale = {record.run for record in records if not _is_made_by(record, code)}
     return Survey(sorted(records, key=lambda record: record.run), sorted(missing), outdated, stale)
 
 
 def promoted_datasets(reference: Path = Path("results/reference")) -> list[str]:
     """The datasets of promoted records, which have no experiment to name them."""
     return sorted({run.dataset for run in _read_grid(reference / "grid.json")})
+
+
+def settings_of(results: Path) -> list[str]:
+    """The `key=value` settings that an experiment of a name of its own was last made with."""
+    path = results / "grid.json"
+    return validate(_Grid, _read_json(path), str(path)).settings if path.is_file() else []
 
 
 def read_records(results: Path) -> list[Record]:
@@ -320,9 +340,8 @@ def is_finished(folder: Path, config_hash: str, data: Path, any_code: bool) -> b
         digest = _read_json(data / "digest.json")["sha256"]
     except (SeqrecError, KeyError, OSError, ValueError):
         return False
-    same_code = record.seqrec.training_code == training_code_fingerprint()
     same_run = (record.config_hash, record.data.sha256) == (config_hash, digest)
-    return same_run and (any_code or same_code)
+    return same_run and (any_code or _is_made_by(record, training_code_fingerprint()))
 
 
 # Writing
@@ -375,14 +394,48 @@ def write_failure(
 # Code
 
 
+def _is_made_by(record: Record, code: str) -> bool:
+    """Whether this training code has made it, or one of the same results, and its own model's file,
+    if any, is as it was."""
+    own, made_by = model_code(str(record.config.get("implementation"))), record.seqrec.training_code
+    while made_by != code and made_by in SAME_RESULTS:
+        made_by = SAME_RESULTS[made_by]
+    return made_by == code and own in (None, record.seqrec.model_code)
+
+
 def training_code_fingerprint(package: Path = PACKAGE) -> str:
     """SHA-256 over the training code, the same whatever line ends a checkout gives its files."""
     digest = hashlib.sha256()
     paths = {path for pattern in TRAINING_CODE for path in package.glob(pattern)}
     for name, path in sorted((path.relative_to(package).as_posix(), path) for path in paths):
-        source = path.read_bytes().replace(b"\r\n", b"\n")
+        source = _source(path)
         digest.update(f"{name}\0{len(source)}\0".encode() + source)
     return digest.hexdigest()
+
+
+def model_code(implementation: str) -> str | None:
+    """SHA-256 of the file of an own model, `package.module:Class`; not of what that imports.
+
+    None for the package's models, and where no such file is found.
+    """
+    path = own_module(implementation)
+    return None if path is None else hashlib.sha256(_source(path)).hexdigest()
+
+
+def own_module(implementation: str) -> Path | None:
+    """The file of an own model, looked for as Python does, from the folder that one is in; without
+    importing it, which takes seconds."""
+    module, colon, _ = implementation.partition(":")
+    for folder in (Path(), *map(Path, sys.path)) if colon else ():
+        place = folder.joinpath(*module.split("."))
+        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if path.is_file():
+                return path
+    return None
+
+
+def _source(path: Path) -> bytes:
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def stale_records(results: Path) -> list[Path]:

@@ -47,7 +47,12 @@ from seqrec.metrics import metrics_from_ranks
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.progress import under_way
-from seqrec.records import training_code_fingerprint, write_failure, write_record
+from seqrec.records import (
+    model_code,
+    training_code_fingerprint,
+    write_failure,
+    write_record,
+)
 from seqrec.sidecar import Sidecar, Stopped, stop_signals
 from seqrec.splits import Split, Splits, leave_one_out
 from seqrec.training import metric_cutoffs, train
@@ -137,7 +142,7 @@ def _run(
     device = engine.device
     torch.use_deterministic_algorithms(device.type == "cpu")
     # Before training: the code that runs is the code of this moment.
-    made_by = provenance(engine)
+    made_by = provenance(engine, config)
     splits = leave_one_out(interactions)
     torch.manual_seed(config.seed)
     model = build_model(config, interactions.num_items)
@@ -220,7 +225,7 @@ def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
     return model
 
 
-def provenance(engine: Engine) -> dict[str, Any]:
+def provenance(engine: Engine, config: RunConfig) -> dict[str, Any]:
     """By what and on what a run is made."""
     job = {key.lower(): os.environ[key] for key in ("SLURM_JOB_ID",) if key in os.environ}
     return {
@@ -228,6 +233,7 @@ def provenance(engine: Engine) -> dict[str, Any]:
             "version": seqrec.__version__,
             "commit": _commit(),
             "training_code": training_code_fingerprint(),
+            "model_code": model_code(config.implementation),
         },
         "libraries": {
             "python": platform.python_version(),
@@ -343,6 +349,8 @@ def _out_of_disk(error: OSError, folder: Path) -> Exception:
 def _resume_key(config: RunConfig, interactions: Interactions, engine: Engine) -> str:
     """What a sidecar must have been made by, for a training to go on from it."""
     parts = [config.hash(), interactions.digest, training_code_fingerprint()]
+    if own := model_code(config.implementation):
+        parts.append(own)
     options = (engine.precision, engine.logits_per_chunk, engine.compile, engine.device.type)
     return " ".join([*parts, *map(str, options)])
 

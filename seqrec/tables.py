@@ -395,8 +395,9 @@ def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
             f"{number(unseen)} of {number(everyone)} test targets ({unseen / everyone:.2%}) are "
             "items that occur in no train part.",
             "A loss over all items pushes the scores of these down with each step, a sampled one "
-            "never touches them; no model can learn what they are. Intervals: bootstrap over the "
-            "users of the group. Median rank: of the target among all items.",
+            "never touches them; no network can learn what they are. Models that fit themselves "
+            "are fitted on validation items too, among which some of them are. Intervals: "
+            "bootstrap over the users of the group. Median rank: of the target among all items.",
         ]
     title = f"{dataset_title(dataset)}: targets that occur in training, and others"
     return Table(title, headings, cells, data, notes)

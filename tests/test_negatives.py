@@ -80,6 +80,24 @@ def test_shared_negatives_are_uniform() -> None:
     assert len(set(zip(first.tolist(), second.tolist(), strict=True))) > 60
 
 
+def test_sequences_that_fill_most_of_the_pool_are_drawn_for_too() -> None:
+    """Where a stream of draws finds too few now and then."""
+    pool, window, negatives = torch.arange(1, 221), 201, 9
+    sequences = torch.stack([torch.randperm(220)[:window] + 1 for _ in range(64)])
+    sampler = NegativeSampler(pool, 220)
+    counts = torch.zeros(64, 221)
+    for _ in range(100):
+        drawn = sampler.without_replacement(sequences, negatives)
+        assert all(len(set(row)) == negatives for row in drawn.tolist())
+        counts.scatter_add_(1, drawn, torch.ones(64, negatives))
+    assert counts.gather(1, sequences).sum() == 0
+    # Each of 19 allowed items is one of the 9 in 47 of 100 draws, give or take 5 deviations.
+    allowed = counts.scatter(1, sequences, -1)[:, 1:]
+    allowed = allowed[allowed >= 0]
+    assert allowed.numel() == 64 * 19
+    assert ((allowed - 100 * 9 / 19).abs() < 5 * 5).all()
+
+
 def test_negatives_of_a_position_are_uniform_and_drawn_with_replacement() -> None:
     lengths = [5_000, 1, 5_000]
     sequences = padded([[1, 2, 3], [9], [4]])

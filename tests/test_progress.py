@@ -87,6 +87,17 @@ def test_a_stopped_run_leaves_word_of_how_far_it_came_and_goes_on_from_there(
     assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (3, 1, 0.2)
 
 
+def test_a_training_that_starts_over_has_no_best_epoch_of_the_one_before(tmp_path: Path) -> None:
+    with pytest.raises(Stopped), under_way(LONG, tmp_path, lambda entry: None) as report:
+        report(entry(1, 0.2))
+        report(entry(2, 0.3))
+        raise Stopped
+    with under_way(LONG, tmp_path, lambda entry: None) as report:
+        report(entry(1, 0.1))
+        progress, _ = read(tmp_path)
+    assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (1, 1, 0.1)
+
+
 def test_another_configuration_does_not_take_over_what_was_left(tmp_path: Path) -> None:
     with pytest.raises(Stopped), under_way(LONG, tmp_path, lambda entry: None) as report:
         report(entry(1, 0.2))

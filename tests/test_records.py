@@ -258,6 +258,42 @@ def test_every_file_of_the_fingerprint_has_a_name_that_exists_or_will(tmp_path: 
     assert len(training_code_fingerprint()) == 64
 
 
+def test_a_record_of_code_that_gives_the_same_results_is_not_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by = {"version": "0.1.0", "commit": None, "training_code": "first"}
+    record = make_record(tmp_path, seqrec=made_by)
+    monkeypatch.setattr(records, "SAME_RESULTS", {"first": "second"})
+    assert stale_records(tmp_path) == [record / "metrics.json"], "which is not today's either"
+    today = training_code_fingerprint()
+    monkeypatch.setattr(records, "SAME_RESULTS", {"first": "second", "second": today})
+    assert stale_records(tmp_path) == []
+
+
+def test_a_record_of_an_own_model_is_stale_once_its_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab").mkdir()
+    for file in (Path("my_models.py"), Path("lab/__init__.py"), Path("lab/nets.py")):
+        file.write_text("a = 1\n")
+        module = ".".join(file.with_suffix("").parts).removesuffix(".__init__")
+        implementation = f"{module}:Mine"
+        made_by = make_metrics("ml-1m", "mine")["seqrec"]
+        made_by |= {"model_code": records.model_code(implementation)}
+        record = make_record(
+            tmp_path, model="mine", seqrec=made_by, config={"implementation": implementation}
+        )
+        assert stale_records(tmp_path) == []
+        file.write_bytes(b"a = 1\r\n")
+        assert stale_records(tmp_path) == [], "line ends"
+        file.write_text("a = 2\n")
+        assert stale_records(tmp_path) == [record / "metrics.json"]
+        file.unlink()
+        assert stale_records(tmp_path) == [], "a colleague's, whose file is not here"
+    assert records.model_code("sasrec") is None
+
+
 def test_records_of_other_training_code_are_stale(tmp_path: Path) -> None:
     make_record(tmp_path, model="gru4rec")
     old = make_record(

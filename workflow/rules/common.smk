@@ -53,7 +53,10 @@ def records_and_failures(wildcards):
 
 
 def training_code():
-    return sorted(str(path) for pattern in TRAINING_CODE for path in Path("seqrec").glob(pattern))
+    """The package's, and the files of own models."""
+    paths = {path for pattern in TRAINING_CODE for path in Path("seqrec").glob(pattern)}
+    paths |= {own_module(run.implementation) for run in RUNS.values()} - {None}
+    return sorted(map(str, paths))
 
 
 def pages(folder, shown):
