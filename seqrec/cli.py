@@ -251,9 +251,12 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
     default="paper",
     show_default=True,
     shell_complete=completion.experiments,
-    help="Whose settings to use.",
+    help="Whose settings to use, and whose results to join.",
 )
-@click.option("--name", help="Name for the results; needed where SETTINGS change the experiment.")
+@click.option(
+    "--name",
+    help="Results of their own, by this name; needed where SETTINGS change the experiment.",
+)
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."
 )

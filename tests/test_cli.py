@@ -14,6 +14,7 @@ from small_runs import ROOT, SIZES, copied_config
 import seqrec
 from seqrec.cli import main
 from seqrec.experiment import RunConfig
+from seqrec.lease import alone_in
 
 
 @pytest.fixture
@@ -228,15 +229,22 @@ def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
     assert users[2]["interactions_read"] > users[0]["interactions_read"]
 
 
-def test_two_first_trainings_on_a_dataset_do_not_meet_in_it(project: Path) -> None:
+def test_a_log_that_another_process_is_making_is_waited_for(project: Path) -> None:
+    log = project / "data/processed/small"
     command = [sys.executable, "-m", "seqrec", "train", "small", "popularity", *SMALL]
-    started = [
-        subprocess.Popen([*command, "--seed", str(seed)], stderr=subprocess.PIPE, text=True)
-        for seed in range(3)
-    ]
-    for process in started:
-        said = process.communicate()[1]
-        assert process.returncode == 0, said
+    with alone_in(log):
+        waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr is not None
+        said = iter(waiting.stderr.readline, "")
+        assert any(
+            "another process is preprocessing this dataset; waiting" in line for line in said
+        )
+        run("download", "small")
+        run("preprocess", "small")
+        made = (log / "digest.json").stat().st_ino
+    said_later = waiting.communicate()[1]
+    assert waiting.returncode == 0, said_later
+    assert (log / "digest.json").stat().st_ino == made, "it was not made a second time"
 
 
 def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> None:

@@ -39,7 +39,7 @@ def test_the_models_shown_for_an_experiment_resolve(tmp_path: Path) -> None:
     ]
 
 
-def test_every_make_target_and_file_that_the_readme_names_exists() -> None:
+def test_every_make_target_and_linked_file_of_the_readme_exists() -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"\bmake ([a-z-]+)", README))
     assert targets

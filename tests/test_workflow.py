@@ -499,6 +499,7 @@ def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
         r"(grid\.json|runs/tiny/[^/]+/seed-0/[^/]+|figures/(num_negatives|convergence)\.png)"
     )
     assert all(re.fullmatch(rf"\?\? {kept}", line) for line in changed.splitlines()), changed
+    assert changed.count("/metrics.json") == len(EVERY_TRAINING)
     assert "safetensors" not in changed
     refused = project.snakemake("runs", "name=reference", "set=seeds=[0]")
     assert refused.returncode != 0
@@ -534,6 +535,19 @@ def test_a_mistake_in_the_configuration_is_one_clear_message(
     assert re.search(message, said), said
     assert "Traceback" not in said
     assert not project.path("results").exists()
+
+
+def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: Project) -> None:
+    settings = ("name=narrow", "set=models=popularity")
+    project.make("runs", *settings)
+    grid = project.path("results/narrow/grid.json").read_text()
+    refused = project.snakemake("tables", "name=narrow")
+    assert refused.returncode != 0
+    assert "was begun with SET='models=popularity'" in refused.stdout + refused.stderr
+    assert project.path("results/narrow/grid.json").read_text() == grid
+    project.make("tables", *settings)
+    refused = project.snakemake("tables", experiment="narrow")
+    assert "seqrec tables results/narrow" in refused.stdout + refused.stderr
 
 
 def test_settings_write_into_the_results_of_their_new_name_only(project: Project) -> None:
