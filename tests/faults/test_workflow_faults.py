@@ -288,9 +288,9 @@ def test_a_changed_raw_file_is_told_and_its_remedy_works(project: Project) -> No
 
     said = refused(project, "data")
 
-    remedy = re.search(r"data/raw/tiny\.txt: missing, or changed .* Remove (\S+), then run", said)
+    remedy = re.search(r"data/raw/tiny\.txt: changed since .* Run `seqrec (\w+) (\w+)`", said)
     assert remedy, said
-    assert project.call("rm", remedy[1]).returncode == 0
+    assert project.seqrec(*remedy.groups()).returncode == 0
     project.make("runs")
     assert snapshot(project.results) == before
 
