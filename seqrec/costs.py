@@ -42,7 +42,7 @@ def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> in
         positions = config.training.batch_size * config.max_length
         attention = 8 * size("heads", 1) * config.max_length
         # With a GELU the gaps between blocks count, too (see `engine.use_onednn`).
-        inner = 20 * size("intermediate_size", 0)
+        inner = 30 * size("intermediate_size", 0)
         needed += layers * positions * (40 * hidden + attention + inner) * FLOAT_BYTES
         if config.loss and config.loss.negatives:
             rows = config.training.batch_size * config.loss.negatives

@@ -127,7 +127,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next step, where it is glibc.
 
     It hands large blocks back to the system at once, which then clears them page by page for the
-    next step: a quarter of a training step's time (`make benchmark` shows it).
+    next step, which can take a quarter of a training step's time.
     """
     if platform.system() != "Linux":
         return

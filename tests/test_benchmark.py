@@ -188,3 +188,16 @@ def test_a_whole_training_is_measured_as_the_workflow_runs_it(
     assert found["training_seconds"] > 0
     assert found["epochs"] >= found["best_epoch"] >= 1
     assert 0 < found["test"]["ndcg@10"] < 1
+
+
+def test_products_inside_a_gpus_attention_are_counted_too(benchmark: Any) -> None:
+    from worker import Products  # the fixture makes it known
+
+    attended = torch.empty(2, 1, 5, 8, device="meta")
+    with Products() as products:
+        torch.ops.aten._scaled_dot_product_efficient_attention(
+            attended, attended, attended, None, False, 0.0, True
+        )
+        torch.empty(3, 8, device="meta") @ torch.empty(8, 4, device="meta")
+    # Scores and mixtures of 2 sequences of 5 by 5, and the product, at two operations each.
+    assert products.operations == {"float32": 2 * (2 * 2 * 5 * 5 * 8 + 3 * 8 * 4)}

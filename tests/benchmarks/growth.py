@@ -35,7 +35,7 @@ def seconds(action: Callable[[], Any]) -> float:
 
 
 def loss_and_gradient(items: int, sampled: bool) -> Callable[[], None]:
-    """A loss over a table of so many items, for as many positions as a batch of beauty has."""
+    """A loss in float32 over a table of so many items, for a thousand positions."""
     torch.manual_seed(0)
     hidden = torch.randn(POSITIONS, WIDTH, requires_grad=True)
     table = (0.02 * torch.randn(items, WIDTH)).requires_grad_()

@@ -1,6 +1,6 @@
 """Seconds of RecTools' SASRec training steps on a log; run by the Python of its own environment.
 
-    RECTOOLS_PYTHON tests/benchmarks/rectools_steps.py DATA MAX_LENGTH THREADS
+    RECTOOLS_PYTHON tests/benchmarks/rectools_steps.py DATA MAX_LENGTH THREADS cpu|gpu
 
 Needs `pip install 'rectools[torch]'` there, and nothing of this project.
 """
@@ -37,6 +37,7 @@ class Clock(Callback):
 
 def main() -> None:
     folder, max_length, threads = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    accelerator = sys.argv[4]
     torch.set_num_threads(threads)
     items, offsets = np.load(folder / "items.npy"), np.load(folder / "offsets.npy")
     lengths = np.diff(offsets)
@@ -56,7 +57,7 @@ def main() -> None:
     def trainer() -> Trainer:
         return Trainer(
             max_steps=WARM_UP + STEPS,
-            accelerator="cpu",
+            accelerator=accelerator,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

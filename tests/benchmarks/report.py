@@ -55,7 +55,7 @@ def whole_table(result: dict[str, Any]) -> str:
                 "H200 at its peak, s": format(run["h200 floor, s"], ",.1f"),
             }
         peak = format(cell["facts"]["peak bytes"] / 1e9, ".1f")
-        rows.append(row | {"run, h": format(run["run, s"] / 3600, ".2f"), "peak, GB": peak})
+        rows.append(row | {"run, h": format(run["run, s"] / 3600, ".2f"), "part's peak, GB": peak})
     rows.append(
         {
             "log": "all, one seed",
@@ -65,7 +65,7 @@ def whole_table(result: dict[str, Any]) -> str:
         }
     )
     columns = ("log", "model", "step, s", "epoch, s", "epochs", "of", "steps")
-    columns += ("run, h", "peak, GB", "H200 at its peak, s")
+    columns += ("run, h", "part's peak, GB", "H200 at its peak, s")
     whole = [{column: row.get(column, "") for column in columns} for row in rows]
     return "\n\n".join(
         tabulate(table, headers="keys", tablefmt="github", disable_numparse=True)

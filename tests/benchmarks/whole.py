@@ -28,6 +28,7 @@ from seqrec.engine import device_title, keep_freed_memory
 from seqrec.experiment import RunConfig, Training, load_experiment
 from seqrec.files import write_text
 from seqrec.interactions import Interactions
+from seqrec.records import training_code_fingerprint
 from seqrec.tables import PUBLISHED, read_published
 
 STEPS = 4
@@ -129,20 +130,24 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     output = arguments.output or Path(f"results/benchmark/whole-{device.type}.json")
-    result: dict[str, Any] = {"data": {}, "cells": {}}
-    if output.is_file():
-        result = json.loads(output.read_text(encoding="utf-8"))
-    result |= {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    conditions = {
         "device": device_title(device),
         "threads": arguments.threads,
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "training code": training_code_fingerprint(),
     }
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    result: dict[str, Any] = {"when": when, **conditions, "data": {}, "cells": {}}
+    # It takes long, so that one that was stopped goes on; but not under other conditions.
+    part = output.with_suffix(".part.json")
+    if part.is_file():
+        begun = json.loads(part.read_text(encoding="utf-8"))
+        if all(begun[name] == value for name, value in conditions.items()):
+            result = begun
 
     def save() -> None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_text(output, json.dumps(result, indent=1) + "\n")
+        write_text(part, json.dumps(result, indent=1) + "\n")
 
     published = read_published(PUBLISHED / "results.csv", "dataset", "model")
     for config in (run for run in load_experiment("paper").runs if run.seed == 0):
@@ -160,6 +165,7 @@ def main() -> None:
         cell["run"] = run_seconds(config, cell, users, published)
         print(f"{key}: {json.dumps(cell['run'])}", file=sys.stderr, flush=True)
     save()
+    part.replace(output)
     print(whole_table(result))
 
 

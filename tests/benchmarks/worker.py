@@ -55,7 +55,8 @@ class Products(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         count = flop_registry.get(func._overloadpacket)
         if count is not None:
-            kind = str(args[-1].dtype).removeprefix("torch.")
+            numbers = next(value for value in args if isinstance(value, torch.Tensor))
+            kind = str(numbers.dtype).removeprefix("torch.")
             found = count(*args, **(kwargs or {}), out_val=result)
             self.operations[kind] = self.operations.get(kind, 0) + found
         return result
@@ -144,6 +145,8 @@ def ours(splits: Splits, config: RunConfig, born: float) -> None:
 
     with suppress(training.Stopped):
         training.train(network, splits, config, engine, stopping=lambda: True)
+    if engine.device.type == "cuda":
+        torch.cuda.synchronize()
     facts["seconds to first step"] = time.time() - born
     with suppress(training.Stopped), products:
         training.train(network, splits, config, engine, stopping=lambda: True)
@@ -193,7 +196,7 @@ def textbook(splits: Splits, config: RunConfig, born: float) -> None:
             baseline.evaluate(splits.validation, np.arange(number))
             answer(time.perf_counter() - start)
         elif command == "facts":
-            answer({"peak bytes": peak_memory(torch.device("cpu"))})
+            answer({"peak bytes": peak_memory(baseline.device)})
         else:
             return
 
