@@ -201,7 +201,14 @@ def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
     if like:
         items, offsets = simulate_like(like, seed)
     else:
-        settings = validate(Simulation, {**given, "seed": seed}, "simulate")
+        # What there is no option for gives way to what was asked for.
+        small = {}
+        if "items" in given:
+            small["genres"] = min(Simulation.model_fields["genres"].default, given["items"])
+        if "mean_length" in given:
+            shortest = Simulation.model_fields["min_length"].default
+            small["min_length"] = min(shortest, int(given["mean_length"]))
+        settings = validate(Simulation, {**small, **given, "seed": seed}, "simulate")
         items, offsets = simulate_dataset(settings)
     write_text_log(output, items, offsets)
     click.echo(f"{output}: {len(offsets) - 1:,} users, {len(items):,} interactions")

@@ -37,10 +37,11 @@ def models(context: click.Context) -> Iterable[str]:
     experiment = _values(CONFIG / f"{context.params.get('experiment') or 'paper'}.yaml")
     for name in _stems(CONFIG / "models"):
         if name.endswith("+N"):
-            yield from (f"{name[:-1]}{n}" for n in experiment.get("negatives", []))
+            yield from (f"{name[:-1]}{n}" for n in _list(experiment.get("negatives")))
         else:
             yield name
-    yield from (m["name"] for m in experiment.get("models", []) if isinstance(m, dict))
+    named = (m.get("name") for m in _list(experiment.get("models")) if isinstance(m, dict))
+    yield from (name for name in named if isinstance(name, str))
 
 
 @completing
@@ -53,6 +54,11 @@ def results(context: click.Context) -> Iterable[str]:
 @completing
 def runs(context: click.Context) -> Iterable[str]:
     return (str(path.parent) for path in RESULTS.glob("*/runs/*/*/seed-*/metrics.json"))
+
+
+def _list(value: Any) -> list[Any]:
+    """Also of a file that is being written."""
+    return value if isinstance(value, list) else []
 
 
 def _stems(folder: Path) -> set[str]:

@@ -51,6 +51,7 @@ EMPTY = "no finished run"
 
 STYLE: dict[Any, Any] = {
     "text.color": INK,
+    "text.parse_math": False,  # a title may hold dollars
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
     "xtick.color": INK,

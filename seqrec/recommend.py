@@ -10,6 +10,7 @@ preprocessed log that it was trained on.
 
 import difflib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,12 +147,20 @@ class Recommender:
                 f"dataset; it has {found}."
             )
         users = users.reset_index(drop=True)
+        _refuse_gaps(users["user"], "user", where)
         if "item" in users.columns:
             ids, split = self._histories(users, where)
             numbers = np.arange(len(ids))
+        elif len(users.columns) > 1:
+            others = ", ".join(str(name) for name in users.columns if name != "user")
+            raise SeqrecError(
+                f"{where}: has no column 'item', which holds the histories, but {others}. Rename "
+                "that, or give the column 'user' alone for users of the dataset."
+            )
         else:
-            ids = pd.Index(users["user"]).unique()
-            numbers = self._numbers(ids, pd.Index(self.log.user_ids()), "user", where)
+            each = users["user"].drop_duplicates()
+            ids = pd.Index(each)
+            numbers = self._numbers(each, pd.Index(self.log.user_ids()), "user", where)
             split = Split(self.log.items, self.log.offsets, 0, self.log.num_items)
         found_users, ranks, items, scores = self._best(split, numbers, k)
         return pd.DataFrame(
@@ -170,7 +179,9 @@ class Recommender:
                 "history of others. Give users of the dataset (a file with the column 'user' "
                 "alone, for --users), or take a model that reads histories, such as sasrec+."
             )
+        _refuse_gaps(users["item"], "item", where)
         if "timestamp" in users.columns:
+            _refuse_gaps(users["timestamp"], "timestamp", where)
             try:
                 users = users.sort_values("timestamp", kind="stable", key=_as_times)
             except (ValueError, TypeError):
@@ -179,7 +190,6 @@ class Recommender:
                     "2024-01-31T12:00."
                 ) from None
             _refuse_gaps(_as_times(users["timestamp"]), "timestamp", where)
-        _refuse_gaps(users["user"], "user", where)
         numbers = self._numbers(users["item"], self._items, "item", where) + 1
         codes, ids = pd.factorize(users["user"])
         order = np.argsort(codes, kind="stable")
@@ -246,8 +256,12 @@ def read_users(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Of a line with more fields than the header, which would shift all columns.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        return table.rename(columns=str.strip)
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise SeqrecError(f"{path}: cannot be read as {path.suffix[1:]} ({error}).") from None
 
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -132,14 +132,15 @@ def watch_during(results: Path, command: Sequence[str], console: Console) -> int
         raise SeqrecError(f"{command[0]}: cannot be started ({error.strerror}).") from None
     handlers = {signal.SIGINT: lambda *_: None, signal.SIGTERM: lambda *_: process.terminate()}
     kept = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    words = _Words(process, console)
     try:
         with _display(console) as update:
-            words = _Words(process, console)
             for statuses in _refreshed(results, lambda: words.ended):
                 update(results, statuses, _news(before, statuses), words.unfinished)
                 before = statuses
         return process.wait()
     finally:
+        process.wait()  # also where it cannot be shown any more: nobody else would wait for it
         for number, handler in kept.items():
             signal.signal(number, handler)
 
@@ -340,11 +341,16 @@ class _Words:
         while chunk := os.read(self._process.stdout.fileno(), 1 << 16):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                self._console.print(Text.from_ansi(_last(line)), soft_wrap=True)
+                self._say(line)
             self.unfinished = _last(rest)
         if rest:
-            self._console.print(Text.from_ansi(_last(rest)), soft_wrap=True)
+            self._say(rest)
         self.unfinished = ""
+
+    def _say(self, line: bytes) -> None:
+        # Where nobody reads any more, as after `| head`, the process must be read on all the same.
+        with suppress(OSError, ValueError, SystemExit):
+            self._console.print(Text.from_ansi(_last(line)), soft_wrap=True)
 
 
 def _last(line: bytes) -> str:

@@ -274,6 +274,11 @@ def test_a_dataset_that_cannot_be_had_leaves_word_until_it_can(project: Path) ->
     assert not note.exists()
 
 
+def test_simulate_makes_small_logs_too(project: Path) -> None:
+    sizes = ("--users", "100", "--items", "10", "--mean-length", "4", "--max-length", "8")
+    assert run("simulate", *sizes, "--output", "small.txt").exit_code == 0
+
+
 def test_simulate_writes_a_log_of_the_sizes_asked_for(project: Path) -> None:
     sizes = ("--users", "20", "--items", "30", "--mean-length", "6", "--max-length", "12")
     result = run("simulate", *sizes, "--output", "log.txt", "--seed", "3")

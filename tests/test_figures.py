@@ -251,6 +251,17 @@ def test_nothing_is_smaller_than_seven_points_or_outside_the_page(
             assert not figure.legends[0].get_window_extent().overlaps(axes.get_tightbbox())
 
 
+def test_a_title_with_dollars_is_drawn_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title = r"Prices $5^ to $\foo"
+    monkeypatch.setattr("seqrec.figures.dataset_title", lambda dataset: title)
+    make_record(tmp_path, "shop", "sasrec+")
+    (axes,) = convergence_figure(survey(tmp_path), "epoch").axes
+    write_figures(tmp_path, PUBLISHED)
+    assert axes.get_title() == title
+
+
 def test_an_experiment_without_any_run_still_has_its_figures(tmp_path: Path) -> None:
     (tmp_path / "grid.json").write_text('{"runs": []}')
     written = write_figures(tmp_path, PUBLISHED)

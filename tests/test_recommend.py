@@ -149,7 +149,16 @@ def test_no_more_is_recommended_than_there_is(project: Path) -> None:
     assert len(recommender.recommend(ids, k=10)) == 0
 
 
-def test_a_line_of_no_user_is_refused(project: Path) -> None:
+def test_what_is_missing_in_a_table_is_refused(project: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    whole = {"user": ["a", "b"], "item": ["product 7"] * 2, "timestamp": pd.to_datetime([1, 2])}
+    for column in whole:
+        table = pd.DataFrame(whole)
+        table[column] = table[column].where([True, False])
+        with pytest.raises(SeqrecError, match=f"users: row 2: no {column}"):
+            recommender.recommend_users(table)
+    with pytest.raises(SeqrecError, match="row 2: no item"):
+        recommender.recommend(["product 7", None])
     table = pd.DataFrame({"user": ["a", None, None], "item": ["product 7"] * 3})
     with pytest.raises(SeqrecError, match=r"users: row 2: no user \(1 more like it\)"):
         Recommender.load(run_folder(project, "sasrec")).recommend_users(table)
@@ -278,6 +287,12 @@ def test_a_mistake_is_one_message(
             "users.csv: row 2: no timestamp.",
         ),
         ("", "cannot be read as csv"),
+        (
+            "user,item_id\na,product 7\n",
+            "has no column 'item', which holds the histories, but item_id",
+        ),
+        ("user,item\n9,a,product 7\n", "cannot be read as csv"),
+        ("user\ncustomer 3\ncustomer 3\nnobody\n", "row 3: user nobody is not among"),
     ],
 )
 def test_a_mistake_in_a_file_names_its_place(

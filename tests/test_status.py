@@ -171,6 +171,14 @@ def test_a_folder_that_is_no_experiment_is_one_message(results: Path) -> None:
     assert not (results.parent / "tables").exists()
 
 
+def test_a_command_ends_though_nobody_reads_what_it_says(results: Path) -> None:
+    many = "import sys; [print('x' * 99, flush=True) for _ in range(2000)]; open(sys.argv[1], 'w')"
+    shell = 'python="$0"; "$python" -m seqrec status "$1" -- "$python" -c "$2" "$1/ended" | head -1'
+    words = ["bash", "-c", shell, sys.executable, str(results), many]
+    subprocess.run(words, capture_output=True, timeout=60)
+    assert (results / "ended").is_file()
+
+
 def test_a_command_that_does_not_exist_is_one_message(results: Path) -> None:
     result = CliRunner().invoke(main, ["status", str(results), "--", "snakmake"])
     assert (result.exit_code, result.output) == (
