@@ -382,7 +382,7 @@ def _decided(tested: Sequence[tuple[str, Difference]]) -> tuple[str, str]:
 
 
 def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tuple[str, str]:
-    """Every pair of runs under the same conditions, and all must agree.
+    """Every pair of runs under comparable conditions, and all must agree.
 
     Sharing a device only makes slower, so on a shared one the later side must have been later even
     if each of its epochs had been as quick as its quickest.
@@ -390,10 +390,10 @@ def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tupl
     compared = [
         (ours, theirs)
         for ours, theirs in product(one.records, other.records)
-        if _same_conditions(ours, theirs) and ours.best_epoch and theirs.best_epoch
+        if ours.best_epoch and theirs.best_epoch and _comparable_times(ours, theirs)
     ]
     if not compared:
-        return UNDECIDED, "No two runs had one kind of device under the same conditions."
+        return UNDECIDED, "No two runs had one kind of device under comparable conditions."
     seconds = [(seconds_to_best(ours), seconds_to_best(theirs)) for ours, theirs in compared]
     sooner = [seconds_to_best(ours) < _least_seconds(theirs) for ours, theirs in compared]
     later = [seconds_to_best(theirs) <= _least_seconds(ours) for ours, theirs in compared]
@@ -402,20 +402,23 @@ def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tupl
         f"{title(measured.records[0].model)} {_range(values)} s"
         for measured, values in zip((one, other), zip(*seconds, strict=True), strict=True)
     ]
-    places = sorted({_place(ours) for ours, _ in compared})
-    return said, f"{' and '.join(sides)}, on {', '.join(places)}."
+    places = ", ".join(sorted({device(ours) for ours, _ in compared}))
+    shared = [max(record.runs_sharing_device for record in side) for side in zip(*compared)]
+    if max(shared) > 1:
+        places += f", with up to {shared[0]} and {shared[1]} runs on it at a time"
+    return said, f"{' and '.join(sides)}, on {places}."
 
 
-def _same_conditions(ours: Record, theirs: Record) -> bool:
+def _comparable_times(ours: Record, theirs: Record) -> bool:
     """One kind of device to themselves, as precise. On a CPU, where runs have threads of their own,
-    it is enough that as many others ran at a time.
+    it is enough that at least as many others ran beside the one that was sooner.
     """
-    shared = ours.runs_sharing_device
-    return (
-        (device(ours), ours.precision) == (device(theirs), theirs.precision)
-        and shared == theirs.runs_sharing_device
-        and (shared == 1 or ours.device_kind == "cpu")
-    )
+    if (device(ours), ours.precision) != (device(theirs), theirs.precision):
+        return False
+    sooner, later = sorted((ours, theirs), key=seconds_to_best)
+    if ours.device_kind != "cpu":
+        return ours.runs_sharing_device == theirs.runs_sharing_device == 1
+    return sooner.runs_sharing_device >= later.runs_sharing_device
 
 
 def _least_seconds(record: Record) -> float:
@@ -424,11 +427,6 @@ def _least_seconds(record: Record) -> float:
         return seconds_to_best(record)
     epochs = np.diff(record.history()["seconds"].to_numpy(), prepend=0.0)
     return float(record.best_epoch or 0) * float(epochs.min())
-
-
-def _place(record: Record) -> str:
-    shared = record.runs_sharing_device
-    return device(record) + (f" (up to {shared} runs at a time)" if shared > 1 else "")
 
 
 def seconds_to_best(record: Record) -> float:

@@ -467,11 +467,11 @@ def claims_table(said: Sequence[Claim]) -> Table:
             "not hold if the opposite is, and is undecided otherwise. A claim of two differences "
             "needs both. Shown are the differences with 95% intervals.",
             "The claim on time is decided only among runs that had one kind of device to "
-            "themselves or, on a CPU, shared it with as many others; by the training time up to "
-            "the best epoch, with its validations. It holds if every such run of SASRec+ was "
-            "sooner there than every one of BERT4Rec; on a shared CPU, even than it would have "
-            "been had all its epochs been as quick as its quickest. Its published column is about "
-            "the whole training.",
+            "themselves or, on a CPU, where the sooner one shared it with at least as many others; "
+            "by the training time up to the best epoch, with its validations. It holds if every "
+            "such run of SASRec+ was sooner there than every one of BERT4Rec; on a shared CPU, "
+            "even than it would have been had all its epochs been as quick as its quickest. Its "
+            "published column is about the whole training.",
             "paper: what the paper's own numbers say, without a test.",
         ]
     notes += _mark_notes(one.evidence for one in said)
