@@ -403,7 +403,9 @@ def _sooner(one: Measured, other: Measured, title: Callable[[str], str]) -> tupl
         for measured, values in zip((one, other), zip(*seconds, strict=True), strict=True)
     ]
     places = ", ".join(sorted({device(ours) for ours, _ in compared}))
-    shared = [max(record.runs_sharing_device for record in side) for side in zip(*compared)]
+    shared = [
+        max(record.runs_sharing_device for record in side) for side in zip(*compared, strict=True)
+    ]
     if max(shared) > 1:
         places += f", with up to {shared[0]} and {shared[1]} runs on it at a time"
     return said, f"{' and '.join(sides)}, on {places}."
