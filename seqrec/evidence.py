@@ -15,7 +15,7 @@ import numpy as np
 
 from seqrec.errors import SeqrecError
 from seqrec.naming import dataset_order, display, model_order, sampled_negatives
-from seqrec.records import Record, read_record, survey
+from seqrec.records import Record, dataset_and_model, grouped, read_record, survey
 from seqrec.rendering import between, number, p_value, signed
 from seqrec.statistics import (
     ALPHA,
@@ -74,10 +74,7 @@ def measure(records: Sequence[Record]) -> Measured:
 def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measured]:
     """The models of a dataset that have finished, each by itself; not one whose own records' data
     differ."""
-    of_model: dict[str, list[Record]] = {}
-    for record in records:
-        if record.dataset == dataset:
-            of_model.setdefault(record.model, []).append(record)
+    of_model = grouped((r for r in records if r.dataset == dataset), lambda record: record.model)
     return {
         model: measure(of_model[model])
         for model in sorted(of_model, key=model_order)
@@ -523,9 +520,7 @@ def _models_in(path: Path) -> dict[tuple[str, str], list[Record]]:
             f"{path}: holds no finished run. Name a run's folder (with metrics.json), a model's "
             "(with seed-0, ...) or an experiment's (with runs/)."
         )
-    found: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        found.setdefault((record.dataset, record.model), []).append(record)
+    found = grouped(records, dataset_and_model)
     order = sorted(found, key=lambda key: (dataset_order(key[0]), model_order(key[1])))
     return {key: found[key] for key in order}
 

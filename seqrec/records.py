@@ -9,11 +9,11 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -212,6 +212,23 @@ class _Grid(BaseModel):
     runs: list[_GridRun]
 
 
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """The items of each key, both in the order in which they come."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def dataset_and_model(record: Record) -> tuple[str, str]:
+    """What the seeds of one model have in common."""
+    return record.dataset, record.model
+
+
 # Reading
 
 
@@ -290,7 +307,7 @@ def survey(results: Path) -> Survey:
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
-    for group in _of_each_model(records):
+    for group in grouped(records, dataset_and_model).values():
         asked = [r.settings for r in group if wanted.get(r.run) == r.config_hash]
         outdated |= {r.run for r in group if r.settings not in (asked or [group[0].settings])}
     code = training_code_fingerprint()
@@ -479,7 +496,7 @@ def promote(
     promoted = {record.run for record in found.records}
     kept = read_records(reference) if holds_experiment(reference) else []
     kept = [record for record in kept if record.run not in promoted]
-    for group in _of_each_model([*found.records, *kept]):
+    for group in grouped([*found.records, *kept], dataset_and_model).values():
         first = group[0]
         for record in group[1:]:
             if record.settings != first.settings:
@@ -503,14 +520,6 @@ def promote(
 
 
 # Details
-
-
-def _of_each_model(records: Iterable[Record]) -> list[list[Record]]:
-    """Records by dataset and model."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.dataset, record.model), []).append(record)
-    return list(groups.values())
 
 
 def folders_of_runs(results: Path) -> Iterator[Path]:

@@ -4,9 +4,9 @@ nothing else."""
 import csv
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
@@ -29,7 +29,7 @@ from seqrec.evidence import (
     verdicts,
 )
 from seqrec.naming import dataset_order, dataset_title, display, model_order
-from seqrec.records import Missing, Record, Run, Survey, survey
+from seqrec.records import Missing, Record, Run, Survey, grouped, survey
 from seqrec.rendering import (
     NOT_FINISHED,
     OUTDATED,
@@ -192,7 +192,7 @@ def dataset_table(
     records = [record for record in found.records if record.dataset == dataset]
     missing = [run for run in found.missing if run.dataset == dataset]
     wanted = Counter(run.model for run in found.runs if run.dataset == dataset)
-    finished = _group(records, lambda record: record.model)
+    finished = grouped(records, lambda record: record.model)
     lines = [
         _summary(
             model,
@@ -752,8 +752,8 @@ def _device_notes(records: Iterable[Record]) -> list[str]:
 def _missing_notes(missing: Iterable[Missing]) -> list[str]:
     """One note a reason, however many runs share it."""
     notes = []
-    for (reason, remedy), runs in _group(missing, lambda run: (run.reason, run.remedy)).items():
-        seeds = _group(runs, lambda run: run.model)
+    for (reason, remedy), runs in grouped(missing, lambda run: (run.reason, run.remedy)).items():
+        seeds = grouped(runs, lambda run: run.model)
         names = [
             f"{display(model).title} (seed {', '.join(str(run.seed) for run in seeds[model])})"
             for model in sorted(seeds, key=model_order)
@@ -763,16 +763,6 @@ def _missing_notes(missing: Iterable[Missing]) -> list[str]:
 
 
 # Details
-
-Item = TypeVar("Item")
-Key = TypeVar("Key", bound=Hashable)
-
-
-def _group(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
-    groups: dict[Key, list[Item]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups
 
 
 def _datasets(found: Survey) -> list[str]:
