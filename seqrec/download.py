@@ -114,7 +114,7 @@ def download(name: str, dataset: Dataset, raw: Path = RAW, mirror: str | None = 
         return _write_manifest(path, name, file, None, "simulated", settings)
 
     sources = list(enumerate(dataset.sources))
-    present = {index: file for index, source in sources if is_there(file := _local(source, raw))}
+    present = {index: file for index, source in sources if _is_there(file := _local(source, raw))}
     for index, file in present.items():
         try:
             _verify(file, dataset.sources[index])
@@ -180,7 +180,7 @@ def _local(source: Source, raw: Path) -> Path:
     """Where the user may have put the file: in `raw`, or at the path that the YAML gives."""
     inside = raw / source.file
     given = Path(source.file).expanduser()
-    return given if given.name != source.file and not is_there(inside) else inside
+    return given if given.name != source.file and not _is_there(inside) else inside
 
 
 def own_files(name: str, dataset: Dataset, raw: Path = RAW) -> list[Path]:
@@ -188,10 +188,10 @@ def own_files(name: str, dataset: Dataset, raw: Path = RAW) -> list[Path]:
     with suppress(SeqrecError):
         if Manifest.load(raw / f"{name}.json").origin != "user file":
             return []
-    return [file for source in dataset.sources if is_there(file := _local(source, raw))]
+    return [file for source in dataset.sources if _is_there(file := _local(source, raw))]
 
 
-def is_there(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     """Also where it may not be looked at: then reading it says so."""
     try:
         return path.exists()
@@ -236,7 +236,7 @@ def _fetch(place: str, file: Path, source: Source) -> None:
     """Copy or download `place` to `file`, which comes into being only whole and verified."""
     if not place.startswith(("http://", "https://")):
         origin = Path(place).expanduser()
-        if not is_there(origin):
+        if not _is_there(origin):
             raise _Unusable("not there")
         _verify(origin, source)
         with replacing(file) as part:

@@ -183,13 +183,14 @@ class Recommender:
         if "timestamp" in users.columns:
             _refuse_gaps(users["timestamp"], "timestamp", where)
             try:
-                users = users.sort_values("timestamp", kind="stable", key=_as_times)
+                times = _as_times(users["timestamp"])
             except (ValueError, TypeError):
                 raise SeqrecError(
                     f"{where}: timestamp: write numbers, or dates as 2024-01-31 or "
                     "2024-01-31T12:00."
                 ) from None
-            _refuse_gaps(_as_times(users["timestamp"]), "timestamp", where)
+            _refuse_gaps(times, "timestamp", where)
+            users = users.loc[times.sort_values(kind="stable").index]
         numbers = self._numbers(users["item"], self._items, "item", where) + 1
         codes, ids = pd.factorize(users["user"])
         order = np.argsort(codes, kind="stable")
