@@ -7,7 +7,7 @@ stays light.
 from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from seqrec.errors import SeqrecError
 from seqrec.strict import Strict, load_yaml, nearest, validate
@@ -178,7 +178,7 @@ class Simulation(Strict):
 class Dataset(Strict):
     """A dataset: where it is had, how it is read, what is kept of it."""
 
-    title: str
+    title: Annotated[str, AfterValidator(lambda title: " ".join(title.split()))]
     """Its name in tables and figures."""
     description: str = ""
     """What an interaction is."""

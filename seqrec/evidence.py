@@ -92,7 +92,8 @@ def comparable(models: Mapping[str, Measured]) -> dict[str, Measured]:
 
 
 def require_same_users(records: Sequence[Record]) -> None:
-    """Refuse to pair users of different data. One digest is one order of the same users."""
+    """Refuse to pair users of different data. One digest is one order of the same users, with the
+    same targets."""
     first = records[0]
     for record in records[1:]:
         if record.data.sha256 != first.data.sha256:
@@ -107,6 +108,12 @@ def require_same_users(records: Sequence[Record]) -> None:
                 f"{record.folder / 'ranks.npy'}: holds {ours:,} users, and "
                 f"{first.folder / 'ranks.npy'}, on the same data, {theirs:,}. One of them is "
                 "damaged: train it again."
+            )
+        if not np.array_equal(record.target_counts(), first.target_counts()):
+            raise SeqrecError(
+                f"{record.folder / 'target_counts.npy'}: differs from "
+                f"{first.folder / 'target_counts.npy'}, on the same data. One of them is damaged: "
+                "train it again."
             )
 
 

@@ -33,12 +33,10 @@ from pydantic import (
 from seqrec.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.naming import TABLES
-from seqrec.strict import Strict, load_yaml, nearest, parse_yaml, validate
+from seqrec.strict import NAME, Name, Strict, load_yaml, nearest, parse_yaml, validate
 
 CONFIG = Path("config")
 
-# Names become folders and Snakemake wildcards, so they hold nothing that a path could trip over.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$")]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -527,7 +525,7 @@ def _results_name(name: str, settings: Sequence[str], rename: str | None, config
         )
     if title != name and (config / f"{title}.yaml").exists():
         raise SeqrecError(f"{path}: {title!r} is the name of another experiment; take a new name.")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*", title) or title == "reference":
+    if not re.fullmatch(NAME, title) or title == "reference":
         raise SeqrecError(
             f"experiment name {title!r}: write letters, digits, '-', '_' or '.'; 'reference' is "
             "kept for promoted records."

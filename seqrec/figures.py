@@ -48,6 +48,7 @@ NAMED = "named"
 COLUMNS = 3
 WIDTH_INCHES = 7.0
 EMPTY = "no finished run"
+NOTHING_TO_SHOW = "no finished run\nof a model shown here"
 
 STYLE: dict[Any, Any] = {
     "text.color": INK,
@@ -179,8 +180,9 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
         records = [record for record in found.records if record.dataset == dataset]
         curve = {n: r.model for r in records if (n := sampled_negatives(r.model)) is not None}
         flat = [model for model in BASELINES if any(r.model == model for r in records)]
+        theirs = {int(n): row[METRIC] for (name, n), row in published.items() if name == dataset}
         if not curve and not flat:
-            _empty(axes)
+            _empty(axes, bool(records))
             continue
         axes.set_xscale("log")
         if curve:
@@ -207,7 +209,6 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
             axes.axhline(
                 mean, color=shown.colour, linestyle=BASELINES[model], label=shown.title, gid=NAMED
             )
-        theirs = {int(n): row[METRIC] for (name, n), row in published.items() if name == dataset}
         if theirs:
             axes.plot(
                 sorted(theirs),
@@ -247,7 +248,7 @@ def convergence_figure(found: Survey, against: str) -> Figure:
 def quality_figure(found: Survey) -> Figure:
     """Test NDCG@10 of each run against its training time on a log axis."""
     figure, panels = _panels(
-        found, "Test NDCG@10 by training time", "training time, s", "test NDCG@10"
+        found, "Test NDCG@10 by training time", "training time, s", "test NDCG@10", trained=False
     )
     drawn = looks(run.model for run in found.runs)
     strength = _strengths(drawn)
@@ -277,7 +278,8 @@ def quality_figure(found: Survey) -> Figure:
                     **shown,
                 )
         axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        times = [r.training_seconds for r in records if r.training_seconds >= 1]
+        axes.xaxis.set_major_locator(_log_ticks(times, 4 if len(panels) >= COLUMNS else 8))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         axes.xaxis.set_minor_locator(NullLocator())
     _legend(figure, panels.values())
@@ -355,18 +357,21 @@ def _curves(
     if axes.lines:
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(
-            MaxNLocator(5, steps=[1, 2, 5, 10], integer=against == "epoch")
+            MaxNLocator(5, steps=[1, 2, 5, 10], integer=against == "epoch", min_n_ticks=1)
         )
     else:
-        _empty(axes)
+        _empty(axes, any(record.dataset == dataset for record in found.records))
 
 
-def _panels(found: Survey, title: str, x: str, y: str) -> tuple[Figure, dict[str, Axes]]:
+def _panels(
+    found: Survey, title: str, x: str, y: str, trained: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
     """A figure with one panel a dataset, in the paper's order; outer panels carry the labels.
 
-    Datasets without a finished training have none, as long as another has.
+    Datasets without a finished run, or if `trained` without a training, have none, as long as
+    another has.
     """
-    finished = {record.dataset for record in found.records if record.epochs}
+    finished = {record.dataset for record in found.records if record.epochs or not trained}
     datasets = [dataset for dataset in _names(found) if dataset in finished] or _names(found)
     columns = max(1, min(COLUMNS, len(datasets)))
     rows = max(1, math.ceil(len(datasets) / columns))
@@ -393,10 +398,19 @@ def _score(records: Sequence[Record], model: str) -> tuple[float, float]:
     return math.nan if mean is None else mean, deviation or 0.0
 
 
-def _empty(axes: Axes) -> None:
+def _empty(axes: Axes, others: bool = False) -> None:
+    """Say that there is nothing to draw; `others`: of these models, though others have finished."""
     axes.grid(False)
     axes.set(xticks=[], yticks=[])
-    axes.text(0.5, 0.5, EMPTY, transform=axes.transAxes, ha="center", va="center", color="#555555")
+    text = NOTHING_TO_SHOW if others else EMPTY
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#555555")
+
+
+def _log_ticks(values: Sequence[float], room: int) -> LogLocator:
+    """As many ticks a decade as leave `room` labels of these values apart."""
+    decades = math.log10(max(values) / min(values)) if values else 0
+    finer = ((1, 2, 5), (1, 3))
+    return LogLocator(subs=next((s for s in finer if len(s) * decades + 1 <= room), (1,)))
 
 
 def _legend(figure: Figure, panels: Iterable[Axes]) -> None:

@@ -293,7 +293,7 @@ def _suffix(path: Path) -> None:
 
 
 def _refuse_gaps(values: pd.Series, column: str, where: str) -> None:
-    if (gaps := np.flatnonzero(values.isna())).size:
+    if (gaps := np.flatnonzero(values.isna() | (values == ""))).size:
         row = int(values.index[gaps[0]]) + 1
         others = f" ({gaps.size - 1} more like it)" if gaps.size > 1 else ""
         raise SeqrecError(f"{where}: row {row}: no {column}{others}.")
@@ -310,6 +310,7 @@ def _nearest(value: Any, known: pd.Index, numeric: bool) -> str:
     if numeric:
         if pd.isna(value):
             return f"; they are whole numbers from {known.min()} to {known.max()}"
-        return f"; the nearest is {known[np.abs(known.to_numpy() - value).argmin()]}"
+        # Python's numbers: those of numpy wrap around at what is far away.
+        return f"; the nearest is {min(known.tolist(), key=lambda one: abs(one - int(value)))}"
     close = difflib.get_close_matches(value, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; an example is {known[0]!r}"

@@ -13,16 +13,16 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, write_text
-from seqrec.strict import validate
+from seqrec.strict import Name, validate
 
 PACKAGE = Path(__file__).parent
 
@@ -98,6 +98,13 @@ class Provenance(_Part):
     """Of a model of one's own: `model_code` of its implementation."""
 
 
+def _with_metrics_at_10(test: dict[str, float]) -> dict[str, float]:
+    """The metrics that every table and figure shows."""
+    if lacking := {"hit_rate@10", "ndcg@10"} - test.keys():
+        raise ValueError(f"lacks {', '.join(sorted(lacking))}")
+    return test
+
+
 class Record(_Part):
     """The content of a finished record's `metrics.json`, and the way to its other files."""
 
@@ -121,7 +128,7 @@ class Record(_Part):
     best_epoch: PositiveInt | None
     training_seconds: FiniteFloat
     validation: dict[str, FiniteFloat]
-    test: dict[str, FiniteFloat]
+    test: Annotated[dict[str, FiniteFloat], AfterValidator(_with_metrics_at_10)]
 
     @property
     def run(self) -> Run:
@@ -201,9 +208,11 @@ class Survey:
 
 
 class _GridRun(BaseModel):
-    dataset: str
-    model: str
-    seed: int
+    """A line of somebody's grid: its names become those of files, so they reach no other folder."""
+
+    dataset: Name
+    model: Name
+    seed: NonNegativeInt
     config_hash: str | None = None
 
 
@@ -254,11 +263,22 @@ def read_record(folder: Path) -> Record:
             )
     except SeqrecError as error:
         raise SeqrecError(f"{error} {_delete(folder)}") from None
-    if len(record.ranks()) != len(record.target_counts()):
+    ranks = record.ranks()
+    if (best := ranks.min()) < 1:
+        raise SeqrecError(
+            f"{folder / 'ranks.npy'}: holds rank {best}, and ranks count from 1. {_delete(folder)}"
+        )
+    if len(ranks) != len(record.target_counts()):
         raise SeqrecError(
             f"{folder / 'target_counts.npy'}: holds other users than ranks.npy. {_delete(folder)}"
         )
-    if record.epochs is not None and record.best_epoch not in record.history()["epoch"].tolist():
+    epochs = record.history()["epoch"].tolist()
+    if record.epochs is None and epochs:
+        raise SeqrecError(
+            f"{folder / 'history.csv'}: holds epochs, and metrics.json says that there were none. "
+            f"{_delete(folder)}"
+        )
+    if record.epochs is not None and record.best_epoch not in epochs:
         raise SeqrecError(
             f"{folder / 'history.csv'}: lacks the best epoch, {record.best_epoch}. "
             f"{_delete(folder)}"

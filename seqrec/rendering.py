@@ -156,6 +156,7 @@ def _markdown(text: str) -> str:
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "[": "{[}", "*": "{*}",  # after a row's end they would be its options
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "±": r"$\pm$", "−": "$-$", "–": r"\textendash{}", NOT_FINISHED: r"\textemdash{}",
     STALE: r"\textsuperscript{\dag}", OUTDATED: r"\textsuperscript{\ddag}",

@@ -4,13 +4,18 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from seqrec.errors import SeqrecError
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"
+"""Names become files, folders and Snakemake wildcards: nothing that a path could trip over."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:

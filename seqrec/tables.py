@@ -393,12 +393,18 @@ def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
         unseen, everyone = users.get(False, 0), sum(users.values())
         notes = [
             f"{number(unseen)} of {number(everyone)} test targets ({unseen / everyone:.2%}) are "
-            "items that occur in no train part.",
-            "A loss over all items pushes the scores of these down with each step, a sampled one "
-            "never touches them; no network can learn what they are. Models that fit themselves "
-            "are fitted on validation items too, among which some of them are. Intervals: "
-            "bootstrap over the users of the group. Median rank: of the target among all items.",
+            "items that occur in no train part."
         ]
+        if unseen:
+            notes.append(
+                "A loss over all items pushes the scores of these down with each step, a sampled "
+                "one never touches them; no network can learn what they are. Models that fit "
+                "themselves are fitted on validation items too, among which some of them may be."
+            )
+        notes.append(
+            "Intervals: bootstrap over the users of the group. Median rank: of the target among "
+            "all items."
+        )
     title = f"{dataset_title(dataset)}: targets that occur in training, and others"
     return Table(title, headings, cells, data, notes)
 
@@ -695,8 +701,16 @@ def _reading_note(compared: bool, tested: bool, several: bool) -> str:
     sentences = []
     if tested:
         sentences = [
-            "Bold: the best, and whatever a paired test over users cannot tell from it (5% level, "
-            "Holm's correction for all pairs). 95% interval: bootstrap over users"
+            "Bold: the best, and whatever a paired test over users"
+            + (" and seeds" if several else "")
+            + " cannot tell from it (5% level, Holm's correction for all pairs). "
+            + (
+                "How seeds scatter is known from the networks that have several; the fewer these "
+                "are, the less can be told. "
+                if several
+                else ""
+            )
+            + "95% interval: bootstrap over users"
             + (", each user's metric averaged over seeds." if several else ".")
         ]
     if several:

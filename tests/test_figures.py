@@ -1,5 +1,6 @@
 """Figures: the paper's two, drawn from what the records hold."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from matplotlib.lines import Line2D
 from record_factory import make_history, make_record
 
 from seqrec.figures import (
+    NOTHING_TO_SHOW,
     convergence_figure,
     learning_figure,
     negatives_figure,
@@ -168,6 +170,42 @@ def test_quality_is_drawn_against_the_time_of_each_training(tmp_path: Path) -> N
     assert points(drawn["BPR-MF"][0]) == [(9.0, 0.15)]
     assert points(drawn["Popularity"][0]) == [(0, 0.1), (1, 0.1)], "across: it took no time"
     assert axes.get_xscale() == "log"
+
+
+def test_labels_of_training_times_stay_apart_with_five_datasets(tmp_path: Path) -> None:
+    for dataset in ("ml-1m", "ml-20m", "steam", "beauty", "yelp"):
+        for seed, seconds in enumerate((130.0, 400.0, 1900.0, 9000.0)):
+            make_record(tmp_path, dataset, "sasrec+", seed, training_seconds=seconds)
+    figure = quality_figure(survey(tmp_path))
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        shown = [
+            text.get_window_extent()
+            for text, place in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)
+            if low <= place <= high
+        ]
+        assert len(shown) >= 2
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(shown))
+
+
+def test_quality_has_a_panel_for_a_dataset_of_fitted_models_alone(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+")
+    make_record(tmp_path, "steam", "bpr-mf", epochs=None, best_epoch=None)
+    assert set(panels(quality_figure(survey(tmp_path)))) == {"MovieLens-1M", "Steam"}
+    assert set(panels(convergence_figure(survey(tmp_path), "epoch"))) == {"MovieLens-1M"}
+
+
+def test_a_panel_without_its_models_does_not_say_that_nothing_has_finished(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "mine")
+    (axes,) = negatives(tmp_path).values()
+    assert [text.get_text() for text in axes.texts] == [NOTHING_TO_SHOW]
+
+
+def test_one_epoch_is_an_epoch_on_the_axis(tmp_path: Path) -> None:
+    make_record(tmp_path, epochs=1, best_epoch=1)
+    (axes,) = convergence_figure(survey(tmp_path), "epoch").axes
+    assert all(float(place).is_integer() for place in axes.get_xticks())
 
 
 @pytest.mark.parametrize("column", ["training_loss", "ndcg@10"])

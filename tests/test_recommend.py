@@ -159,7 +159,7 @@ def test_what_is_missing_in_a_table_is_refused(project: Path) -> None:
             recommender.recommend_users(table)
     with pytest.raises(SeqrecError, match="row 2: no item"):
         recommender.recommend(["product 7", None])
-    table = pd.DataFrame({"user": ["a", None, None], "item": ["product 7"] * 3})
+    table = pd.DataFrame({"user": ["a", None, ""], "item": ["product 7"] * 3})
     with pytest.raises(SeqrecError, match=r"users: row 2: no user \(1 more like it\)"):
         Recommender.load(run_folder(project, "sasrec")).recommend_users(table)
 

@@ -222,6 +222,32 @@ def test_counts_of_other_users_than_were_ranked_for_are_damage(tmp_path: Path) -
         read_record(folder)
 
 
+def test_ranks_count_from_one(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    ranks = np.load(folder / "ranks.npy")
+    ranks[3] = 0
+    np.save(folder / "ranks.npy", ranks)
+    with pytest.raises(SeqrecError, match=r"ranks\.npy: holds rank 0, .*Delete"):
+        read_record(folder)
+
+
+def test_a_history_of_a_model_without_epochs_is_damage(tmp_path: Path) -> None:
+    folder = make_record(tmp_path, epochs=None, best_epoch=None)
+    other = make_record(tmp_path, model="gru4rec")
+    (folder / "history.csv").write_bytes((other / "history.csv").read_bytes())
+    with pytest.raises(SeqrecError, match=r"history\.csv: holds epochs"):
+        read_record(folder)
+
+
+def test_a_record_without_the_metrics_that_tables_show_is_damage(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    content = json.loads((folder / "metrics.json").read_text())
+    del content["test"]["ndcg@10"]
+    (folder / "metrics.json").write_text(json.dumps(content))
+    with pytest.raises(SeqrecError, match=r"metrics\.json: test: .*lacks ndcg@10"):
+        read_record(folder)
+
+
 def test_an_experiment_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(SeqrecError, match="nowhere: no such folder"):
         read_records(tmp_path / "nowhere")
@@ -230,6 +256,15 @@ def test_an_experiment_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_a_damaged_grid_is_named(tmp_path: Path) -> None:
     (tmp_path / "grid.json").write_text('{"runs": [{"dataset": "ml-1m"}]}')
     with pytest.raises(SeqrecError, match=r"grid\.json: runs\.0\.model"):
+        read_records(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../notes", "/tmp/notes", "..", "a/b", ""])
+@pytest.mark.parametrize("key", ["dataset", "model"])
+def test_a_grid_of_somebody_names_no_file_elsewhere(tmp_path: Path, key: str, name: str) -> None:
+    run = {"dataset": "ml-1m", "model": "sasrec", "seed": 0} | {key: name}
+    (tmp_path / "grid.json").write_text(json.dumps({"runs": [run]}))
+    with pytest.raises(SeqrecError, match=rf"grid\.json: runs\.0\.{key}"):
         read_records(tmp_path)
 
 

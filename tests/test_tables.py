@@ -415,6 +415,15 @@ def test_latex_tables_are_balanced_and_rows_as_wide_as_their_heading(tmp_path: P
         assert ("toprule" in text) == bool(widths), "a table without lines is its notes"
 
 
+def test_no_cell_of_latex_is_taken_for_an_option_of_the_row_before(tmp_path: Path) -> None:
+    for model in ("[1]", "*"):
+        make_record(tmp_path, "ml-1m", model)
+    write(tmp_path)
+    text = (tmp_path / "tables/ml-1m.tex").read_text()
+    assert "{[}1]" in text
+    assert not re.search(r"(\\\\|\\midrule)\n[\[*]", text)
+
+
 def has_latex() -> bool:
     find = ["kpsewhich", "booktabs.sty", "graphicx.sty"]
     found = shutil.which("pdflatex") and shutil.which("kpsewhich")
@@ -425,7 +434,7 @@ def has_latex() -> bool:
 def test_latex_compiles_and_no_table_is_wider_than_the_page(tmp_path: Path) -> None:
     results = tmp_path / "results"
     write_grid(results, ("ml-1m", "bert4rec", 0), ("yelp", "my_model", 1))
-    for model in ("popularity", "sasrec", "sasrec+", "sasrec+3000", r"my_model & co <b>|$5%#{~^\}"):
+    for model in ("popularity", "sasrec", "sasrec+", "sasrec+3000", r"my_model & co <b>|$5%#{~^\}", "[1]"):
         for seed in (0, 1):
             trained = {} if model != "popularity" else {"epochs": None, "best_epoch": None}
             make_record(results, "ml-1m", model, seed, seqrec=OLD_CODE, **trained)

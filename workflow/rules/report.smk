@@ -53,13 +53,13 @@ FIGURES = [
 ]
 GRID_FILE = f"{RESULTS}/grid.json"
 
-# Tables and figures mark the records that other training code than today's has made.
 SHARED_CODE = [
     f"seqrec/{module}.py"
     for module in ("evidence", "metrics", "naming", "records", "rendering", "statistics")
 ]
+# Tables mark the records that other training code than today's has made.
 TABLES_CODE = ["seqrec/tables.py", *SHARED_CODE, *training_code()]
-FIGURES_CODE = ["seqrec/figures.py", "seqrec/charts.py", *SHARED_CODE]
+FIGURES_CODE = ["seqrec/figures.py", "seqrec/charts.py", "seqrec/tables.py", *SHARED_CODE]
 
 
 if GRID:
