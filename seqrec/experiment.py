@@ -525,10 +525,10 @@ def _results_name(name: str, settings: Sequence[str], rename: str | None, config
         )
     if title != name and (config / f"{title}.yaml").exists():
         raise SeqrecError(f"{path}: {title!r} is the name of another experiment; take a new name.")
-    if not re.fullmatch(NAME, title) or title == "reference":
+    if not re.fullmatch(NAME, title) or title in ("reference", "benchmark"):
         raise SeqrecError(
             f"experiment name {title!r}: write letters, digits, '-', '_' or '.'; 'reference' is "
-            "kept for promoted records."
+            "kept for promoted records, 'benchmark' for measured speed."
         )
     return title
 

@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,9 @@ from seqrec.files import write_text
 NOT_FINISHED = "—"
 STALE = "†"
 OUTDATED = "‡"
+
+ROWS_OF_NUMBERS, ROWS_OF_SENTENCES = 45, 12
+"""How many rows of a table have room on a page of LaTeX."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,20 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A float for `\\usepackage{booktabs, graphicx}`, over both columns where a paper has two, and
-    no wider than they are."""
+    """Floats for `\\usepackage{booktabs, graphicx}`, over both columns where a paper has two, and
+    no wider than they are; as many as its rows need pages, with the notes under the last."""
+    size = ROWS_OF_SENTENCES if "s" in table.kinds else ROWS_OF_NUMBERS
+    parts = [table.cells[first : first + size] for first in range(0, len(table.cells), size)]
+    floats = [replace(table, cells=part, notes=[]) for part in parts[:-1]]
+    floats.append(replace(table, cells=parts[-1] if parts else []))
+    return "".join(_latex_float(one, continued=n > 0) for n, one in enumerate(floats))
+
+
+def _latex_float(table: Table, continued: bool) -> str:
     lines = [r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
-    lines.append(rf"\caption{{{_latex(table.title)}}}")
+    if continued:
+        lines.append(r"\addtocounter{table}{-1}")
+    lines.append(rf"\caption{{{_latex(table.title)}{' (continued)' if continued else ''}}}")
     if table.cells:
         # A column of sentences must break into lines; those of names and numbers need not.
         width = 0.55 / max(1, table.kinds.count("s"))

@@ -308,7 +308,7 @@ def test_settings_need_a_new_name(tmp_path: Path) -> None:
     for rename in (None, "", "mine"):
         with pytest.raises(SeqrecError, match=r"its results need a name of their own"):
             load_experiment("mine", ["seeds=[1]"], rename, config)
-    for rename in ("reference", "../up"):
+    for rename in ("reference", "benchmark", "../up"):
         with pytest.raises(SeqrecError, match="experiment name"):
             load_experiment("mine", ["seeds=[1]"], rename, config)
     assert load_experiment("mine", ["seeds=[1]"], "new", config).name == "new"

@@ -278,7 +278,7 @@ def test_a_mistake_is_one_message(
     [
         ("customer\na\n", "must hold a column 'user'"),
         ("user,item\n", "it has no line"),
-        ("user,item\na,product 7\nb,\n", "users.csv: row 2: item  is not among"),
+        ("user,item\na,product 7\nb,\n", "users.csv: row 2: no item"),
         ("user,item\na,x\nb,y\nb,z\n", "(2 more like it)"),
         ("user\ncustomer 3\nnobody\n", "row 2: user nobody is not among the 120 users of small"),
         ("user,item,timestamp\na,product 7,soon\n", "timestamp: write numbers, or dates"),
