@@ -12,6 +12,7 @@ import inspect
 import json
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
@@ -440,6 +441,13 @@ def import_model(implementation: str) -> type:
             f"implementation {implementation!r} cannot be imported ({error}). Write one of "
             f"{', '.join(IMPLEMENTATIONS)}, or package.module:Class of a module that Python finds "
             "from the project's folder."
+        ) from error
+    except Exception as error:  # whatever else somebody's file does while it is imported
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" in {place.filename}:{place.lineno}"
+        raise SeqrecError(
+            f"implementation {implementation!r} fails while it is imported"
+            f"{where} ({type(error).__name__}: {error}). Mend its file."
         ) from error
     return found
 

@@ -196,7 +196,11 @@ def _run(
         metrics["test_sampled"] = _sampled_metrics(outcome.test_score, splits, config, cutoffs)
     metrics["peak_memory_bytes"] = peak_memory(device)
 
-    weights = {name: tensor.contiguous() for name, tensor in outcome.weights.items()}
+    # Copies: safetensors refuses weights that share memory, as tied ones do.
+    weights = {
+        name: tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in outcome.weights.items()
+    }
     with replacing(folder / "model.safetensors") as part:
         # Not save_file, whose errors of a full disk are none of the operating system's.
         part.write_bytes(save(weights))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from safetensors.torch import load_file
 from small_runs import copied_config, readme_files, small_config
 
 from seqrec.cli import main
@@ -127,6 +128,36 @@ def test_the_readmes_dataset_is_downloaded_preprocessed_and_trained_on(project: 
     result = train("sasrec+", *FAST, "hyperparameters.hidden_size=8")
     assert result.exit_code == 0, result.output
     assert record(project, "sasrec+")["epochs"] == 2
+
+
+def test_a_network_with_tied_weights_leaves_a_record(project: Path) -> None:
+    source = (project / "my_models.py").read_text()
+    tied = "        self.again = self.convolution\n        initialise_normal(self)"
+    assert "        initialise_normal(self)" in source
+    (project / "my_models.py").write_text(source.replace("        initialise_normal(self)", tied))
+    result = train("convrec", *FAST, "hyperparameters.hidden_size=8")
+    assert result.exit_code == 0, result.output
+    assert record(project, "convrec")["epochs"] == 2
+    names = load_file(project / "results/mine/runs/shop/convrec/seed-0/model.safetensors").keys()
+    assert {"convolution.weight", "again.weight"} <= names
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("def broken(:", "SyntaxError: invalid syntax (my_models.py, line 1)"),
+        ("unknown_name", "my_models.py:1 (NameError: name 'unknown_name' is not defined)"),
+    ],
+)
+def test_a_mistake_in_a_models_file_is_told_with_its_line(
+    project: Path, line: str, expected: str
+) -> None:
+    source = (project / "my_models.py").read_text()
+    (project / "my_models.py").write_text(f"{line}\n{source}")
+    result = train("convrec", *FAST)
+    assert result.exit_code == 1
+    assert expected in result.stderr
+    assert "Traceback" not in result.output
 
 
 def test_the_readmes_network_is_trained_end_to_end(project: Path) -> None:
