@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from small_runs import copied_config, readme_files, small_config
 from seqrec.cli import main
 from seqrec.errors import SeqrecError
 from seqrec.experiment import import_model, load_experiment
+from seqrec.interactions import Interactions
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.runs import build_model
@@ -50,6 +52,19 @@ class Neighbours(Fitted):
 
     def state(self) -> dict[str, Tensor]:
         return {"follows": self.follows}
+
+
+class Everything(Fitted):
+    """Keeps all that it is given."""
+
+    def fit(self, split: Split, seed: int, threads: int) -> None:
+        self.seen = torch.from_numpy(split.items)
+
+    def score(self, users: np.ndarray) -> Tensor:
+        return torch.rand(len(users), self.num_items)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"seen": self.seen}
 
 
 class NoModel:
@@ -140,6 +155,17 @@ def test_a_network_with_tied_weights_leaves_a_record(project: Path) -> None:
     assert record(project, "convrec")["epochs"] == 2
     names = load_file(project / "results/mine/runs/shop/convrec/seed-0/model.safetensors").keys()
     assert {"convolution.weight", "again.weight"} <= names
+
+
+def test_what_is_fitted_is_given_no_target(project: Path) -> None:
+    entry(project, "everything", implementation="fitted_models:Everything")
+    result = train("everything", "max_length=10")
+    assert result.exit_code == 0, result.output
+    record(project, "everything")
+    log = Interactions.load(project / "data/processed/shop")
+    histories = [log.items[first : last - 1] for first, last in pairwise(log.offsets)]
+    weights = load_file(project / "results/mine/runs/shop/everything/seed-0/model.safetensors")
+    assert weights["seen"].tolist() == np.concatenate(histories).tolist()
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_a_model_that_fits_itself_takes_no_place_on_a_gpu(
 
 
 @pytest.mark.parametrize("implementation", ["popularity", "bpr-mf"])
-def test_what_a_fitted_model_learns_for_validation_holds_no_target(
+def test_what_a_fitted_model_is_given_holds_no_target(
     tmp_path: Path, data: Path, implementation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted = []
@@ -202,10 +202,11 @@ def test_what_a_fitted_model_learns_for_validation_holds_no_target(
     )
     recorded(tmp_path, data, small_config(implementation))
     splits = leave_one_out(Interactions.load(data))
-    assert [split.held_out for split in fitted] == [
-        splits.validation.held_out,
-        splits.test.held_out,
-    ]
+    for given, split in zip(fitted, (splits.validation, splits.test), strict=True):
+        histories = [split.history(user) for user in range(split.num_users)]
+        assert given.items.tolist() == np.concatenate(histories).tolist()
+        assert np.diff(given.offsets).tolist() == [len(history) for history in histories]
+        assert given.held_out == 0
 
 
 def test_sampled_metrics_are_recorded_where_they_are_asked_for(tmp_path: Path, data: Path) -> None:
