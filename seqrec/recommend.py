@@ -310,7 +310,8 @@ def _nearest(value: Any, known: pd.Index, numeric: bool) -> str:
     if numeric:
         if pd.isna(value):
             return f"; they are whole numbers from {known.min()} to {known.max()}"
-        # Python's numbers: those of numpy wrap around at what is far away.
-        return f"; the nearest is {min(known.tolist(), key=lambda one: abs(one - int(value)))}"
+        # What is far away would wrap around in numpy's whole numbers.
+        near = min(max(value, int(known.min())), int(known.max()))
+        return f"; the nearest is {known[np.abs(known.to_numpy() - near).argmin()]}"
     close = difflib.get_close_matches(value, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; an example is {known[0]!r}"

@@ -203,7 +203,11 @@ def test_whole_numbers_stay_whole_numbers(tmp_path: Path) -> None:
     assert found["item"].dtype == np.int64
     assert set(found["item"]) <= {7 * n for n in range(SIZES["items"] + 1)}
     pd.testing.assert_frame_equal(recommender.recommend(["7", "14"], k=3), found)
-    for wrong, hint in ((8, "the nearest is 7"), ("7x", "whole numbers from"), (7.5, "nearest")):
+    far, largest = 10**25, 7 * SIZES["items"]
+    for wrong, hint in (
+        *((8, "the nearest is 7"), ("7x", "whole numbers from"), (7.5, "nearest")),
+        *((far, f"the nearest is {largest}"), (str(far), f"the nearest is {largest}")),
+    ):
         with pytest.raises(SeqrecError, match=hint):
             recommender.recommend([7, wrong])
 
