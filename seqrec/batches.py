@@ -50,11 +50,11 @@ def training_batch(
     for group in length_groups(lengths[order], PADDING_PER_GROUP if device.type == "cpu" else None):
         time = max(1, int((inputs[group.start] > 0).sum()))
         place = labelled[group, :time].flatten().nonzero()[:, 0]
-        groups.append((_to(device, inputs[group, :time]), _to(device, place)))
+        groups.append((to_device(device, inputs[group, :time]), to_device(device, place)))
     return Batch(
         groups,
-        _to(device, labels[labelled]),
-        _to(device, sequences),
+        to_device(device, labels[labelled]),
+        to_device(device, sequences),
         labelled.sum(1).tolist(),
     )
 
@@ -87,10 +87,11 @@ def last_items(split: Split, users: np.ndarray, window: int) -> np.ndarray:
 def places(counts: Sequence[int], longest: int, device: torch.device) -> Tensor:
     """Where each position stands in a flattened `[sequences, longest]` of the given counts."""
     inside = torch.arange(longest) < torch.tensor(counts)[:, None]
-    return _to(device, inside.flatten().nonzero()[:, 0])
+    return to_device(device, inside.flatten().nonzero()[:, 0])
 
 
-def _to(device: torch.device, tensor: Tensor) -> Tensor:
+def to_device(device: torch.device, tensor: Tensor) -> Tensor:
+    """A tensor of the host, on its way to an accelerator while the host goes on."""
     if device.type == "cpu":
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)

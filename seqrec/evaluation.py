@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec.batches import last_items
+from seqrec.batches import last_items, to_device
 from seqrec.errors import SeqrecError
 from seqrec.models.network import Network
 from seqrec.splits import Split
@@ -20,6 +20,9 @@ ScoreUsers = Callable[[np.ndarray], Tensor]
 
 MISS = np.iinfo(np.int32).max
 """The rank of a target that cannot be recommended: beyond every cutoff, however few items."""
+
+UNRANKED = 0
+"""In place of the ranks of a batch whose scores are not all finite."""
 
 
 def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor) -> Tensor:
@@ -41,24 +44,19 @@ def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: 
 def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: int) -> np.ndarray:
     """Test or validation ranks (int32 `[users]`) of the given users under full ranking.
 
-    Users with histories of similar length are scored together, so that little is padded.
+    Users with histories of similar length are scored together, so that little is padded. An
+    accelerator is given all batches before its first answer is waited for.
     """
     users_by_length = np.argsort(split.lengths(users), kind="stable")
 
-    def rank(places: np.ndarray) -> np.ndarray:
+    def rank(places: np.ndarray) -> Tensor:
         batch = users[users_by_length[places]]
-        scores = checked_scores(score(batch))
+        scores = score(batch)
+        finite = _finite(scores)
         seen_user, seen_item = seen_pairs(split, batch)
-        return (
-            rank_targets(
-                scores,
-                _to(scores, split.targets(batch) - 1),
-                _to(scores, seen_user),
-                _to(scores, seen_item - 1),
-            )
-            .cpu()
-            .numpy()
-        )
+        arrays = (split.targets(batch) - 1, seen_user, seen_item - 1)
+        on_device = (to_device(scores.device, torch.from_numpy(array)) for array in arrays)
+        return torch.where(finite, rank_targets(scores, *on_device), UNRANKED)
 
     ranks = np.empty(len(users), np.int32)
     ranks[users_by_length] = _in_batches(rank, len(users), batch_size)
@@ -80,7 +78,7 @@ def rank_users_sampled(
     (Efraimidis and Spirakis, 2006).
     """
 
-    def rank(batch: np.ndarray) -> np.ndarray:
+    def rank(batch: np.ndarray) -> Tensor:
         scores = checked_scores(score(batch)).cpu().numpy()
         seen_user, seen_item = seen_pairs(split, batch)
         targets = split.targets(batch) - 1
@@ -100,7 +98,7 @@ def rank_users_sampled(
         found = 1 + (against >= scores[rows, targets, None]).sum(1)
         seen_target = np.zeros(len(batch), bool)
         seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
-        return np.where(seen_target, MISS, found)
+        return torch.from_numpy(np.where(seen_target, MISS, found))
 
     return _in_batches(rank, split.num_users, batch_size)
 
@@ -114,7 +112,7 @@ def network_scorer(
 
     def score(users: np.ndarray) -> Tensor:
         histories = last_items(split, users, window)
-        batch = network.task.prediction_batch(torch.from_numpy(histories).to(device))
+        batch = network.task.prediction_batch(to_device(device, torch.from_numpy(histories)))
         states = network.states_at(batch.inputs, batch.positions)
         return (states @ network.item_table[special:].T).float()
 
@@ -142,36 +140,44 @@ def item_counts(split: Split) -> np.ndarray:
 
 def checked_scores(scores: Tensor) -> Tensor:
     """The scores, if all are finite: a rank among NaNs would be a number without a meaning."""
-    # One that is not makes their sum so; a test of each would take as long as computing it.
-    if not bool(torch.isfinite(scores.sum())):
-        raise SeqrecError(
-            "the model gives scores that are not finite, so nothing can be ranked. "
-            "Lower training.learning_rate, or look at the loss in history.csv."
-        )
+    if not bool(_finite(scores)):
+        raise _not_finite()
     return scores
 
 
-def _in_batches(
-    rank: Callable[[np.ndarray], np.ndarray], count: int, batch_size: int
-) -> np.ndarray:
+def _finite(scores: Tensor) -> Tensor:
+    """Whether all are; one that is not makes their sum so.
+
+    A test of each would take as long as computing it.
+    """
+    return torch.isfinite(scores.sum())
+
+
+def _not_finite() -> SeqrecError:
+    return SeqrecError(
+        "the model gives scores that are not finite, so nothing can be ranked. "
+        "Lower training.learning_rate, or look at the loss in history.csv."
+    )
+
+
+def _in_batches(rank: Callable[[np.ndarray], Tensor], count: int, batch_size: int) -> np.ndarray:
     """int32 `[count]`: `rank` of 0 to `count`, so many at a time.
 
     Where they are too many for the accelerator's memory, this and all later batches are halved.
     """
-    ranks = np.empty(count, np.int32)
+    parts: list[Tensor] = []
     first = 0
     while first < count:
         batch = np.arange(first, min(first + batch_size, count))
         try:
-            ranks[batch] = rank(batch)
+            parts.append(rank(batch))
         except torch.OutOfMemoryError:
             if batch_size == 1:
                 raise
             batch_size //= 2
             continue
         first += len(batch)
+    ranks = torch.cat(parts).to(torch.int32).cpu().numpy()
+    if (ranks == UNRANKED).any():
+        raise _not_finite()
     return ranks
-
-
-def _to(like: Tensor, array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array).to(like.device)

@@ -159,8 +159,10 @@ def train(
                 name: tensor.clone() for name, tensor in network.state_dict().items()
             }
         progress.order = None
+        save()  # first, since a tracker's server may take its time to answer
+        saved = time.perf_counter()
         report(entry)
-        save()
+        start += time.perf_counter() - saved
         if stopping():
             raise Stopped
     training_seconds = progress.history[-1]["seconds"]

@@ -181,6 +181,19 @@ class Largest(TorchDispatchMode):
 ROWS, POSITIONS, WIDTH, NEGATIVES = 1_000, 400, 4, 300
 
 
+@given(
+    st.lists(
+        st.lists(st.floats(width=16) | st.just(-float("inf")), min_size=3, max_size=3), min_size=1
+    )
+)
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+def test_the_largest_number_is_found_by_its_bits(
+    kind: torch.dtype, numbers: list[list[float]]
+) -> None:
+    x = torch.tensor(numbers, dtype=kind).nan_to_num(0.0, float("inf"), -float("inf"))
+    assert torch.equal(losses._largest(x), x.amax(-1))
+
+
 @pytest.mark.parametrize("lengths", [[20] * 20, [16, 8] * 16 + [16]], ids=["equal", "unequal"])
 @pytest.mark.parametrize("loss", ["full", "sampled", "binary", "by position"])
 @pytest.mark.parametrize("logits_per_chunk", [8_000, 20_000])

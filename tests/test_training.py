@@ -1,5 +1,7 @@
 """The training loop: seeds, early stopping, and every loss with every network."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from seqrec.experiment import RunConfig
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.runs import build_model
+from seqrec.sidecar import Sidecar
 from seqrec.splits import Splits, leave_one_out
 from seqrec.tasks import MaskedItem, NextItem
 from seqrec.training import (
@@ -157,6 +160,26 @@ def test_the_history_has_a_line_an_epoch_with_metrics_at_each_cutoff() -> None:
     assert list(result.history[0]) == columns
     seconds = [epoch["seconds"] for epoch in result.history]
     assert 0 < seconds[0] < seconds[1] <= result.training_seconds
+
+
+def test_an_epoch_is_saved_before_it_is_reported_and_reports_take_no_training_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, waited, saved = small_config(), 0.0, []
+    clock = time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + waited)
+
+    def slow_server(epoch: dict[str, Any]) -> None:
+        nonlocal waited
+        waited += 10_000
+        state = Sidecar(tmp_path).load(torch.device("cpu"))
+        saved.append(state and state["progress"]["epoch"])
+
+    network = build_model(config, SPLITS.test.num_items)
+    assert isinstance(network, Network)
+    result = train(network, SPLITS, config, CPU, slow_server, Sidecar(tmp_path))
+    assert saved == [1, 2]
+    assert result.training_seconds < 10_000
 
 
 def test_validation_uses_one_sample_of_users_for_the_whole_run() -> None:
