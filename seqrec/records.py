@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat, NonNega
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, write_text
+from seqrec.metrics import GAINS, user_metric
 from seqrec.strict import Name, validate
 
 PACKAGE = Path(__file__).parent
@@ -57,6 +58,9 @@ PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "target_counts.npy", "met
 
 NOT_RUN = "not run."
 """The reason of a run that nobody has tried."""
+
+ROUNDING = 1e-9
+"""By how much a sum may differ that was added up in another order."""
 
 HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
 
@@ -276,6 +280,12 @@ def read_record(folder: Path) -> Record:
         raise SeqrecError(
             f"{folder / 'target_counts.npy'}: holds other users than ranks.npy. {_delete(folder)}"
         )
+    for metric, found in _metrics(record.test, ranks).items():
+        if not math.isclose(record.test[metric], found, rel_tol=ROUNDING, abs_tol=ROUNDING):
+            raise SeqrecError(
+                f"{path}: has {metric} {record.test[metric]:.6f} in the test, and ranks.npy gives "
+                f"{found:.6f}: the two are not of one run. {_delete(folder)}"
+            )
     epochs = record.history()["epoch"].tolist()
     if record.epochs is None and epochs:
         raise SeqrecError(
@@ -480,12 +490,13 @@ def _source(path: Path) -> bytes:
 
 
 def stale_records(results: Path) -> list[Path]:
-    """The `metrics.json` of every record that other training code than today's has made. Where
-    there is a grid, among the runs that it asks for: the workflow knows no others."""
+    """The `.success` of every record that other training code than today's has made: what the
+    workflow makes for each run. Where there is a grid, among the runs that it asks for: the
+    workflow knows no others."""
     found = survey(results)
     wanted = _read_grid(results / "grid.json") or found.stale
     stale = found.stale.intersection(wanted)
-    return [record.folder / "metrics.json" for record in found.records if record.run in stale]
+    return [record.folder / ".success" for record in found.records if record.run in stale]
 
 
 # Promotion
@@ -544,6 +555,15 @@ def promote(
 
 
 # Details
+
+
+def _metrics(names: Iterable[str], ranks: npt.NDArray[np.int32]) -> dict[str, float]:
+    """Those of the metrics `<name>@<k>` that follow from 1-based `ranks` `[users]`."""
+    parts = [(metric, *metric.partition("@")[::2]) for metric in names]
+    asked = [(metric, name, int(k)) for metric, name, k in parts if name in GAINS and k.isdecimal()]
+    # The others add nothing, and are most of them.
+    hits = ranks[ranks <= max((k for *_, k in asked), default=0)]
+    return {metric: user_metric(hits, name, k).sum() / len(ranks) for metric, name, k in asked}
 
 
 def folders_of_runs(results: Path) -> Iterator[Path]:

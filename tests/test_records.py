@@ -13,6 +13,7 @@ from record_factory import USERS, folder_of, make_history, make_metrics, make_re
 
 from seqrec import records
 from seqrec.errors import SeqrecError
+from seqrec.metrics import metrics_from_ranks
 from seqrec.records import (
     Missing,
     missing_runs,
@@ -61,7 +62,7 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
         "ml-1m", "sasrec+3000", 3000, 2,
     )  # fmt: skip
     assert record.training_seconds == 0.1 + 0.2
-    assert record.test == make_metrics("ml-1m", "sasrec+3000")["test"]
+    assert record.test == metrics_from_ranks(record.ranks(), [10, 100])
     pd.testing.assert_frame_equal(record.history(), pd.DataFrame(make_history()), check_exact=True)
     assert record.ranks().dtype == np.int32
     assert record.ranks().shape == (USERS,)
@@ -231,6 +232,18 @@ def test_ranks_count_from_one(tmp_path: Path) -> None:
         read_record(folder)
 
 
+def test_metrics_of_other_ranks_are_damage(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    older = make_record(tmp_path, model="gru4rec", ndcg=0.181)
+    ranks = np.load(folder / "ranks.npy")
+    np.save(folder / "ranks.npy", ranks[::-1])  # added up in another order
+    assert read_record(folder)
+    np.save(folder / "ranks.npy", np.load(older / "ranks.npy"))
+    message = r"metrics\.json: has hit_rate@10 0\.310000 .*ranks\.npy gives 0\.181000.*Delete"
+    with pytest.raises(SeqrecError, match=message):
+        read_record(folder)
+
+
 def test_a_history_of_a_model_without_epochs_is_damage(tmp_path: Path) -> None:
     folder = make_record(tmp_path, epochs=None, best_epoch=None)
     other = make_record(tmp_path, model="gru4rec")
@@ -299,7 +312,7 @@ def test_a_record_of_code_that_gives_the_same_results_is_not_stale(
     made_by = {"version": "0.1.0", "commit": None, "training_code": "first"}
     record = make_record(tmp_path, seqrec=made_by)
     monkeypatch.setattr(records, "SAME_RESULTS", {"first": "second"})
-    assert stale_records(tmp_path) == [record / "metrics.json"], "which is not today's either"
+    assert stale_records(tmp_path) == [record / ".success"], "which is not today's either"
     today = training_code_fingerprint()
     monkeypatch.setattr(records, "SAME_RESULTS", {"first": "second", "second": today})
     assert stale_records(tmp_path) == []
@@ -323,7 +336,7 @@ def test_a_record_of_an_own_model_is_stale_once_its_file_has_changed(
         file.write_bytes(b"a = 1\r\n")
         assert stale_records(tmp_path) == [], "line ends"
         file.write_text("a = 2\n")
-        assert stale_records(tmp_path) == [record / "metrics.json"]
+        assert stale_records(tmp_path) == [record / ".success"]
         file.unlink()
         assert stale_records(tmp_path) == [], "a colleague's, whose file is not here"
     assert records.model_code("sasrec") is None
@@ -334,11 +347,11 @@ def test_records_of_other_training_code_are_stale(tmp_path: Path) -> None:
     old = make_record(
         tmp_path, seqrec={"version": "0.1.0", "commit": None, "training_code": "other"}
     )
-    assert stale_records(tmp_path) == [old / "metrics.json"]
+    assert stale_records(tmp_path) == [old / ".success"]
     write_grid(tmp_path, ("ml-1m", "gru4rec", 0))
     assert stale_records(tmp_path) == [], "the experiment does not ask for it"
     write_grid(tmp_path, ("ml-1m", "gru4rec", 0), ("ml-1m", "sasrec+", 0))
-    assert stale_records(tmp_path) == [old / "metrics.json"]
+    assert stale_records(tmp_path) == [old / ".success"]
 
 
 # Promotion
