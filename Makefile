@@ -57,7 +57,7 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figure
 	@printf '%s ' "$$EXPERIMENT" "$$SET" \
 	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
 	@$(RUNS); status=$$?; \
-	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || status=$$?; \
+	$(SNAKEMAKE) --nolock tables figures $(CONFIG) --quiet all || status=$$?; \
 	for table in $(RESULTS)/tables/*.md; do \
 	case $$table in */missing.md) ;; *) cat $$table; echo ;; esac; done; \
 	$(SEQREC) missing $(RESULTS) && exit $$status
@@ -70,13 +70,15 @@ RUNS = stale="$${RETRAIN:+$$($(SEQREC) stale $(RESULTS))}"; \
 	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
 	$(CONFIG) $${stale:+--forcerun $$stale}
 
+# Without Snakemake's lock, which a first training under way has on the grid: they are made from
+# what is there, and each file is replaced in one step.
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
-	$(SNAKEMAKE) $@ $(CONFIG)
+	$(SNAKEMAKE) --nolock $@ $(CONFIG)
 
 # Snakemake's report shows what is there, so that is made first.
 report: $(READY) ## a page of all tables and charts, from the run records of EXPERIMENT
-	$(SNAKEMAKE) evidence $(CONFIG)
-	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/report.$(REPORT) \
+	$(SNAKEMAKE) --nolock evidence $(CONFIG)
+	$(SNAKEMAKE) --nolock evidence $(CONFIG) --report $(RESULTS)/report.$(REPORT) \
 	--report-stylesheet workflow/report/report.css
 	@echo "$(RESULTS)/report.$(REPORT): open it in a browser; it needs no network."
 

@@ -11,6 +11,7 @@ import json
 import shlex
 import sys
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,7 +53,6 @@ NAME = GRID.name if GRID else "reference"
 RESULTS = f"results/{NAME}"
 DATASETS = GRID.datasets if GRID else promoted_datasets()
 RUNS = {str(run.folder): run for run in GRID.runs} if GRID else {}
-RECORDS = [f"{RESULTS}/{folder}/metrics.json" for folder in RUNS]
 SUCCESSES = [f"{RESULTS}/{folder}/.success" for folder in RUNS]
 
 # Tables of a narrower or changed experiment, made without saying so, would miss what it never was.
@@ -119,6 +119,14 @@ INPUTS = [
 ]
 date_back(map(Path, INPUTS), time.time())
 
+# A run whose record has been deleted or changed since is no success any more: it is looked at again,
+# and a record that is its result is kept.
+for success in map(Path, SUCCESSES) if workflow.is_main_process else ():
+    record = success.with_name("metrics.json")
+    with suppress(OSError):  # absent, or in the hands of another workflow
+        if not record.exists() or success.read_bytes() != record.read_bytes():
+            success.unlink()
+
 # Of a log that `seqrec` has made, Snakemake does not know by which settings: one that was made by
 # others than the dataset's YAML has now is dated before its file, so that it is made again.
 for dataset in DATASETS if GRID else ():
@@ -155,7 +163,6 @@ if GRID:
     rule runs:
         input:
             GRID_FILE,
-            RECORDS,
             SUCCESSES,
 
 else:

@@ -3,6 +3,7 @@
 import functools
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -344,15 +345,13 @@ def execute(
     except ValueError as error:
         raise SeqrecError(f"--config: not JSON ({error}).") from None
     config = validate(RunConfig, values, "--config")
-    record = output / "metrics.json"
     # A workflow that was killed leaves jobs on a cluster behind, and one of them may be this run.
     with alone_in(output, wait=True):
         if is_finished(output, config.hash(), data, any_code=not retrain_stale):
-            record.touch()
             click.echo(f"{output}: finished before with this configuration and data.")
         else:
             _execute(config, data, output, track, engine)
-        date_back([data / "digest.json"], record.stat().st_mtime)
+        date_back([data / "digest.json"], time.time())
 
 
 def _execute(
@@ -538,7 +537,8 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
 def stale(results: Path) -> None:
     """List the records in RESULTS that other code has made.
 
-    Other training code than today's, that is. Example, which trains them again:
+    Other training code than today's, that is. Printed is what the workflow makes for each, which
+    names the run to Snakemake. Example, which trains them again:
 
     \b
     snakemake runs --config experiment=paper retrain=stale \\

@@ -183,7 +183,9 @@ def test_a_stale_record_is_kept_unless_it_is_to_be_trained_again(project: Path) 
     code = metrics["seqrec"]["training_code"]
     metrics["seqrec"]["training_code"] = "0" * 64
     path.write_text(json.dumps(metrics))
-    assert run("stale", "results/small").stdout.split() == [str(path.relative_to(project))]
+    assert run("stale", "results/small").stdout.split() == [
+        str(path.relative_to(project).with_name(".success"))
+    ]
     assert "finished before" in run(*arguments).stdout
     assert "test NDCG@10" in run(*arguments, "--retrain-stale").stdout
     assert json.loads(path.read_text())["seqrec"]["training_code"] == code

@@ -125,6 +125,17 @@ class Project:
         """The jobs that a dry run names: a rule and the values of its wildcards."""
         return jobs(self.make(*words, "--dry-run", experiment=experiment))
 
+    def with_make(self) -> "Project":
+        """With the Makefile, for which the Python of this test is the environment."""
+        shutil.copy2(ROOT / "Makefile", self.folder)
+        for name in ("requirements.lock", "pyproject.toml", ".venv/bin/python", ".venv/.ready"):
+            self.path(name).parent.mkdir(parents=True, exist_ok=True)
+            self.path(name).touch()
+        python = self.path(".venv/bin/python")
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o755)
+        return self
+
     def seqrec(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.call(sys.executable, "-m", "seqrec", *words)
 
@@ -237,7 +248,8 @@ def test_edited_training_code_trains_nothing_but_marks_tables(project: Project) 
     project.append("seqrec/losses.py", "# A new thought.\n")
     assert project.plan() == {"final_tables", "all"}
     stale = project.seqrec("stale", "results/tiny").stdout.split()
-    assert sorted(stale) == sorted(project.records())
+    successes = [str(Path(name).with_name(".success")) for name in project.records()]
+    assert sorted(stale) == sorted(successes)
     assert jobs(project.make("tables")) >= {"write_tables"}
     table = (project.results / "tables/tiny.md").read_text()
     assert "training code" in table
@@ -268,6 +280,33 @@ def test_data_that_comes_out_the_same_keeps_the_records(project: Project) -> Non
 def test_a_run_without_its_record_or_its_end_is_done_again(project: Project, name: str) -> None:
     (project.record("sasrec+").parent / name).unlink()
     assert project.plan("runs") >= trainings("sasrec+")
+
+
+def test_a_record_that_somebody_put_in_its_place_is_looked_at_and_shown(project: Project) -> None:
+    record = project.record("sasrec+")
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"training_seconds": 12345.0}))
+    assert project.plan() == {*trainings("sasrec+"), *REPORT}
+    project.make()
+    assert "12,345" in (project.results / "tables/tiny.md").read_text()
+    record.write_text(json.dumps(content | {"config_hash": "another"}))
+    project.make("runs")
+    assert json.loads(record.read_text())["config_hash"] == content["config_hash"]
+
+
+def test_a_record_whose_process_was_killed_later_is_kept(project: Project) -> None:
+    record = project.record("sasrec+")
+    tracker = project.path("seqrec/trackers.py")
+    code = tracker.read_text()
+    # As by a time limit, with a tracker that is slow to take the result.
+    project.append("seqrec/trackers.py", "Tracking.result = lambda *_: os.kill(os.getpid(), 9)\n")
+    shutil.rmtree(record.parent)
+    assert project.snakemake("runs").returncode != 0
+    tracker.write_text(code)
+    made = record.read_bytes()
+    assert jobs(project.make("runs")) == {*trainings("sasrec+"), "runs"}
+    assert "finished before" in (project.results / "logs/tiny/sasrec+/seed-0.log").read_text()
+    assert record.read_bytes() == made
 
 
 def test_deleted_tables_are_made_again(project: Project) -> None:
@@ -357,7 +396,7 @@ def test_stale_records_and_no_others_are_trained_again_when_asked(project: Proje
     record["seqrec"]["training_code"] = "0" * 64
     stale.write_text(json.dumps(record))
     found = project.seqrec("stale", "results/tiny").stdout.split()
-    assert found == [str(stale.relative_to(project.folder))]
+    assert found == [str(stale.relative_to(project.folder).with_name(".success"))]
 
     said = project.make("runs", "--forcerun", *found, "retrain=stale")
 
@@ -365,7 +404,8 @@ def test_stale_records_and_no_others_are_trained_again_when_asked(project: Proje
     fingerprint = json.loads(stale.read_text())["seqrec"]["training_code"]
     assert fingerprint == training_code_fingerprint(project.path("seqrec"))
     after = project.records()
-    assert {name for name in after if after[name] != before[name]} == set(found)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {str(stale.relative_to(project.folder))}
     assert project.seqrec("stale", "results/tiny").stdout == ""
 
 
@@ -470,6 +510,15 @@ def test_tables_and_figures_start_no_training(project: Project) -> None:
         *("write_tables", "draw_figures"),
         *("tables", "figures"),
     }
+
+
+def test_tables_of_a_changed_experiment_start_no_training(project: Project) -> None:
+    changes = {"training": {"max_epochs": 2}, "models": ["sasrec+", "sasrec+N"]}
+    project.write("config/tiny.yaml", {**EXPERIMENT, **changes})
+    assert jobs(project.make("tables")) == {"write_grid", "write_tables", "tables"}
+    table = (project.results / "tables/tiny.md").read_text()
+    assert "Popularity" in table
+    assert "SASRec+" in table
 
 
 def test_tables_and_figures_can_be_had_before_any_run(tmp_path: Path) -> None:

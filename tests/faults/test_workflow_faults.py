@@ -338,6 +338,16 @@ def test_of_two_that_are_started_at_once_one_does_it_and_one_says_so(project: Pr
     assert "Nothing to be done" in project.make("runs")
 
 
+def test_tables_are_made_while_a_first_training_is_under_way(tmp_path: Path) -> None:
+    project = Project.new(tmp_path / "project").with_make()
+    project.write("config/tiny.yaml", training_of(5000))
+    with started(project, "runs"):
+        wait_for((project.record("sasrec+").parent / "progress.json").exists, "its training")
+        done = project.call("make", "tables", "EXPERIMENT=tiny")
+        assert done.returncode == 0, done.stderr
+    assert "SASRec+" in (project.results / "tables/tiny.md").read_text()
+
+
 @pytest.mark.slow
 def test_after_a_power_cut_it_goes_on_from_the_checkpoint(project: Project) -> None:
     popularity = project.record("popularity").read_bytes()

@@ -127,7 +127,7 @@ if GRID:
             GRID_FILE,
             PUBLISHED,
             code=TABLES_CODE,
-            records=RECORDS,
+            successes=SUCCESSES,
         output:
             touch(f"{RESULTS}/tables/.complete"),
         log:
@@ -138,7 +138,7 @@ if GRID:
             GRID_FILE,
             PUBLISHED,
             code=FIGURES_CODE,
-            records=RECORDS,
+            successes=SUCCESSES,
         output:
             touch(f"{RESULTS}/figures/.complete"),
         log:

@@ -6,12 +6,9 @@ rule train:
     input:
         "data/processed/{dataset}/digest.json",
     output:
-        # `update` leaves a finished record in place until a new one is whole: a job that finds
-        # its own result there keeps it, and one that fails loses nothing.
-        record=update(f"{RESULTS}/runs/{{dataset}}/{{model}}/seed-{{seed}}/metrics.json"),
-        # Gone while a job has not succeeded, so that a record that a failed or interrupted one
-        # left in place is not taken for its result.
-        success=touch(f"{RESULTS}/runs/{{dataset}}/{{model}}/seed-{{seed}}/.success"),
+        # A copy of the record, gone while a job has not succeeded. The record itself is no output:
+        # Snakemake removes those of a job that fails or is killed, and makes those that it misses.
+        f"{RESULTS}/runs/{{dataset}}/{{model}}/seed-{{seed}}/.success",
     log:
         f"{RESULTS}/logs/{{dataset}}/{{model}}/seed-{{seed}}.log",
     benchmark:
@@ -27,5 +24,6 @@ rule train:
         config=lambda wildcards: run_of(wildcards).json(),
     shell:
         "seqrec execute --config {params.config:q} --data data/processed/{wildcards.dataset:q}"
-        ' --output "$(dirname {output.record:q})" "${{engine[@]}}" --threads {threads} $retrain'
-        " > {log:q} 2>&1"
+        ' --output "$(dirname {output:q})" "${{engine[@]}}" --threads {threads} $retrain'
+        ' > {log:q} 2>&1; cp "$(dirname {output:q})"/metrics.json {output:q}.part;'
+        " mv {output:q}.part {output:q}"
