@@ -19,7 +19,7 @@ from snakemake.exceptions import WorkflowError
 
 from seqrec import costs
 from seqrec.datasets import load_dataset
-from seqrec.download import own_files
+from seqrec.download import own_files, replaced_file
 from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
 from seqrec.files import date_back, require_writable
@@ -127,12 +127,16 @@ for success in map(Path, SUCCESSES) if workflow.is_main_process else ():
         if not record.exists() or success.read_bytes() != record.read_bytes():
             success.unlink()
 
-# Of a log that `seqrec` has made, Snakemake does not know by which settings: one that was made by
-# others than the dataset's YAML has now is dated before its file, so that it is made again.
-for dataset in DATASETS if GRID else ():
-    log, file = Path("data/processed", dataset, "digest.json"), Path(f"data/raw/{dataset}.json")
-    if file.exists() and not is_made_by(log.parent, load_dataset(dataset)):
-        date_back([log], file.stat().st_mtime - 1)
+# Snakemake does not know by which settings `seqrec` has made a log, or that a file of one's own was
+# replaced by an older one. A log by other settings than the dataset's YAML has now counts as absent,
+# and what was had of the former file is dated before this one; so they are made again.
+for dataset in DATASETS if GRID and workflow.is_main_process else ():
+    log, file = Path("data/processed", dataset, "digest.json"), replaced_file(dataset)
+    with suppress(OSError):  # somebody else's
+        if log.exists() and not is_made_by(log.parent, load_dataset(dataset)):
+            log.unlink()
+    if file:
+        date_back([Path(f"data/raw/{dataset}.json")], file.stat().st_mtime - 1)
 
 
 localrules:

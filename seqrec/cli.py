@@ -158,9 +158,13 @@ def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | No
     """
     from seqrec.datasets import load_dataset
     from seqrec.interactions import preprocess as process
+    from seqrec.lease import alone_in
 
     output = output or PROCESSED / dataset
-    with noting_failure(failures, dataset):
+    with (
+        noting_failure(failures, dataset),
+        alone_in(output, wait=True, doing="preprocessing this dataset"),
+    ):
         statistics = process(dataset, load_dataset(dataset), raw / f"{dataset}.json", output)
     click.echo(
         f"{output}: {statistics.users:,} users, {statistics.items:,} items, "
@@ -281,8 +285,8 @@ def train(
 ) -> None:
     """Train MODEL on DATASET and write a run record.
 
-    The data are downloaded and preprocessed if needed, also after a change of their YAML. SETTINGS
-    are key=value pairs. Examples:
+    The data are downloaded and preprocessed if needed, also after a change of their YAML or of a
+    file of your own. SETTINGS are key=value pairs. Examples:
 
     \b
     seqrec train demo sasrec+ --experiment demo
@@ -290,6 +294,7 @@ def train(
     """
     from seqrec.datasets import load_dataset
     from seqrec.download import download as fetch
+    from seqrec.download import replaced_file
     from seqrec.experiment import load_run
     from seqrec.interactions import is_made_by
     from seqrec.interactions import preprocess as process
@@ -297,9 +302,13 @@ def train(
 
     title, config = load_run(experiment, dataset, model, seed, settings, name)
     entry, log = load_dataset(dataset), PROCESSED / dataset
-    if not is_made_by(log, entry):
+
+    def as_it_should_be() -> bool:
+        return is_made_by(log, entry) and not replaced_file(dataset)
+
+    if not as_it_should_be():
         with alone_in(log, wait=True, doing="preprocessing this dataset"):
-            if not is_made_by(log, entry):  # nor by whoever was waited for
+            if not as_it_should_be():  # nor after whoever was waited for
                 process(dataset, entry, fetch(dataset, entry), log)
     folder = RESULTS / title / config.folder
     if (folder / "metrics.json").exists():
@@ -336,6 +345,7 @@ def execute(
     """
     from seqrec.experiment import RunConfig
     from seqrec.files import date_back
+    from seqrec.interactions import require_current
     from seqrec.lease import alone_in
     from seqrec.records import is_finished
     from seqrec.strict import validate
@@ -347,6 +357,7 @@ def execute(
     config = validate(RunConfig, values, "--config")
     # A workflow that was killed leaves jobs on a cluster behind, and one of them may be this run.
     with alone_in(output, wait=True):
+        require_current(data, config.dataset)
         if is_finished(output, config.hash(), data, any_code=not retrain_stale):
             click.echo(f"{output}: finished before with this configuration and data.")
         else:

@@ -191,6 +191,19 @@ def own_files(name: str, dataset: Dataset, raw: Path = RAW) -> list[Path]:
     return [file for source in dataset.sources if _is_there(file := _local(source, raw))]
 
 
+def replaced_file(name: str, raw: Path = RAW) -> Path | None:
+    """The file that a dataset's owner put there, if it is no longer the one that was had."""
+    manifest = raw / f"{name}.json"
+    with suppress(SeqrecError, OSError):
+        had = Manifest.load(manifest)
+        file = had.path(manifest)
+        found = file.stat()
+        # Whatever date it was given: the system notes when a file was changed or put in its place.
+        if had.origin == "user file" and found.st_ctime >= manifest.stat().st_mtime:
+            return file if (found.st_size, sha256(file)) != (had.size, had.sha256) else None
+    return None
+
+
 def _is_there(path: Path) -> bool:
     """Also where it may not be looked at: then reading it says so."""
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqrec.datasets import Dataset, Filter
+from seqrec.datasets import FOLDER, Dataset, Filter, dataset_names, load_dataset
 from seqrec.download import Manifest
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, sha256, write_text
@@ -204,6 +204,18 @@ def is_made_by(folder: Path, dataset: Dataset) -> bool:
     except OSError:
         return False
     return (folder / "digest.json").is_file() and made_by == reading(dataset) + "\n"
+
+
+def require_current(folder: Path, name: str) -> None:
+    """Raise `SeqrecError` if the log in `folder` was made by other settings than the YAML of the
+    dataset `name` has now. A dataset without one is anybody's own."""
+    if name not in dataset_names() or not (folder / "digest.json").is_file():
+        return
+    if not is_made_by(folder, load_dataset(name)):
+        raise SeqrecError(
+            f"{folder}: was made by other settings than {FOLDER / name}.yaml has now. "
+            f"Run `seqrec preprocess {name}`, or the experiment anew, which does so by itself."
+        )
 
 
 def in_order(

@@ -1,6 +1,8 @@
 """The command line: one message for a mistake, and help for every command."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +231,48 @@ def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
     users = [json.loads((f / "metrics.json").read_text())["data"]["statistics"] for f in folders]
     assert users[1]["users_filtered"] > users[0]["users_filtered"] == 0
     assert users[2]["interactions_read"] > users[0]["interactions_read"]
+
+
+def test_a_log_by_other_settings_than_its_yaml_has_is_not_trained_on(project: Path) -> None:
+    run("download", "small")
+    run("preprocess", "small")
+    line = run("check", "small").stdout.splitlines()[0]
+    folder = project / "results/small" / RunConfig.model_validate_json(line).folder
+    arguments = ("execute", "--config", line, "--data", "data/processed/small")
+    arguments = (*arguments, "--output", str(folder))
+    edit_dataset(project, filter={"min_interactions_per_user": 12})
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "made by other settings than config/datasets/small.yaml has now" in refused.stderr
+    assert not (folder / "metrics.json").exists()
+    remedy = re.search(r"`seqrec (\w+) (\w+)`", refused.stderr)
+    assert remedy
+    run(*remedy.groups())
+    assert run(*arguments).exit_code == 0
+
+
+def test_an_own_file_that_was_replaced_is_read_again_whatever_its_date(project: Path) -> None:
+    file = project / "data/raw/small.csv"
+    file.parent.mkdir(parents=True)
+    dataset = {"title": "Own", "max_length": 10, "sources": [{"file": file.name}]}
+    dataset["format"] = {"kind": "csv", "header": False}
+    (project / "config/datasets/small.yaml").write_text(yaml.safe_dump(dataset))
+
+    def users_trained_on(count: int, seed: str) -> int:
+        lines = (f"{user},{item}\n" for user in range(count) for item in range(user % 3, 12))
+        file.write_text("".join(lines))
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+        result = run("train", "small", "popularity", *SMALL, "--seed", seed)
+        assert result.exit_code == 0, result.stderr
+        record = project / f"results/small/runs/small/popularity/seed-{seed}/metrics.json"
+        found: int = json.loads(record.read_text())["data"]["statistics"]["users"]
+        return found
+
+    assert users_trained_on(20, "0") == 20
+    made = (project / "data/processed/small/digest.json").stat().st_ino
+    assert users_trained_on(20, "1") == 20
+    assert (project / "data/processed/small/digest.json").stat().st_ino == made
+    assert users_trained_on(30, "2") == 30
 
 
 def test_a_log_that_another_process_is_making_is_waited_for(project: Path) -> None:

@@ -335,7 +335,23 @@ def test_a_log_that_the_command_line_made_is_made_again_after_an_edit(project: P
     assert "preprocess tiny" in project.plan("data")
 
 
-def test_an_own_file_that_its_owner_changes_is_had_again(project: Path) -> None:
+def test_a_log_that_the_command_line_made_is_made_again_after_an_edit_is_reverted(
+    project: Project,
+) -> None:
+    digest = project.path("data/processed/tiny/digest.json")
+    before = digest.read_text()
+    project.write(
+        "config/datasets/tiny.yaml", {**DATASET, "filter": {"min_interactions_per_user": 8}}
+    )
+    assert project.seqrec("preprocess", "tiny").returncode == 0
+    assert digest.read_text() != before
+    project.write("config/datasets/tiny.yaml", DATASET)
+    assert "preprocess tiny" in jobs(project.make("data"))
+    assert digest.read_text() == before
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_own_file_that_its_owner_changes_is_had_again(project: Path, older: bool) -> None:
     file = project.path("data/raw/own.csv")
     own = {"title": "Own", "max_length": 10, "sources": [{"file": "own.csv"}]}
     own["format"] = {"kind": "csv", "header": False}
@@ -346,6 +362,8 @@ def test_an_own_file_that_its_owner_changes_is_had_again(project: Path) -> None:
     digest = project.path("data/processed/own/digest.json").read_text()
     assert jobs(project.make("data", "set=datasets=own", "name=own")) == set()
     file.write_text("\n".join([*lines, "9,1", "9,2", "9,3"]) + "\n")
+    if older:  # as one that was copied with its date
+        os.utime(file, (1_600_000_000, 1_600_000_000))
     done = jobs(project.make("data", "set=datasets=own", "name=own"))
     assert {"download own", "preprocess own"} <= done
     assert project.path("data/processed/own/digest.json").read_text() != digest
