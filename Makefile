@@ -54,8 +54,7 @@ paper: ## reproduce the paper, with what data can be had
 # Tables and figures of what there is are made whether or not every run succeeded; what is missing
 # is listed with its reason, and then the whole ends with an error.
 experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figures
-	@printf '%s ' "$$EXPERIMENT" "$$SET" \
-	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
+	@$(CHECK)
 	@$(RUNS); status=$$?; \
 	$(SNAKEMAKE) --nolock tables figures $(CONFIG) --quiet all || status=$$?; \
 	for table in $(RESULTS)/tables/*.md; do \
@@ -63,7 +62,11 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figure
 	$(SEQREC) missing $(RESULTS) && exit $$status
 
 runs: $(READY) ## train what EXPERIMENT lacks
+	@$(CHECK)
 	@$(RUNS)
+
+CHECK = printf '%s ' "$$EXPERIMENT" "$$SET" \
+	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
 
 # Snakemake is to say what goes wrong; how far the runs are is shown by `seqrec status`.
 RUNS = stale="$${RETRAIN:+$$($(SEQREC) stale $(RESULTS))}"; \

@@ -83,7 +83,7 @@ RETRAIN = "--retrain-stale" if options.retrain == "stale" else ""
 # training, which saves its state: the shell must not end before it. A failure whose reason did not
 # fit into the log is told on the terminal (3).
 shell.prefix(
-    "set -euo pipefail; trap : TERM USR1; "
+    "set -euo pipefail; trap : TERM USR1 HUP; "
     "results={RESULTS:q}; engine=({ENGINE}); retrain={RETRAIN:q}; "
     'exec 3>&2; seqrec() {{ {sys.executable:q} -m seqrec "$@" || {{ status=$?; echo >&2 || '
     'echo "The log cannot be written: free some disk space, then run again." >&3; '

@@ -96,13 +96,16 @@ class Sidecar:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGTERM, SIGINT or SIGUSR1 has come since."""
+    """Yield a function that tells whether SIGTERM, SIGINT or SIGUSR1 has come since; or SIGHUP, by
+    which a terminal is closed, unless that is ignored, as under nohup."""
     received = []
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield lambda: bool(received)

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqrec.errors import SeqrecError
+from seqrec.lease import alone_in
 from seqrec.progress import Progress, read_progress
 from seqrec.records import (
     NOT_RUN,
@@ -123,24 +124,66 @@ def watch(results: Path, console: Console) -> None:
 def watch_during(results: Path, command: Sequence[str], console: Console) -> int:
     """Show it while `command` runs, with what the command says; returns its exit status.
 
-    SIGINT from a terminal reaches the command by itself; SIGTERM is passed on.
+    One command at a time, or `SeqrecError`. Told to stop, by Ctrl-C, SIGTERM or the end of its
+    terminal, it passes Ctrl-C on to the command and all that this has started, and waits for them.
     """
-    before = read_status(results) if holds_experiment(results) else []
+    with alone_in(results, doing="making this experiment"):
+        before = read_status(results) if holds_experiment(results) else []
+        with _group_of(command) as (process, stop):
+            words = _Words(process, console)
+            parent = os.getppid()
+
+            def ended() -> bool:
+                nonlocal parent
+                # A shell of make's does not pass on the signal that ends it.
+                if "MAKELEVEL" in os.environ and parent != os.getppid():
+                    parent = os.getppid()
+                    stop()
+                return words.ended
+
+            with _display(console) as update:
+                for statuses in _refreshed(results, ended):
+                    update(results, statuses, _news(before, statuses), words.unfinished)
+                    before = statuses
+            return process.wait()
+
+
+@contextmanager
+def _group_of(
+    command: Sequence[str],
+) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[..., None]]]:
+    """Start `command` in a process group of its own, with a pipe for what it says, and wait for it;
+    yields it and a function that sends the group SIGINT, as signals to stop do meanwhile."""
+    process: subprocess.Popen[bytes] | None = None
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+        if process:
+            # Not the signal itself: Snakemake lets jobs go on after SIGTERM, and its lock lie after
+            # SIGHUP.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
+        numbers.append(signal.SIGHUP)
+    kept = {number: signal.signal(number, stop) for number in numbers}
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except OSError as error:
-        raise SeqrecError(f"{command[0]}: cannot be started ({error.strerror}).") from None
-    handlers = {signal.SIGINT: lambda *_: None, signal.SIGTERM: lambda *_: process.terminate()}
-    kept = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    words = _Words(process, console)
-    try:
-        with _display(console) as update:
-            for statuses in _refreshed(results, lambda: words.ended):
-                update(results, statuses, _news(before, statuses), words.unfinished)
-                before = statuses
-        return process.wait()
+        try:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+            )
+        except OSError as error:
+            raise SeqrecError(f"{command[0]}: cannot be started ({error.strerror}).") from None
+        if stopped:  # before there was anything to stop
+            stop()
+        try:
+            yield process, stop
+        finally:
+            process.wait()  # also where it cannot be shown any more: nobody else would wait for it
     finally:
-        process.wait()  # also where it cannot be shown any more: nobody else would wait for it
         for number, handler in kept.items():
             signal.signal(number, handler)
 

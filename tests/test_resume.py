@@ -125,7 +125,7 @@ def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
 LONG = small_config(training=EPOCHS | {"max_epochs": 200, "patience": 200, "batch_size": 8})
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
 def test_a_signal_stops_it_with_its_own_exit_code_and_a_word_on_how_to_go_on(
     number: signal.Signals, data: Path, tmp_path: Path
 ) -> None:

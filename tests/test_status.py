@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -248,14 +249,15 @@ import signal, sys, time
 def stop(number, frame):
     print("told to stop", flush=True)
     sys.exit(75)
-signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
 print("ready", flush=True)
 time.sleep(60)
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_stop_reaches_the_command_and_its_exit_status_comes_back(
-    tmp_path: Path,
+    tmp_path: Path, number: signal.Signals
 ) -> None:
     words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
     process = subprocess.Popen(
@@ -263,9 +265,56 @@ def test_a_signal_to_stop_reaches_the_command_and_its_exit_status_comes_back(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.communicate(timeout=30)[0] == "told to stop\n"
     assert process.returncode == 75
+
+
+def test_a_command_outlives_its_terminal_under_nohup(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
+    process = subprocess.Popen(
+        ["nohup", *words, sys.executable, "-c", "print('ready', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate("go on\n", timeout=30) == ("", None)
+    assert process.returncode == 0
+
+
+def test_a_second_command_for_the_same_results_is_refused(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
+    with subprocess.Popen(
+        [*words, sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        refused = subprocess.run([*words, "echo", "begun"], capture_output=True, text=True)
+        assert refused.returncode == 1
+        assert refused.stdout == ""
+        assert f"{tmp_path}: another process is making this experiment. Wait" in refused.stderr
+        process.terminate()
+
+
+def test_a_command_ends_with_the_shell_of_make_that_it_was_started_by(tmp_path: Path) -> None:
+    (tmp_path / "patient.py").write_text(PATIENT)
+    (tmp_path / "Makefile").write_text(
+        f"all:\n\t@{sys.executable} -m seqrec status . -- {sys.executable} patient.py; exit $$?\n"
+    )
+    process = subprocess.Popen(
+        ["make"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert process.communicate(timeout=30)[0] == "told to stop\n"
 
 
 def test_a_watch_ends_quietly_with_ctrl_c(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

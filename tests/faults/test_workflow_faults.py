@@ -348,6 +348,53 @@ def test_tables_are_made_while_a_first_training_is_under_way(tmp_path: Path) -> 
     assert "SASRec+" in (project.results / "tables/tiny.md").read_text()
 
 
+def processes_in(folder: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").resolve() == folder.resolve():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [(signal.SIGTERM, False), (signal.SIGHUP, True), (signal.SIGINT, True)],
+    ids=["kill of make", "closed terminal", "Ctrl-C"],
+)
+def test_make_told_to_stop_leaves_no_process_and_goes_on_from_there(
+    project: Project, number: signal.Signals, whole_group: bool
+) -> None:
+    project.with_make().write("config/tiny.yaml", training_of(5000))
+    log = project.path("results/tiny/logs/tiny/sasrec+/seed-0.log")
+
+    def make() -> subprocess.Popen[bytes]:
+        command = ["make", "experiment", "EXPERIMENT=tiny", "CORES=1"]
+        return subprocess.Popen(
+            command,
+            cwd=project.folder,
+            env=project.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    epochs = []
+    for _ in range(2):
+        log.unlink(missing_ok=True)
+        process = make()
+        wait_for(lambda: log.exists() and " loss " in log.read_text(), "an epoch")
+        (os.killpg if whole_group else os.kill)(process.pid, number)
+        process.wait(timeout=60)
+        wait_for(lambda: not processes_in(project.folder), "an end of all its processes")
+        epochs.append(re.findall(r"epoch +(\d+)", log.read_text()))
+        assert "stopped; the same command goes on from here" in log.read_text()
+        assert (project.record("sasrec+").parent / "resume.pt").is_file()
+    assert int(epochs[1][0]) == int(epochs[0][-1]) + 1
+
+
 @pytest.mark.slow
 def test_after_a_power_cut_it_goes_on_from_the_checkpoint(project: Project) -> None:
     popularity = project.record("popularity").read_bytes()
