@@ -7,6 +7,7 @@ named lines, the nearest of which is told under the pointer or a finger.
 import html
 import io
 import json
+import math
 import re
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from seqrec.rendering import PAGE_CSS
+from seqrec.rendering import page
 
 # Colours that only figures' own text and grid have, so that a page can put its own in their place.
 INK = "#010203"
@@ -26,16 +27,12 @@ FAINT = "#dddddf"
 def web_page(title: str, notes: Sequence[str], figures: Sequence[Figure]) -> str:
     """A page of figures side by side, as many as fit the width."""
     parts = [
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{html.escape(title)}</title>\n<style>{PAGE_CSS}{_CSS}</style>\n</head>\n<body>",
-        f"<h1>{html.escape(title)}</h1>",
         *(f"<p>{html.escape(note)}</p>" for note in notes),
         '<div class="figures">',
         *(_figure(figure) for figure in figures),
-        f'</div>\n<div id="tip" hidden></div>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n',
+        f'</div>\n<div id="tip" hidden></div>\n<script>{_SCRIPT}</script>',
     ]
-    return "\n".join(parts)
+    return page(title, parts, _CSS)
 
 
 def _figure(figure: Figure) -> str:
@@ -51,14 +48,14 @@ def _figure(figure: Figure) -> str:
     for colour in (INK, "#000000"):
         svg = svg.replace(colour, "currentColor")
     svg = svg.replace(FAINT, "var(--faint)")
-    lines = json.dumps(_lines(figure), separators=(",", ":"), ensure_ascii=False)
+    lines = json.dumps(_lines(figure), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     lines = lines.replace("</", "<\\/")
     return f'<figure>{svg}<script type="application/json">{lines}</script></figure>'
 
 
 def _lines(figure: Figure) -> list[dict[str, object]]:
-    """The named lines of a figure that has been drawn: what they are called, and of each point its
-    place in the SVG, in its units, and its values."""
+    """The named lines of a figure that has been drawn: what they are called, and of each point that
+    is a number its place in the SVG, in its units, and its values."""
     figure.set_layout_engine("none")  # as it was laid out for the drawing
     figure.set_dpi(72)  # an SVG's units are points
     figure.draw_without_rendering()
@@ -72,6 +69,7 @@ def _lines(figure: Figure) -> list[dict[str, object]]:
             "points": [
                 [round(float(x), 1), round(height - float(y), 1), *values]
                 for (x, y), values in zip(*_places(axes, line), strict=True)
+                if math.isfinite(x) and math.isfinite(y)
             ],
         }
         for axes in figure.axes

@@ -119,14 +119,7 @@ def _latex_float(table: Table, continued: bool) -> str:
 
 
 def web_page(table: Table) -> str:
-    """A page that needs no other file and follows the reader's light or dark mode."""
-    title = html.escape(table.title)
-    lines = [
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{title}</title>\n<style>{PAGE_CSS}</style>\n</head>\n<body>",
-        f"<h1>{title}</h1>",
-    ]
+    lines = []
     if table.cells:
         lines.append('<div class="wide"><table>\n<thead>')
         lines.append(_html_row("th", [html.escape(h) for h in table.headings], table.kinds))
@@ -137,10 +130,25 @@ def web_page(table: Table) -> str:
             lines.append(_html_row("td", texts, table.kinds))
         lines.append("</tbody>\n</table></div>")
     lines += [f"<p>{html.escape(note)}</p>" for note in table.notes]
-    return "\n".join([*lines, "</body>\n</html>"]) + "\n"
+    return page(table.title, lines)
 
 
-PAGE_CSS = """
+def page(title: str, body: Sequence[str], css: str = "") -> str:
+    """A page that needs no other file and follows the reader's light or dark mode; `body` is HTML
+    to put under its title."""
+    title = html.escape(title)
+    lines = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<title>{title}</title>\n<style>{_PAGE_CSS}{css}</style>\n</head>\n<body>",
+        f"<h1>{title}</h1>",
+        *body,
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(lines)
+
+
+_PAGE_CSS = """
 :root { color-scheme: light dark; font: 14px/1.4 system-ui, sans-serif; }
 body { max-width: 75em; margin: 1em auto; padding: 0 1em; }
 h1 { font-size: 1.2em; }

@@ -1,6 +1,7 @@
 """Pages of charts: complete in themselves, in the reader's colours, and true under the pointer."""
 
 import json
+import math
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -97,6 +98,23 @@ def test_learning_curves_show_every_run_that_was_trained(results: Path) -> None:
     for _, lines in (loss, quality):
         assert len({line["run"] for line in lines}) == 10
     assert loss[1][0]["y"] == "training loss"
+
+
+@pytest.mark.parametrize("damage", [math.nan, math.inf])
+def test_what_is_no_number_in_somebodys_history_spoils_no_page(
+    tmp_path: Path, damage: float
+) -> None:
+    history = make_history(5)
+    history[1]["ndcg@10"] = history[2]["training_loss"] = damage
+    make_record(tmp_path, "demo", "mine", history=history, epochs=5, best_epoch=4)
+    history = [{**row, "ndcg@10": damage} for row in history]
+    make_record(tmp_path, "demo", "yours", history=history, epochs=5, best_epoch=4)
+    write_figures(tmp_path, PUBLISHED)
+    text = page(tmp_path, "learning/demo")
+    assert "NaN" not in text and "Infinity" not in text
+    (_, loss), (_, quality) = figures(text)
+    assert [point[2] for point in loss[0]["points"]] == [1, 2, 4, 5]
+    assert [[point[2] for point in line["points"]] for line in quality] == [[1, 3, 4, 5], []]
 
 
 def test_pages_are_small(results: Path) -> None:
