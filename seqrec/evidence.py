@@ -4,6 +4,7 @@ The numbers come from `statistics`, the records and their users from here, and t
 verdict too, so that none is ever written by hand.
 """
 
+import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -41,7 +42,30 @@ REPRODUCED, BETTER, WORSE, NOT_RUN = "reproduced", "better", "worse", "not run"
 MIXED = "seeds differ in data"
 HOLDS, DOES_NOT_HOLD, UNDECIDED = "holds", "does not hold", "undecided"
 
+PUBLISHED = Path("config/published")
+
 Published = Mapping[tuple[str, ...], Mapping[str, float]]
+
+
+def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, float]]:
+    """Published numbers by the texts in the columns `key`."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {
+                tuple(line.pop(name) for name in key): {
+                    name: float(value) for name, value in line.items() if value
+                }
+                for line in csv.DictReader(file)
+            }
+    except FileNotFoundError:
+        raise SeqrecError(
+            f"{path}: no such file; it holds the published numbers. Run from the project's folder."
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise SeqrecError(
+            f"{path}: must hold the columns {', '.join(key)} and numbers in all others ({error}). "
+            "Restore it from git."
+        ) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,10 @@
 nothing else: for print, and as pages that answer the pointer."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +23,19 @@ from matplotlib.ticker import (
 )
 
 from seqrec.charts import FAINT, INK, web_page
-from seqrec.evidence import Published
+from seqrec.evidence import PUBLISHED, Published, read_published
 from seqrec.files import replacing, write_text
 from seqrec.naming import (
-    dataset_order,
+    Display,
     dataset_title,
     display,
+    in_order,
     looks,
     model_order,
     sampled_negatives,
 )
 from seqrec.records import Record, Survey, survey
-from seqrec.tables import PUBLISHED, mean_and_deviation, read_published
+from seqrec.statistics import mean_and_deviation
 
 METRIC = "ndcg@10"
 # Dashed all three, each in its own rhythm for print without colour.
@@ -47,6 +50,10 @@ NAMED = "named"
 """Marks lines that answer the pointer; those of one run carry its name instead."""
 COLUMNS = 3
 WIDTH_INCHES = 7.0
+PLOTS = 2 / 3
+"""How much of a figure's height its panels have at least, however many models the legend names."""
+FAINTEST = 0.45
+"""How opaque a black line is that is drawn weakest: a contrast of 3 with white."""
 EMPTY = "no finished run"
 NOTHING_TO_SHOW = "no finished run\nof a model shown here"
 
@@ -63,7 +70,10 @@ STYLE: dict[Any, Any] = {
     "axes.labelsize": 8,
     "figure.titlesize": 9,
     "figure.labelsize": 8,
-    "legend.fontsize": 8,
+    "legend.fontsize": 7,
+    "legend.handlelength": 2.6,
+    "legend.handletextpad": 0.6,
+    "legend.columnspacing": 1.4,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "axes.spines.top": False,
@@ -113,7 +123,7 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
             with _style(), replacing(path) as part:
                 figure.savefig(part, format=form, metadata=metadata)
             written.append(path)
-    datasets = [found.of(dataset) for dataset in _names(found)]
+    datasets = _names(found)
     write(
         "num_negatives",
         "Quality by number of negatives",
@@ -122,7 +132,7 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
             "are the published values, read off the paper's figure. Dashed lines do not depend on "
             "N. Error bars are the standard deviation over seeds.",
         ],
-        [negatives_figure(one, paper) for one in datasets],
+        [negatives_figure(found, paper, dataset) for dataset in datasets],
     )
     write(
         "convergence",
@@ -132,7 +142,7 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
             "marker is the best epoch, whose weights were kept; a line ends where training "
             "stopped. Times compare only on one device.",
         ],
-        [convergence_figure(one, by) for one in datasets for by in ("epoch", "seconds")],
+        [convergence_figure(found, by, name) for name in datasets for by in ("epoch", "seconds")],
     )
     write(
         "quality_by_time",
@@ -142,9 +152,9 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
             "included: up and left is better. Lines across are models that take less than a "
             "second. Times compare only on one device; the table of runs names each run's.",
         ],
-        [quality_figure(one) for one in datasets],
+        [quality_figure(found, dataset) for dataset in datasets],
     )
-    for one, dataset in zip(datasets, _names(found), strict=True):
+    for dataset in datasets:
         write(
             f"learning/{dataset}",
             f"Learning curves: {dataset_title(dataset)}",
@@ -153,7 +163,7 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
                 "after every epoch. A marker is the best epoch. Losses of different kinds do not "
                 "compare: over all items, over some negatives, or binary.",
             ],
-            [learning_figure(one, column) for column in ("training_loss", METRIC)],
+            [learning_figure(found, column, dataset) for column in ("training_loss", METRIC)],
         )
     return written
 
@@ -168,13 +178,17 @@ def _style() -> Iterator[None]:
 
 
 @_style()
-def negatives_figure(found: Survey, published: Published) -> Figure:
-    """Test NDCG@10 of SASRec+ N against N, beside models that do not depend on N."""
+def negatives_figure(found: Survey, published: Published, only: str | None = None) -> Figure:
+    """Test NDCG@10 of SASRec+ N against N, beside models that do not depend on N.
+
+    Of this and the other figures, `only` is the one dataset to draw.
+    """
     figure, panels = _panels(
         found,
         "Test NDCG@10 by number of negatives",
         "negatives per sequence, N",
         "test NDCG@10",
+        only,
     )
     for dataset, axes in panels.items():
         records = [record for record in found.records if record.dataset == dataset]
@@ -217,7 +231,7 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
                 marker="o",
                 markersize=6,
                 markerfacecolor="none",
-                markeredgecolor="#999999",
+                markeredgecolor="#767676",
                 label="SASRec+ N, published",
                 gid=NAMED,
             )
@@ -230,28 +244,26 @@ def negatives_figure(found: Survey, published: Published) -> Figure:
 
 
 @_style()
-def convergence_figure(found: Survey, against: str) -> Figure:
+def convergence_figure(found: Survey, against: str, only: str | None = None) -> Figure:
     """Validation NDCG@10 during training, against the column `epoch` or `seconds`."""
     title, label = {
         "epoch": ("Convergence: validation NDCG@10 by epoch", "epoch"),
         "seconds": ("Convergence: validation NDCG@10 by training time", "training time, s"),
     }[against]
-    figure, panels = _panels(found, title, label, "validation NDCG@10")
-    models = _converging(found)
+    figure, panels = _panels(found, title, label, "validation NDCG@10", only)
     for dataset, axes in panels.items():
+        models = _converging({r.model for r in found.records if r.dataset == dataset})
         _curves(axes, found, dataset, models, against, METRIC)
     _legend(figure, panels.values())
     return figure
 
 
 @_style()
-def quality_figure(found: Survey) -> Figure:
+def quality_figure(found: Survey, only: str | None = None) -> Figure:
     """Test NDCG@10 of each run against its training time on a log axis."""
-    figure, panels = _panels(
-        found, "Test NDCG@10 by training time", "training time, s", "test NDCG@10", trained=False
-    )
+    title = "Test NDCG@10 by training time"
+    figure, panels = _panels(found, title, "training time, s", "test NDCG@10", only, trained=False)
     drawn = looks(run.model for run in found.runs)
-    strength = _strengths(drawn)
     for dataset, axes in panels.items():
         records = [record for record in found.records if record.dataset == dataset]
         if not records:
@@ -259,23 +271,14 @@ def quality_figure(found: Survey) -> Figure:
             continue
         axes.set_xscale("log")
         for record in sorted(records, key=lambda record: model_order(record.model)):
-            look = drawn[record.model]
-            shown: dict[str, Any] = {
-                "color": look.colour,
-                "label": look.title,
-                "gid": _name(record),
-            }
+            shown = _line(drawn[record.model], record)
             if record.training_seconds < 1:
-                axes.axhline(record.test[METRIC], linestyle=":", linewidth=1.0, **shown)
+                axes.axhline(record.test[METRIC], **shown | {"marker": ""})
             else:
                 axes.plot(
                     record.training_seconds,
                     record.test[METRIC],
-                    linestyle="none",
-                    marker=look.marker,
-                    markersize=6,
-                    alpha=strength[record.model],
-                    **shown,
+                    **shown | {"linestyle": "none", "markersize": 6},
                 )
         axes.set_ylim(bottom=0)
         times = [r.training_seconds for r in records if r.training_seconds >= 1]
@@ -287,10 +290,11 @@ def quality_figure(found: Survey) -> Figure:
 
 
 @_style()
-def learning_figure(found: Survey, column: str) -> Figure:
+def learning_figure(found: Survey, column: str, only: str | None = None) -> Figure:
     """One column of every run's history by epoch: `training_loss` or a validation metric."""
     label = "training loss" if column == "training_loss" else "validation NDCG@10"
-    figure, panels = _panels(found, label.capitalize().replace("ndcg", "NDCG"), "epoch", label)
+    title = label.capitalize().replace("ndcg", "NDCG")
+    figure, panels = _panels(found, title, "epoch", label, only)
     models = {record.model for record in found.records}
     for dataset, axes in panels.items():
         _curves(axes, found, dataset, sorted(models, key=model_order), "epoch", column)
@@ -302,7 +306,7 @@ def learning_figure(found: Survey, column: str) -> Figure:
 
 
 def _names(found: Survey) -> list[str]:
-    return sorted({run.dataset for run in found.runs}, key=dataset_order)
+    return in_order(run.dataset for run in found.runs)
 
 
 def _name(record: Record) -> str:
@@ -310,18 +314,23 @@ def _name(record: Record) -> str:
     return f"{record.model}/seed-{record.seed}"
 
 
-def _strengths(models: Iterable[str]) -> dict[str, float]:
-    """How opaque each model is drawn: SASRec+ N has one colour, the stronger, the larger its N."""
-    ordered = sorted(models, key=model_order)
-    numbers = [model for model in ordered if sampled_negatives(model) is not None]
-    opacity = {m: 0.35 + 0.65 * (n + 1) / len(numbers) for n, m in enumerate(numbers)}
-    return {model: opacity.get(model, 1.0) for model in ordered}
+def _line(look: Display, record: Record) -> dict[str, Any]:
+    """How a model's line and marker are drawn, and that they answer for this run."""
+    return {
+        "color": (look.colour, FAINTEST + (1 - FAINTEST) * look.strength),
+        "linestyle": look.line,
+        "linewidth": 1.0,
+        "marker": look.marker,
+        "markeredgecolor": look.colour,
+        "markerfacecolor": (look.colour, look.strength),
+        "label": look.title,
+        "gid": _name(record),
+    }
 
 
-def _converging(found: Survey) -> list[str]:
+def _converging(models: set[str]) -> list[str]:
     """The paper's four, SASRec+ with the most negatives first; then models that are not its own."""
-    models = {run.model for run in found.runs}
-    numbers = [n for r in found.records if (n := sampled_negatives(r.model)) is not None]
+    numbers = [n for model in models if (n := sampled_negatives(model)) is not None]
     most = [f"sasrec+{max(numbers)}"] if numbers else []
     others = sorted(models - PAPER, key=model_order)
     return [*most, *CONVERGING, *(m for m in others if sampled_negatives(m) is None)]
@@ -332,8 +341,6 @@ def _curves(
 ) -> None:
     """A thin line a seed: after early stopping, a mean would be over other seeds."""
     drawn = looks(run.model for run in found.runs)
-    models = list(models)
-    strength = _strengths(models)
     for model in models:
         for record in found.records:
             if (record.dataset, record.model) != (dataset, model):
@@ -341,18 +348,11 @@ def _curves(
             history = record.history()
             if column not in history or history.empty:
                 continue
-            shown = drawn[model]
             axes.plot(
                 history[against],
                 history[column],
-                color=shown.colour,
-                linestyle=shown.line,
-                linewidth=1.0,
-                alpha=strength[model],
-                marker=shown.marker,
                 markevery=[history["epoch"].tolist().index(record.best_epoch)],
-                label=shown.title,
-                gid=_name(record),
+                **_line(drawn[model], record),
             )
     if axes.lines:
         axes.set_ylim(bottom=0)
@@ -364,26 +364,28 @@ def _curves(
 
 
 def _panels(
-    found: Survey, title: str, x: str, y: str, trained: bool = True
+    found: Survey, title: str, x: str, y: str, only: str | None, trained: bool = True
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with one panel a dataset, in the paper's order; outer panels carry the labels.
+    """A figure with one panel a dataset, in the paper's order, or of `only` one; outer panels carry
+    the labels.
 
     Datasets without a finished run, or if `trained` without a training, have none, as long as
     another has.
     """
     finished = {record.dataset for record in found.records if record.epochs or not trained}
-    datasets = [dataset for dataset in _names(found) if dataset in finished] or _names(found)
+    names = [only] if only else _names(found)
+    datasets = [dataset for dataset in names if dataset in finished] or names
     columns = max(1, min(COLUMNS, len(datasets)))
     rows = max(1, math.ceil(len(datasets) / columns))
     # One panel or two are drawn larger, not across the page.
     panel = WIDTH_INCHES / COLUMNS if columns == COLUMNS else WIDTH_INCHES / 2
-    height = 0.8 * panel * rows + 0.7
+    height = 0.8 * panel * rows + 0.5
     figure = Figure(figsize=(panel * columns, height), layout="constrained")
     figure.suptitle(title)
     panels = {}
     for number, dataset in enumerate(datasets):
         axes = panels[dataset] = figure.add_subplot(rows, columns, number + 1)
-        axes.set_title(dataset_title(dataset))
+        axes.set_title(_wrapped(dataset_title(dataset), int(12 * panel)))
         if number % columns == 0:
             axes.set_ylabel(y)
         if number + columns >= len(datasets):
@@ -413,17 +415,28 @@ def _log_ticks(values: Sequence[float], room: int) -> LogLocator:
     return LogLocator(subs=next((s for s in finer if len(s) * decades + 1 <= room), (1,)))
 
 
+def _wrapped(text: str, characters: int) -> str:
+    return textwrap.fill(text, characters, max_lines=3, placeholder="…")
+
+
 def _legend(figure: Figure, panels: Iterable[Axes]) -> None:
-    """One legend for all panels, each model once."""
+    """One legend for all panels, each model once, in as few rows as fit; the figure grows by it."""
     entries: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(str(label), handle)
-    if entries:
-        wide = figure.get_figwidth() > 0.6 * WIDTH_INCHES
-        figure.legend(
-            list(entries.values()),
-            list(entries),
-            loc="outside lower center",
-            ncols=min(len(entries), 5) if wide else 2,
+    if not entries:
+        return
+    labels = [_wrapped(label, 30) for label in entries]
+    for rows in count(1):
+        columns = math.ceil(len(entries) / rows)
+        legend = figure.legend(
+            list(entries.values()), labels, loc="outside lower center", ncols=columns
         )
+        size = legend.get_window_extent()
+        if columns == 1 or size.width <= figure.bbox.width:
+            break
+        legend.remove()
+    height = size.height / figure.dpi
+    others = height + 0.5  # with the title and what keeps them apart
+    figure.set_figheight(max(figure.get_figheight() + height, others / (1 - PLOTS)))

@@ -1,11 +1,11 @@
 """How models and datasets are called, ordered and coloured, in every table and figure."""
 
-import itertools
 import re
 from collections.abc import Iterable
 from functools import cache
+from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqrec.datasets import FOLDER, load_dataset
 from seqrec.errors import SeqrecError
@@ -18,32 +18,32 @@ class Display(NamedTuple):
     """How a model is shown: the same in every table and figure."""
 
     title: str
-    colour: str = "#7f7f7f"
-    line: str = "-"
-    marker: str = "o"
+    colour: str = "#767676"
+    line: Any = "-"
+    marker: Any = "o"
+    strength: float = 1.0
+    """From 0 to 1: how full its marker is, and how dark its line."""
 
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
+# Colours that have a contrast of 3 with white paper, and of 2 with a dark page, and that stay
+# apart for colour-blind readers, the paper's models among themselves and the spare ones too.
 MODELS = {
-    "popularity": Display("Popularity", "#999999", ":", "x"),
-    "bpr-mf": Display("BPR-MF", "#56B4E9", ":", "v"),
-    "gru4rec": Display("GRU4Rec", "#009E73", "-.", "^"),
-    "bert4rec": Display("BERT4Rec", "#E69F00", "--", "s"),
-    "gpt4rec": Display("GPT4Rec", "#CC79A7", "-.", "P"),
-    "sasrec": Display("SASRec", "#D55E00", ":", "X"),
-    "sasrec+": Display("SASRec+", "#0072B2", "-", "D"),
+    "popularity": Display("Popularity", "#5A5A5A", ":", "x"),
+    "bpr-mf": Display("BPR-MF", "#0A98D6", ":", "v"),
+    "gru4rec": Display("GRU4Rec", "#2E8562", "-.", "^"),
+    "bert4rec": Display("BERT4Rec", "#B8860B", "--", "s"),
+    "gpt4rec": Display("GPT4Rec", "#E0529C", "-.", "P"),
+    "sasrec": Display("SASRec", "#A81400", ":", "X"),
+    "sasrec+": Display("SASRec+", "#1F45B8", "-", "D"),
     "sasrec+N": Display("SASRec+ {negatives}", "#000000", "-", "o"),
 }
 
-SPARE = (
-    Display("", "#882255", "-", "p"),
-    Display("", "#117733", "--", "*"),
-    Display("", "#AA4499", "-.", "h"),
-    Display("", "#44AA99", ":", "<"),
-    Display("", "#999933", "-", ">"),
-    Display("", "#332288", "--", "d"),
-)
-"""Looks of other models, from Tol's muted palette."""
+# What other models take in turn. No two of these numbers have a common divisor, so that two models
+# that share one of the three differ in both others, up to thirty of them.
+SPARE_COLOURS = ("#5A5FE0", "#73801F", "#861280", "#00909C", "#8C5518", "#E8452F")
+SPARE_MARKERS = ("p", "*", "<", "d", ">", (4, 1, 0), "+")
+LINES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
+NUMBERED_MARKERS = ("o", "h")
 
 DATASETS = {
     "ml-1m": "MovieLens-1M",
@@ -71,13 +71,20 @@ def display(model: str) -> Display:
 
 
 def looks(models: Iterable[str]) -> dict[str, Display]:
-    """How the models of an experiment are drawn: its own ones take the spare looks in turn."""
-    spare = itertools.cycle(SPARE)
-    drawn = {}
-    for model in sorted(set(models), key=model_order):
-        own = model not in MODELS and sampled_negatives(model) is None
-        drawn[model] = next(spare)._replace(title=model) if own else display(model)
-    return drawn
+    """How the models of an experiment are drawn, none like another: its own ones take the spare
+    looks in turn, and of SASRec+ N the one with the most negatives is drawn strongest."""
+    ordered = sorted(set(models), key=model_order)
+    drawn = {model: display(model) for model in ordered}
+    numbered = [model for model in reversed(ordered) if sampled_negatives(model) is not None]
+    for rank, model in enumerate(numbered):
+        drawn[model] = drawn[model]._replace(
+            line=LINES[rank % len(LINES)],
+            marker=NUMBERED_MARKERS[rank % len(NUMBERED_MARKERS)],
+            strength=1 - rank / max(1, len(numbered) - 1),
+        )
+    own = [model for model in ordered if model not in MODELS and model not in numbered]
+    spare = zip(cycle(SPARE_COLOURS), cycle(LINES), cycle(SPARE_MARKERS), strict=False)
+    return drawn | {model: Display(model, *look) for model, look in zip(own, spare, strict=False)}
 
 
 def model_order(model: str) -> tuple[int, int, str]:
@@ -86,6 +93,11 @@ def model_order(model: str) -> tuple[int, int, str]:
     names = list(MODELS)
     name = "sasrec+N" if negatives else model
     return names.index(name) if name in names else len(names), negatives, model
+
+
+def in_order(datasets: Iterable[str]) -> list[str]:
+    """Each dataset once, the paper's first and in its order."""
+    return sorted(set(datasets), key=dataset_order)
 
 
 def dataset_order(dataset: str) -> tuple[int, str]:

@@ -208,12 +208,6 @@ class Survey:
     def runs(self) -> list[Run]:
         return sorted([record.run for record in self.records] + [Run(*m[:3]) for m in self.missing])
 
-    def of(self, dataset: str) -> "Survey":
-        """What concerns one dataset."""
-        records = [record for record in self.records if record.dataset == dataset]
-        missing = [run for run in self.missing if run.dataset == dataset]
-        return Survey(records, missing, self.outdated, self.stale)
-
 
 class _GridRun(BaseModel):
     """A line of somebody's grid: its names become those of files, so they reach no other folder."""

@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,15 @@ class Difference(NamedTuple):
     p_seeds: float
     """Of these models' own seeds alone, by Welch's t-test: would other trainings differ for these
     very users? NaN where a model has only one seed."""
+
+
+def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, float | None]:
+    """Mean and sample standard deviation of what is known; no deviation of fewer than two."""
+    known = [float(value) for value in values if value is not None]
+    return (
+        fmean(known) if known else None,
+        stdev(known) if len(known) > 1 else None,
+    )
 
 
 def bootstrap_interval(users: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Interval:

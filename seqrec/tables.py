@@ -1,8 +1,6 @@
 """Tables in the paper's form and of the evidence, made from run records and published numbers and
 nothing else."""
 
-import csv
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from seqrec.errors import SeqrecError
 from seqrec.evidence import (
     METRICS,
+    PUBLISHED,
     Claim,
     Comparison,
     Measured,
@@ -25,6 +23,7 @@ from seqrec.evidence import (
     leaders,
     measure_dataset,
     pairs,
+    read_published,
     seconds_to_best,
     verdicts,
 )
@@ -44,9 +43,7 @@ from seqrec.rendering import (
     write_csv,
     write_table,
 )
-from seqrec.statistics import Difference
-
-PUBLISHED = Path("config/published")
+from seqrec.statistics import Difference, mean_and_deviation
 
 TIDY_METRICS = [f"{name}@{k}" for k in (10, 100) for name in ("hit_rate", "ndcg", "mrr")]
 
@@ -66,27 +63,6 @@ COUNTED = {
     "unseen_test_targets": ("Unseen test targets", "items that occur in no train part"),
 }
 """Statistics that are shown, and explained, where a dataset has any."""
-
-
-def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, float]]:
-    """Published numbers by the texts in the columns `key`."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {
-                tuple(line.pop(name) for name in key): {
-                    name: float(value) for name, value in line.items() if value
-                }
-                for line in csv.DictReader(file)
-            }
-    except FileNotFoundError:
-        raise SeqrecError(
-            f"{path}: no such file; it holds the published numbers. Run from the project's folder."
-        ) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise SeqrecError(
-            f"{path}: must hold the columns {', '.join(key)} and numbers in all others ({error}). "
-            "Restore it from git."
-        ) from None
 
 
 def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
@@ -683,15 +659,6 @@ def missing_table(missing: Iterable[Missing]) -> Table:
     data = pd.DataFrame(missing, columns=list(Missing._fields))
     headings = ["Dataset", "Model", "Seed", "Reason", "What to do"]
     return Table("Runs without a finished record", headings, cells, data, notes, columns="lllss")
-
-
-def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation of what is known; no deviation of fewer than two."""
-    known = [float(value) for value in values if value is not None]
-    return (
-        statistics.fmean(known) if known else None,
-        statistics.stdev(known) if len(known) > 1 else None,
-    )
 
 
 # Notes

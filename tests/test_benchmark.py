@@ -10,12 +10,12 @@ from small_runs import NETWORKS, preprocessed_log, simulated_log, small_config
 
 from seqrec.engine import Engine
 from seqrec.evaluation import network_scorer, rank_users
+from seqrec.evidence import PUBLISHED, read_published
 from seqrec.experiment import load_experiment
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.runs import build_model
 from seqrec.splits import leave_one_out
-from seqrec.tables import PUBLISHED, read_published
 from seqrec.training import make_objective, make_sampler
 
 CPU = torch.device("cpu")

@@ -5,16 +5,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from record_factory import make_history, make_record
 
+from seqrec.evidence import read_published
 from seqrec.figures import (
+    FAINTEST,
     NOTHING_TO_SHOW,
     convergence_figure,
     learning_figure,
@@ -22,9 +25,8 @@ from seqrec.figures import (
     quality_figure,
     write_figures,
 )
-from seqrec.naming import MODELS
+from seqrec.naming import MODELS, Display, display, looks
 from seqrec.records import survey
-from seqrec.tables import read_published
 
 PUBLISHED = Path(__file__).parent.parent / "config" / "published"
 CURVE = read_published(PUBLISHED / "num_negatives.csv", "dataset", "negatives")
@@ -217,7 +219,7 @@ def test_learning_curves_are_those_of_every_run(tmp_path: Path, column: str) -> 
     assert set(lines(axes)) == {"SASRec", "SASRec+ 10", "SASRec+ 100", "mine"}
     for (line,) in lines(axes).values():
         assert points(line) == [(row["epoch"], row[column]) for row in history]
-    few, many = (lines(axes)[f"SASRec+ {n}"][0].get_alpha() for n in (10, 100))
+    few, many = (to_rgba(lines(axes)[f"SASRec+ {n}"][0].get_color())[3] for n in (10, 100))
     assert few < many, "more negatives are drawn stronger"
 
 
@@ -242,7 +244,9 @@ def test_a_model_looks_the_same_in_every_figure(tmp_path: Path) -> None:
         ("BERT4Rec", "BERT4Rec"),
         ("SASRec+ N", "SASRec+ 10"),
     ):
-        assert lines(flat)[one][0].get_color() == lines(curves)[other][0].get_color()
+        assert to_rgba(lines(flat)[one][0].get_color()) == to_rgba(
+            lines(curves)[other][0].get_color()
+        )
 
 
 def test_lines_differ_by_more_than_colour(tmp_path: Path) -> None:
@@ -252,11 +256,112 @@ def test_lines_differ_by_more_than_colour(tmp_path: Path) -> None:
     for figure in (negatives_figure(found, CURVE), convergence_figure(found, "epoch")):
         (axes,) = panels(figure).values()
         drawn = [group[0] for group in lines(axes).values()]
-        looks = {
+        different = {
             (str(line._dash_pattern), line.get_marker())  # type: ignore[attr-defined]
             for line in drawn
         }
-        assert len(looks) == len(drawn) > 3
+        assert len(different) == len(drawn) > 3
+
+
+NUMBERED = [f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000)]
+PAPER = [*MODELS.keys() - {"sasrec+N"}, *NUMBERED]
+OWN = [f"model-{n}-of-somebodys-own" for n in range(30)]
+
+
+def told_apart(looks: Iterable[Display], *features: str) -> bool:
+    found = [tuple(getattr(look, feature) for feature in features) for look in looks]
+    return len(set(found)) == len(found)
+
+
+def test_thirty_own_models_are_told_apart_by_any_two_of_colour_dash_and_marker() -> None:
+    drawn = looks([*PAPER, *OWN])
+    own = [drawn[model] for model in OWN]
+    assert told_apart(own, "colour", "marker")
+    assert told_apart(own, "colour", "line")
+    assert told_apart(own, "line", "marker"), "in print without colour"
+    assert told_apart(drawn.values(), "colour", "marker", "strength")
+    assert not {look.marker for look in own} & {drawn[model].marker for model in PAPER}
+
+
+def test_the_family_of_negatives_grows_darker_and_neighbours_differ_in_more() -> None:
+    drawn = looks(NUMBERED)
+    strengths = [drawn[model].strength for model in NUMBERED]
+    assert strengths == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    for one, other in itertools.pairwise(NUMBERED):
+        assert drawn[one].marker != drawn[other].marker
+        assert drawn[one].line != drawn[other].line
+    assert drawn["sasrec+3000"] == display("sasrec+3000")
+
+
+def contrast(colour: str, opacity: float, paper: float) -> float:
+    """Of a colour with a grey page, by the definition of WCAG 2.1; `paper` is from 0 to 1."""
+
+    def luminance(channels: Iterable[float]) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    seen = [opacity * c + (1 - opacity) * paper for c in to_rgba(colour)[:3]]
+    dark, light = sorted((luminance(seen), luminance([paper] * 3)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_line_stands_out_from_white_paper_and_from_a_dark_page() -> None:
+    for model, look in looks([*PAPER, *OWN]).items():
+        assert contrast(look.colour, 1, paper=1) >= 3, model
+        if look.colour != "#000000":  # a page draws it in its own text's colour
+            assert contrast(look.colour, 1, paper=0.07) >= 2, model
+    assert contrast("#000000", FAINTEST, paper=1) >= 3
+
+
+def test_a_model_looks_the_same_on_every_page_whichever_others_a_dataset_has(
+    tmp_path: Path,
+) -> None:
+    for dataset, models in (("ml-1m", ("mine", "yours", "sasrec+10")), ("demo", ("yours",))):
+        for model in models:
+            make_record(tmp_path, dataset, model)
+    found = survey(tmp_path)
+    colours = {
+        to_hex(lines(axes)["yours"][0].get_color())
+        for only in (None, "ml-1m", "demo")
+        for axes in learning_figure(found, "ndcg@10", only).axes
+    }
+    assert len(colours) == 1
+
+
+def test_convergence_shows_each_dataset_its_own_most_negatives(tmp_path: Path) -> None:
+    for dataset, negatives in (("ml-1m", (10, 3000)), ("demo", (10, 100))):
+        for n in negatives:
+            make_record(tmp_path, dataset, f"sasrec+{n}")
+    drawn = panels(convergence_figure(survey(tmp_path), "epoch"))
+    assert set(lines(drawn["MovieLens-1M"])) == {"SASRec+ 3000"}
+    assert set(lines(drawn["Demo (simulated)"])) == {"SASRec+ 100"}
+
+
+@pytest.mark.parametrize("datasets", [1, 2, 5])
+def test_many_models_and_long_titles_leave_the_plots_two_thirds_of_the_page(
+    tmp_path: Path, datasets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title = "The reviews of an online shop, from September to October, without those of bots"
+    monkeypatch.setattr("seqrec.figures.dataset_title", lambda dataset: f"{title} {dataset}")
+    for number in range(datasets):
+        for model in [*PAPER, *OWN[:20]]:
+            make_record(tmp_path, f"shop-{number}", model)
+    found = survey(tmp_path)
+    for figure in (
+        convergence_figure(found, "epoch"),
+        quality_figure(found),
+        learning_figure(found, "ndcg@10", "shop-0"),
+    ):
+        figure.draw_without_rendering()
+        width, height = figure.get_size_inches() * figure.dpi
+        boxes = [axes.get_tightbbox() for axes in figure.axes]
+        assert max(box.y1 for box in boxes) - min(box.y0 for box in boxes) >= 2 / 3 * height
+        titles = [axes.title.get_window_extent() for axes in figure.axes]
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(titles, 2))
+        (legend,) = figure.legends
+        for box in (*titles, *boxes, legend.get_window_extent()):
+            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+        assert not any(legend.get_window_extent().overlaps(box) for box in boxes)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])

@@ -19,11 +19,13 @@ from record_factory import USERS, folder_of, make_metrics, make_record
 
 from seqrec import tables
 from seqrec.errors import SeqrecError
+from seqrec.evidence import read_published
 from seqrec.interactions import Statistics
 from seqrec.naming import MODELS, display, model_order
 from seqrec.records import write_failure
 from seqrec.rendering import Cell, Table, latex, number, percent
-from seqrec.tables import mean_and_deviation, read_published, write_tables
+from seqrec.statistics import mean_and_deviation
+from seqrec.tables import write_tables
 
 PUBLISHED = Path(__file__).parent.parent / "config" / "published"
 OLD_CODE = {"version": "0.1.0", "commit": None, "training_code": "old"}

@@ -25,11 +25,11 @@ from measuring import Worker, floor_seconds
 from report import whole_table
 
 from seqrec.engine import device_title, keep_freed_memory
+from seqrec.evidence import PUBLISHED, read_published
 from seqrec.experiment import RunConfig, Training, load_experiment
 from seqrec.files import write_text
 from seqrec.interactions import Interactions
 from seqrec.records import training_code_fingerprint
-from seqrec.tables import PUBLISHED, read_published
 
 STEPS = 4
 VALIDATED = 2_000
