@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqrec.errors import SeqrecError
-from seqrec.naming import dataset_order, display, model_order, sampled_negatives
-from seqrec.records import Record, dataset_and_model, grouped, read_record, survey
+from seqrec.naming import dataset_order, display, model_order, run_order, sampled_negatives
+from seqrec.records import Record, Survey, dataset_and_model, grouped, read_record, survey
 from seqrec.rendering import between, number, p_value, signed
 from seqrec.statistics import (
     ALPHA,
@@ -66,6 +66,11 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
             f"{path}: must hold the columns {', '.join(key)} and numbers in all others ({error}). "
             "Restore it from git."
         ) from None
+
+
+def datasets_of(found: Survey) -> list[str]:
+    """Those of an experiment's runs, in the paper's order."""
+    return sorted({run.dataset for run in found.runs}, key=dataset_order)
 
 
 @dataclass(frozen=True, eq=False)
@@ -552,8 +557,7 @@ def _models_in(path: Path) -> dict[tuple[str, str], list[Record]]:
             "(with seed-0, ...) or an experiment's (with runs/)."
         )
     found = grouped(records, dataset_and_model)
-    order = sorted(found, key=lambda key: (dataset_order(key[0]), model_order(key[1])))
-    return {key: found[key] for key in order}
+    return {key: found[key] for key in sorted(found, key=lambda key: run_order(*key))}
 
 
 def _datasets(models: Mapping[tuple[str, str], object]) -> set[str]:

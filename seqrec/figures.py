@@ -23,13 +23,12 @@ from matplotlib.ticker import (
 )
 
 from seqrec.charts import FAINT, INK, web_page
-from seqrec.evidence import PUBLISHED, Published, read_published
+from seqrec.evidence import PUBLISHED, Published, datasets_of, read_published
 from seqrec.files import replacing, write_text
 from seqrec.naming import (
     Display,
     dataset_title,
     display,
-    in_order,
     looks,
     model_order,
     sampled_negatives,
@@ -123,7 +122,7 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
             with _style(), replacing(path) as part:
                 figure.savefig(part, format=form, metadata=metadata)
             written.append(path)
-    datasets = _names(found)
+    datasets = datasets_of(found)
     write(
         "num_negatives",
         "Quality by number of negatives",
@@ -305,10 +304,6 @@ def learning_figure(found: Survey, column: str, only: str | None = None) -> Figu
 # Details
 
 
-def _names(found: Survey) -> list[str]:
-    return in_order(run.dataset for run in found.runs)
-
-
 def _name(record: Record) -> str:
     """What a run is called in the results folder, and in a drawing."""
     return f"{record.model}/seed-{record.seed}"
@@ -373,7 +368,7 @@ def _panels(
     another has.
     """
     finished = {record.dataset for record in found.records if record.epochs or not trained}
-    names = [only] if only else _names(found)
+    names = [only] if only else datasets_of(found)
     datasets = [dataset for dataset in names if dataset in finished] or names
     columns = max(1, min(COLUMNS, len(datasets)))
     rows = max(1, math.ceil(len(datasets) / columns))

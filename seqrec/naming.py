@@ -95,9 +95,9 @@ def model_order(model: str) -> tuple[int, int, str]:
     return names.index(name) if name in names else len(names), negatives, model
 
 
-def in_order(datasets: Iterable[str]) -> list[str]:
-    """Each dataset once, the paper's first and in its order."""
-    return sorted(set(datasets), key=dataset_order)
+def run_order(dataset: str, model: str, seed: int = 0) -> tuple[int, str, int, int, str, int]:
+    """Sort key of runs: by dataset, then by model, then by seed."""
+    return *dataset_order(dataset), *model_order(model), seed
 
 
 def dataset_order(dataset: str) -> tuple[int, str]:

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from seqrec.errors import SeqrecError
 from seqrec.lease import alone_in
+from seqrec.naming import model_order, run_order
 from seqrec.progress import Progress, read_progress
 from seqrec.records import (
     NOT_RUN,
@@ -34,7 +35,6 @@ from seqrec.records import (
     run_of,
     survey,
 )
-from seqrec.tables import dataset_order, model_order
 
 State = Literal["done", "running", "stopped", "failed", "waiting"]
 
@@ -78,7 +78,7 @@ def read_status(results: Path) -> list[Status]:
         if (folder / "progress.json").is_file()
     }
     statuses = []
-    for run in sorted({*records, *missing, *begun}, key=_order):
+    for run in sorted({*records, *missing, *begun}, key=lambda run: run_order(*run)):
         record = records.get(run)
         progress, alive = read_progress(results / "runs" / place_of(run)) or (None, False)
         state: State
@@ -398,10 +398,6 @@ class _Words:
 
 def _last(line: bytes) -> str:
     return line.decode(errors="replace").rstrip("\r").rpartition("\r")[2]
-
-
-def _order(run: Run) -> tuple[object, ...]:
-    return (*dataset_order(run.dataset), *model_order(run.model), run.seed)
 
 
 def _name(run: Run) -> str:

@@ -4,7 +4,7 @@ nothing else."""
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from seqrec.evidence import (
     by_target,
     claims,
     comparable,
+    datasets_of,
     device,
     leaders,
     measure_dataset,
@@ -27,7 +28,7 @@ from seqrec.evidence import (
     seconds_to_best,
     verdicts,
 )
-from seqrec.naming import dataset_order, dataset_title, display, model_order
+from seqrec.naming import dataset_title, display, model_order, run_order
 from seqrec.records import Missing, Record, Run, Survey, grouped, survey
 from seqrec.rendering import (
     NOT_FINISHED,
@@ -78,7 +79,7 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
         written.extend(write_table(table, results / "tables" / name))
 
     finished = {(record.dataset, record.model) for record in found.records}
-    measured = {dataset: measure_dataset(found.records, dataset) for dataset in _datasets(found)}
+    measured = {dataset: measure_dataset(found.records, dataset) for dataset in datasets_of(found)}
     datasets = {dataset: comparable(models) for dataset, models in measured.items()}
     for dataset, models in datasets.items():
         write(dataset_table(found, dataset, models, paper), dataset)
@@ -140,9 +141,7 @@ SIZE_FORMS: dict[str, Callable[[float], str]] = {
 
 def results_table(records: Iterable[Record]) -> pd.DataFrame:
     """A line a finished run."""
-    records = sorted(
-        records, key=lambda r: (dataset_order(r.dataset), model_order(r.model), r.seed)
-    )
+    records = _sorted(records)
     others = {name for record in records for name in record.test} - set(TIDY_METRICS)
     metrics = [*TIDY_METRICS, *sorted(others, key=lambda n: (int(n.partition("@")[2] or 0), n))]
     frame = pd.DataFrame(
@@ -387,7 +386,7 @@ def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
 
 def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:
     """Each published metric beside ours, with a verdict."""
-    ordered = sorted(said, key=lambda v: (dataset_order(v.dataset), model_order(v.model), v.metric))
+    ordered = sorted(said, key=lambda one: (*run_order(one.dataset, one.model), one.metric))
     cells = []
     for one in ordered:
         row = [
@@ -464,9 +463,7 @@ def claims_table(said: Sequence[Claim]) -> Table:
 
 def runs_table(found: Survey, published: Published) -> Table:
     """How long and on what every run took, and which code and data it had."""
-    records = sorted(
-        found.records, key=lambda r: (dataset_order(r.dataset), model_order(r.model), r.seed)
-    )
+    records = _sorted(found.records)
     cells, lines = [], []
     for record in records:
         best = None if record.best_epoch is None else seconds_to_best(record)
@@ -603,7 +600,7 @@ def sizes_table(found: Survey, published: Published) -> Table:
     notes = []
     confirmed = []
     unknown = []
-    for dataset in _datasets(found):
+    for dataset in datasets_of(found):
         records = [record for record in found.records if record.dataset == dataset]
         ours = records[0].data.statistics if records else {}
         theirs = published.get((dataset,), {})
@@ -647,9 +644,7 @@ def sizes_table(found: Survey, published: Published) -> Table:
 
 def missing_table(missing: Iterable[Missing]) -> Table:
     """The runs that have no finished record, why, and what to do."""
-    missing = sorted(
-        missing, key=lambda m: (dataset_order(m.dataset), model_order(m.model), m.seed)
-    )
+    missing = _sorted(missing)
     cells = [
         [Cell(t) for t in (dataset_title(run.dataset), display(run.model).title, str(run.seed))]
         + [Cell(run.reason), Cell(run.remedy)]
@@ -746,5 +741,8 @@ def _missing_notes(missing: Iterable[Missing]) -> list[str]:
 # Details
 
 
-def _datasets(found: Survey) -> list[str]:
-    return sorted({run.dataset for run in found.runs}, key=dataset_order)
+Line = TypeVar("Line", Record, Missing)
+
+
+def _sorted(runs: Iterable[Line]) -> list[Line]:
+    return sorted(runs, key=lambda run: run_order(run.dataset, run.model, run.seed))
