@@ -8,6 +8,7 @@
 # there are.
 
 import json
+import re
 import shlex
 import sys
 import time

@@ -84,21 +84,24 @@ def markdown(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def latex(table: Table) -> str:
+def latex(table: Table, name: str) -> str:
     """Floats for `\\usepackage{booktabs, graphicx}`, over both columns where a paper has two, and
-    no wider than they are; as many as its rows need pages, with the notes under the last."""
+    no wider than they are; as many as its rows need pages, with the notes under the last. The
+    first is labelled `tab:NAME`."""
     size = ROWS_OF_SENTENCES if "s" in table.kinds else ROWS_OF_NUMBERS
     parts = [table.cells[first : first + size] for first in range(0, len(table.cells), size)]
     floats = [replace(table, cells=part, notes=[]) for part in parts[:-1]]
     floats.append(replace(table, cells=parts[-1] if parts else []))
-    return "".join(_latex_float(one, continued=n > 0) for n, one in enumerate(floats))
+    label = rf"\label{{tab:{re.sub('[^A-Za-z0-9/._+-]', '-', name)}}}"
+    return "".join(_latex_float(one, "" if n else label) for n, one in enumerate(floats))
 
 
-def _latex_float(table: Table, continued: bool) -> str:
+def _latex_float(table: Table, label: str) -> str:
+    """One float; without a label it continues the one before."""
     lines = [r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
-    if continued:
+    if not label:
         lines.append(r"\addtocounter{table}{-1}")
-    lines.append(rf"\caption{{{_latex(table.title)}{' (continued)' if continued else ''}}}")
+    lines.append(rf"\caption{{{_latex(table.title)}{'' if label else ' (continued)'}}}{label}")
     if table.cells:
         # A column of sentences must break into lines; those of names and numbers need not.
         width = 0.55 / max(1, table.kinds.count("s"))
@@ -189,9 +192,10 @@ def _latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text).replace("--", "-{}-")
 
 
-def write_table(table: Table, stem: Path) -> list[Path]:
-    """Write the four forms of a table; returns their files."""
-    forms = {".md": markdown(table), ".tex": latex(table), ".html": web_page(table)}
+def write_table(table: Table, folder: Path, name: str) -> list[Path]:
+    """Write the four forms of a table; returns their files. The name may hold a folder's."""
+    forms = {".md": markdown(table), ".tex": latex(table, name), ".html": web_page(table)}
+    stem = folder / name
     # Not `with_suffix`, which would cut a dataset's name at its last dot.
     for suffix, text in forms.items():
         write_text(stem.with_name(stem.name + suffix), text)

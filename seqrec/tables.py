@@ -76,7 +76,7 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     written = [results / "results.csv"]
 
     def write(table: Table, name: str) -> None:
-        written.extend(write_table(table, results / "tables" / name))
+        written.extend(write_table(table, results / "tables", name))
 
     finished = {(record.dataset, record.model) for record in found.records}
     measured = {dataset: measure_dataset(found.records, dataset) for dataset in datasets_of(found)}

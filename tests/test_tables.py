@@ -428,12 +428,26 @@ def test_no_cell_of_latex_is_taken_for_an_option_of_the_row_before(tmp_path: Pat
 
 def test_a_long_latex_table_goes_on_in_further_floats() -> None:
     rows = [[Cell(f"row {number}"), Cell("1")] for number in range(100)]
-    text = latex(Table("Long", ["Name", "Value"], rows, pd.DataFrame(), ["a note"]))
+    text = latex(Table("Long", ["Name", "Value"], rows, pd.DataFrame(), ["a note"]), "long")
     floats = text.split(r"\begin{table*}")[1:]
     assert [one.count("row ") for one in floats] == [45, 45, 10]
     assert re.findall(r"row (\d+)", text) == [str(number) for number in range(100)]
     assert ["(continued)" in one for one in floats] == [False, True, True]
     assert ["a note" in one for one in floats] == [False, False, True]
+
+
+def test_every_latex_table_has_a_label_of_its_own_beside_its_first_caption(tmp_path: Path) -> None:
+    for dataset in ("ml-1m", "my_shop", "my shop #1"):
+        make_record(tmp_path, dataset)
+    labels = []
+    for path in write(tmp_path):
+        if path.suffix == ".tex":
+            labels += re.findall(r"\\caption\{.*\}\\label\{(.*)\}\n", path.read_text())
+    assert len(labels) == len(set(labels)) == 5 + 3 * 3
+    assert {"tab:ml-1m", "tab:pairs/my_shop", "tab:my-shop--1", "tab:claims"} <= {*labels}
+    rows = [[Cell("row"), Cell("1")]] * 100
+    long = latex(Table("Long", ["Name", "Value"], rows, pd.DataFrame()), "long")
+    assert long.count(r"\label{tab:long}") == 1
 
 
 def has_latex() -> bool:

@@ -407,6 +407,26 @@ def test_edited_report_code_remakes_its_own_part_only(
     assert project.plan() == {*steps, "all"}
 
 
+def test_tables_and_figures_depend_on_every_module_that_they_import(project: Project) -> None:
+    said = project.make("--detailed-summary")
+    lines = [line.split("\t") for line in said.splitlines() if line.count("\t") > 5]
+    inputs = {
+        line["rule"]: set(line["input-file(s)"].split(","))
+        for line in (dict(zip(lines[0], values, strict=True)) for values in lines[1:])
+    }
+    for module in ("tables", "figures"):
+        code = f"import json, sys, seqrec.{module}; print(json.dumps([*sys.modules]))"
+        loaded = json.loads(project.call(sys.executable, "-c", code).stdout)
+        needed = {f"{name.replace('.', '/')}.py" for name in loaded if name.startswith("seqrec.")}
+        assert f"seqrec/{module}.py" in needed
+        assert needed <= inputs[f"final_{module}"]
+
+
+def test_a_new_title_of_a_dataset_remakes_what_shows_it_and_nothing_else(project: Project) -> None:
+    project.write("config/datasets/tiny.yaml", {**DATASET, "title": "A new name"})
+    assert project.plan() == {"final_tables", "final_figures", "all"}
+
+
 def test_stale_records_and_no_others_are_trained_again_when_asked(project: Project) -> None:
     before = project.records()
     stale = project.record("sasrec+5")

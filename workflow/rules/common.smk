@@ -59,6 +59,17 @@ def training_code():
     return sorted(map(str, paths))
 
 
+def code_of(module):
+    """The files of a module and of all that it imports from the package."""
+    found, ahead = set(), [module]
+    while ahead:
+        path = Path("seqrec", *ahead.pop().split(".")).with_suffix(".py")
+        if path not in found:
+            found.add(path)
+            ahead += re.findall(r"^ *from seqrec\.([\w.]+) import", path.read_text(), re.M)
+    return sorted(map(str, found))
+
+
 def pages(folder, shown):
     """Pages of a folder, each marked for the report with its category, labels and caption."""
     marked = []

@@ -53,13 +53,11 @@ FIGURES = [
 ]
 GRID_FILE = f"{RESULTS}/grid.json"
 
-SHARED_CODE = [
-    f"seqrec/{module}.py"
-    for module in ("evidence", "metrics", "naming", "records", "rendering", "statistics")
-]
 # Tables mark the records that other training code than today's has made.
-TABLES_CODE = ["seqrec/tables.py", *SHARED_CODE, *training_code()]
-FIGURES_CODE = ["seqrec/figures.py", "seqrec/charts.py", *SHARED_CODE]
+TABLES_CODE = sorted({*code_of("tables"), *training_code()})
+FIGURES_CODE = code_of("figures")
+# A dataset's YAML says what it is called.
+TITLES = [dataset_title(dataset) for dataset in DATASETS]
 
 
 if GRID:
@@ -97,6 +95,8 @@ rule write_tables:
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        titles=TITLES,
     shell:
         'seqrec tables "$results" > {log:q} 2>&1'
 
@@ -115,6 +115,8 @@ rule draw_figures:
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        titles=TITLES,
     shell:
         'seqrec figures "$results" > {log:q} 2>&1'
 
