@@ -148,8 +148,9 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
         "Quality by training time",
         [
             "Test NDCG@10 of each run against the time that its training took, validations "
-            "included: up and left is better. Lines across are models that take less than a "
-            "second. Times compare only on one device; the table of runs names each run's.",
+            "included: up and left is better. The fuller the marker of SASRec+ N, the more "
+            "negatives. Lines across are models that take less than a second. Times compare only "
+            "on one device; the table of runs names each run's.",
         ],
         [quality_figure(found, dataset) for dataset in datasets],
     )
@@ -159,7 +160,8 @@ def write_figures(results: Path, published: Path = PUBLISHED) -> list[Path]:
             f"Learning curves: {dataset_title(dataset)}",
             [
                 "Every run that was trained: training loss, and NDCG@10 of the validation items, "
-                "after every epoch. A marker is the best epoch. Losses of different kinds do not "
+                "after every epoch. A marker is the best epoch; of SASRec+ N it is the fuller, and "
+                "the line the darker, the more negatives. Losses of different kinds do not "
                 "compare: over all items, over some negatives, or binary.",
             ],
             [learning_figure(found, column, dataset) for column in ("training_loss", METRIC)],

@@ -212,7 +212,8 @@ def dataset_table(
     if _differing_data(records):
         notes.append("Its runs were not all trained on the same data: compare them with care.")
     notes += _missing_notes(missing)
-    return Table(dataset_title(dataset), headings, cells, pd.DataFrame(lines), notes)
+    title = f"{dataset_title(dataset)}: test metrics"
+    return Table(title, headings, cells, pd.DataFrame(lines), notes)
 
 
 def _summary(
@@ -290,7 +291,10 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
         columns=["metric", "model", "other", *DIFFERENCE_DATA, "distinguishable"],
     )
     headings = ["Metric", "Model", "minus", "told apart", *DIFFERENCE]
-    correction = "p, Holm: corrected for all pairs in the same metric; told apart below 0.05."
+    correction = (
+        "p, Holm: corrected for all pairs in the same metric; told apart below 0.05. Intervals are "
+        "of each pair alone, so that one without zero is not always told apart."
+    )
     notes = (
         [f"{TEST_NOTE} {correction}"]
         if tested
@@ -493,8 +497,7 @@ def runs_table(found: Survey, published: Published) -> Table:
             ]
         )
         shared = record.runs_sharing_device
-        used = f"{device(record)}, {record.precision}"
-        used += f", shared by {shared} runs" if shared > 1 else ""
+        used = _trained_on(record) + (f", shared by {shared} runs" if shared > 1 else "")
         texts = [
             dataset_title(record.dataset),
             _title(found, record.dataset, record.model),
@@ -653,7 +656,7 @@ def missing_table(missing: Iterable[Missing]) -> Table:
     notes = [] if missing else ["Nothing is missing: every run has finished."]
     data = pd.DataFrame(missing, columns=list(Missing._fields))
     headings = ["Dataset", "Model", "Seed", "Reason", "What to do"]
-    return Table("Runs without a finished record", headings, cells, data, notes, columns="lllss")
+    return Table("Runs without a finished record", headings, cells, data, notes, columns="llrss")
 
 
 # Notes
@@ -717,12 +720,20 @@ def _device_notes(records: Iterable[Record]) -> list[str]:
     """Training times mean something only with the device they were taken on."""
     shared: dict[str, int] = defaultdict(int)
     for record in records:
-        shared[record.device] = max(shared[record.device], record.runs_sharing_device)
+        name = _trained_on(record)
+        shared[name] = max(shared[name], record.runs_sharing_device)
     devices = [
-        device + (f" (shared by up to {runs} runs)" if runs > 1 else "")
-        for device, runs in sorted(shared.items())
+        name + (f", shared by up to {runs} runs" if runs > 1 else "")
+        for name, runs in sorted(shared.items())
     ]
-    return [f"Trained on {'; '.join(devices)}."] if devices else []
+    if not devices:
+        return []
+    times = "Times compare only on one of these, with as many runs." if len(devices) > 1 else ""
+    return [f"Trained on {'; '.join(devices)}. {times}".rstrip()]
+
+
+def _trained_on(record: Record) -> str:
+    return f"{device(record)}, {record.precision}"
 
 
 def _missing_notes(missing: Iterable[Missing]) -> list[str]:

@@ -270,10 +270,16 @@ def test_without_stale_records_there_is_no_footnote(tmp_path: Path) -> None:
 
 
 def test_devices_that_times_were_taken_on_are_named_and_shared_ones_marked(tmp_path: Path) -> None:
-    make_record(tmp_path, "demo", "sasrec+", device="H100", runs_sharing_device=4)
-    make_record(tmp_path, "demo", "sasrec")
+    gpu = {"device": "H100", "device_kind": "cuda", "runs_sharing_device": 4}
+    make_record(tmp_path, "demo", "sasrec+", **gpu)
     write(tmp_path)
-    assert "Trained on H100 (shared by up to 4 runs); Some CPU." in notes(tmp_path, "demo")
+    assert "Trained on H100, float32, shared by up to 4 runs.\n" in notes(tmp_path, "demo") + "\n"
+    make_record(tmp_path, "demo", "sasrec", precision="bfloat16")
+    write(tmp_path)
+    assert (
+        "Trained on H100, float32, shared by up to 4 runs; Some CPU, 2 threads, bfloat16. "
+        "Times compare only on one of these"
+    ) in notes(tmp_path, "demo")
 
 
 def test_a_dataset_of_ones_own_is_called_by_its_title(
@@ -289,7 +295,7 @@ def test_a_dataset_of_ones_own_is_called_by_its_title(
     listed = (tmp_path / "tables/runs.md").read_text()
     assert "| My shop " in listed
     assert "| theirs " in listed
-    assert (tmp_path / "tables/shop.md").read_text().startswith("## My shop")
+    assert (tmp_path / "tables/shop.md").read_text().startswith("## My shop: test metrics\n")
 
 
 def test_runs_on_different_data_are_not_compared_in_silence(tmp_path: Path) -> None:
