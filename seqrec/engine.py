@@ -123,6 +123,17 @@ def _seconds_of_a_product(left: torch.Tensor, right: torch.Tensor) -> float:
     return time.perf_counter() - start
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Also where CUDA and its libraries say so in a text alone."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or "out of memory" in text
+        or "alloc_failed" in text
+        or ("memory" in text and "alloc" in text)
+    )
+
+
 def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next step, where it is glibc.
 

@@ -436,20 +436,38 @@ def import_model(implementation: str) -> type:
         found = getattr(importlib.import_module(module_name), class_name)
         if not inspect.isclass(found):
             raise TypeError(f"{class_name} is no class")
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise SeqrecError(
-            f"implementation {implementation!r} cannot be imported ({error}). Write one of "
-            f"{', '.join(IMPLEMENTATIONS)}, or package.module:Class of a module that Python finds "
-            "from the project's folder."
-        ) from error
     except Exception as error:  # whatever else somebody's file does while it is imported
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = "" if isinstance(error, SyntaxError) else f" in {place.filename}:{place.lineno}"
-        raise SeqrecError(
-            f"implementation {implementation!r} fails while it is imported"
-            f"{where} ({type(error).__name__}: {error}). Mend its file."
-        ) from error
+        not_found = isinstance(error, ImportError | AttributeError | TypeError | ValueError)
+        if not_found and not own_lines(error, implementation):
+            raise SeqrecError(
+                f"implementation {implementation!r} cannot be imported ({error}). Write one of "
+                f"{', '.join(IMPLEMENTATIONS)}, or package.module:Class of a module that Python "
+                "finds from the project's folder."
+            ) from error
+        raise mistake(error, implementation, "while it is imported") from error
     return found
+
+
+def own_lines(error: Exception, implementation: str) -> list[str]:
+    """Where `error` passed through the code of an own model or beside it, as `file:line`, the
+    innermost last; nothing for a model of the package."""
+    module, colon, _ = implementation.partition(":")
+    package = module.rpartition(".")[0] or module
+    return [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if colon and f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.")
+    ]
+
+
+def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
+    """What an own model's code raised, as one message with the line of its file."""
+    lines = own_lines(error, implementation)
+    where = f" in {lines[-1]}" if lines else ""
+    return SeqrecError(
+        f"implementation {implementation!r} fails {doing}{where} "
+        f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Mend its file."
+    )
 
 
 @cache
@@ -481,8 +499,17 @@ def _check_hyperparameters(
             f"package.module:Class); {nearest(implementation, IMPLEMENTATIONS)}"
         )
     parameters = inspect.signature(import_model(implementation)).parameters
-    given_by_the_run = ("num_items", "max_length")
+    given_by_the_run = ["num_items", "max_length"]
     open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    first = [name for name, p in parameters.items() if p.kind in by_place][:2]
+    takes_more = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters.values())
+    if parameters and first != given_by_the_run[: len(first) if takes_more else 2]:
+        raise SeqrecError(
+            f"{where}: implementation: the constructor of {implementation} takes "
+            f"({', '.join(parameters)}); it must take num_items and max_length first, then the "
+            "hyperparameters by their names."
+        )
     valid = {
         name: p
         for name, p in parameters.items()

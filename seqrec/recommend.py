@@ -23,7 +23,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from seqrec.engine import choose_device
+from seqrec.contract import fitted_scorer, own_code
+from seqrec.engine import choose_device, is_out_of_memory
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import ScoreUsers, checked_scores, network_scorer, seen_pairs
 from seqrec.experiment import RunConfig
@@ -31,7 +32,7 @@ from seqrec.files import replacing
 from seqrec.interactions import Interactions
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
-from seqrec.runs import build_model, is_out_of_memory
+from seqrec.runs import build_model
 from seqrec.splits import Split
 from seqrec.strict import load_yaml, validate
 
@@ -223,7 +224,8 @@ class Recommender:
         score = self._scorer(split)
         size = self.config.evaluation.batch_size
         parts = []
-        with torch.inference_mode(), _memory_told(self._device):
+        doing = own_code(self.config.implementation, "while it recommends")
+        with torch.inference_mode(), _memory_told(self._device), doing:
             for first in range(0, len(users), size):
                 batch = users[first : first + size]
                 values, items = self._top(score(batch), split, batch, k)
@@ -234,7 +236,7 @@ class Recommender:
 
     def _scorer(self, split: Split) -> ScoreUsers:
         if isinstance(self._model, Fitted):
-            return self._model.score
+            return fitted_scorer(self._model, self.config, self.log.num_items)
         return network_scorer(self._model, split, self.config.max_length, self._device)
 
     @staticmethod

@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import seqrec
+from seqrec.contract import check_network, checked_state, fitted_scorer, is_own, own_code
 from seqrec.engine import (
     AUTOMATIC,
     Engine,
@@ -28,6 +29,7 @@ from seqrec.engine import (
     Precision,
     choose_engine,
     device_title,
+    is_out_of_memory,
     keep_freed_memory,
     use_onednn,
 )
@@ -91,6 +93,7 @@ def run(
         alone_in(folder),
         _failure_noted(config, data, folder),
         place_on_device(wanted, options.runs_per_gpu) as place,
+        own_code(config.implementation, "while it is run"),
         under_way(config, folder, report) as report,
     ):
         return _run(config, data, folder, options, report, place)
@@ -147,6 +150,11 @@ def _run(
     splits = leave_one_out(interactions)
     torch.manual_seed(config.seed)
     model = build_model(config, interactions.num_items)
+    if isinstance(model, Network) and is_own(config.implementation):
+        check_network(model.to(device), config, interactions.num_items)
+        # That leaves other weights and has drawn numbers, so begin anew.
+        torch.manual_seed(config.seed)
+        model = build_model(config, interactions.num_items)
     if isinstance(model, Network):
         sidecar = Sidecar(folder, _resume_key(config, interactions, engine))
 
@@ -226,7 +234,10 @@ def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
             f"{'with' if config.loss else 'without'} a loss must be a subclass of "
             f"{wanted.__module__}.{wanted.__name__}."
         )
-    model: Network | Fitted = model_class(num_items, config.max_length, **config.hyperparameters)
+    with own_code(config.implementation, "while it is built", all_of_it=True):
+        model: Network | Fitted = model_class(
+            num_items, config.max_length, **config.hyperparameters
+        )
     return model
 
 
@@ -296,7 +307,11 @@ def _fit(model: Fitted, splits: Splits, config: RunConfig) -> Outcome:
     start = time.perf_counter()
     model.fit(histories, config.seed, torch.get_num_threads())
     seconds = time.perf_counter() - start
-    return Outcome([], None, seconds, model.state(), validated.score, model.score)
+    state = checked_state(model, config)
+    validation, test = (
+        fitted_scorer(one, config, splits.test.num_items) for one in (validated, model)
+    )
+    return Outcome([], None, seconds, state, validation, test)
 
 
 def _histories(split: Split) -> Split:
@@ -326,17 +341,6 @@ def _sampled_metrics(
             )
         found[name] = metrics_from_ranks(ranks, cutoffs)
     return found
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Also where CUDA and its libraries say so in a text alone."""
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or "out of memory" in text
-        or "alloc_failed" in text
-        or ("memory" in text and "alloc" in text)
-    )
 
 
 def _out_of_memory(error: Exception, config: RunConfig) -> Exception:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -166,6 +167,53 @@ def test_what_is_fitted_is_given_no_target(project: Path) -> None:
     histories = [log.items[first : last - 1] for first, last in pairwise(log.offsets)]
     weights = load_file(project / "results/mine/runs/shop/everything/seed-0/model.safetensors")
     assert weights["seen"].tolist() == np.concatenate(histories).tolist()
+
+
+CONVOLUTION = "        self.convolution = nn.Conv1d(hidden_size, hidden_size, kernel)"
+PAD = "nn.ConstantPad1d((kernel - 1, 0), 0.0)"
+FORWARD = "        x = self.items(rows)\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (PAD, PAD.replace("(kernel - 1, 0)", "(0, kernel - 1)"), r"my_models.py: the hidden"),
+        (CONVOLUTION, CONVOLUTION.replace("(h", "(2 * h"), r"my_models.py:21 \(RuntimeError: Gi"),
+        (CONVOLUTION, "        nothing", r"built in .*my_models.py:15 \(NameError: name 'nothing'"),
+        (
+            FORWARD,
+            FORWARD + "        if self.training: assert len(rows) == 3\n",
+            r"while it is run in .*my_models.py:21 \(AssertionError\)",
+        ),
+        ("num_items: int, max_length: int, hid", "num_items: int, hid", r"\(num_items, hidden_"),
+    ],
+    ids=["looks ahead", "sizes", "constructor", "in training", "arguments"],
+)
+def test_a_mistake_in_a_network_is_one_message_with_its_line(
+    project: Path, old: str, new: str, expected: str
+) -> None:
+    source = (project / "my_models.py").read_text()
+    assert old in source
+    (project / "my_models.py").write_text(source.replace(old, new))
+    result = train("convrec", *FAST, "hyperparameters.hidden_size=8")
+    assert result.exit_code == 1
+    (message,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert "my_models:ConvRec" in message
+    assert re.search(expected, message)
+    assert "Traceback" not in result.output
+    failure = project / "results/mine/runs/shop/convrec/seed-0/failure.json"
+    if failure.is_file():  # the arguments are seen before there is a run
+        assert json.loads(failure.read_text())["remedy"].startswith("Mend what the error names")
+
+
+def test_a_fitted_model_that_lacks_a_method_is_told_so(project: Path) -> None:
+    source = (project / "fitted_models.py").read_text()
+    (project / "fitted_models.py").write_text(source.replace("def state(self)", "def stat(self)"))
+    entry(project, "everything", implementation="fitted_models:Everything")
+    result = train("everything", "max_length=10")
+    assert result.exit_code == 1
+    assert "'fitted_models:Everything' fails while it is built (TypeError: " in result.stderr
+    assert re.search(r"abstract method '?state", result.stderr)
 
 
 @pytest.mark.parametrize(
