@@ -5,7 +5,7 @@ verdict too, so that none is ever written by hand.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import log10
@@ -15,8 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqrec.errors import SeqrecError
-from seqrec.naming import dataset_order, display, model_order, run_order, sampled_negatives
-from seqrec.records import Record, Survey, dataset_and_model, grouped, read_record, survey
+from seqrec.experiment import CONFIG, load_model_entry, resolve_cell
+from seqrec.naming import (
+    MODELS,
+    dataset_order,
+    display,
+    model_order,
+    run_order,
+    sampled_negatives,
+)
+from seqrec.records import Record, Run, Survey, dataset_and_model, grouped, read_record, survey
 from seqrec.rendering import between, number, p_value, signed
 from seqrec.statistics import (
     ALPHA,
@@ -40,6 +48,7 @@ TOLERANCE = 0.05
 
 REPRODUCED, BETTER, WORSE, NOT_RUN = "reproduced", "better", "worse", "not run"
 MIXED = "seeds differ in data"
+OTHER_SETTINGS = "other settings"
 HOLDS, DOES_NOT_HOLD, UNDECIDED = "holds", "does not hold", "undecided"
 
 PUBLISHED = Path("config/published")
@@ -236,6 +245,52 @@ def by_target(models: Mapping[str, Measured]) -> list[OfTargets]:
     return found
 
 
+# What is the paper's
+
+
+FREE_SETTINGS = ("seed", "evaluation")
+"""Of a configuration, what a run may have as it likes: the metrics at 10 are always there."""
+
+
+def other_settings(
+    records: Iterable[Record], datasets: Collection[str], config: Path = CONFIG
+) -> dict[Run, list[str]]:
+    """Runs by a name of the paper that are not what it stands for, each with the settings that
+    differ.
+
+    On `datasets`, the paper's, they are to be as `config/paper.yaml` resolves them; on others, to
+    have the network and the loss of the name's entry. A setting that a record does not name is
+    none that it could have had otherwise.
+    """
+    named = (r for r in records if r.model in MODELS or sampled_negatives(r.model) is not None)
+    found: dict[Run, list[str]] = {}
+    for (dataset, model), runs in grouped(named, dataset_and_model).items():
+        try:
+            if dataset in datasets:
+                run = resolve_cell("paper", dataset, model, config)
+                asked = run.model_dump(mode="json", exclude=set(FREE_SETTINGS))
+            else:
+                entry = load_model_entry(model, config)
+                asked = entry.model_dump(mode="json", include={"implementation", "loss"})
+        except SeqrecError as error:  # an edited or removed entry, which must not stop all tables
+            found |= {record.run: [str(error)] for record in runs}
+            continue
+        wanted = _flat(asked)
+        for record in runs:
+            ours = _flat(record.config)
+            differing = [key for key in wanted if ours.get(key, wanted[key]) != wanted[key]]
+            if differing:
+                found[record.run] = [f"{k} {ours[k]} instead of {wanted[k]}" for k in differing]
+    return found
+
+
+def curve_negatives(record: Record) -> int | None:
+    """N of a run that is SASRec+ N by its network and loss, and not by its name alone."""
+    number = sampled_negatives(record.model)
+    sasrec = record.config.get("implementation", "sasrec") == "sasrec"
+    return number if sasrec and number == record.negatives else None
+
+
 # Against the paper
 
 
@@ -267,9 +322,10 @@ def verdicts(
     datasets: Mapping[str, Mapping[str, Measured]],
     finished: set[tuple[str, str]],
     published: Published,
+    unlike: Collection[tuple[str, str]] = (),
 ) -> list[Verdict]:
     """A verdict on every published metric of `datasets`; `finished`: (dataset, model) with records,
-    also such as cannot be measured together."""
+    also such as cannot be measured together; `unlike`: those of `other_settings`."""
     found = []
     for (dataset, model), metrics in published.items():
         for metric in METRICS:
@@ -282,6 +338,8 @@ def verdicts(
             else:
                 mean, interval = ours.mean(metric), ours.intervals[metric]
                 said = verdict(mean, interval, theirs)
+                if (dataset, model) in unlike:
+                    said = OTHER_SETTINGS
                 found.append(Verdict(dataset, model, metric, theirs, mean, interval, said))
     return found
 
@@ -308,14 +366,15 @@ def claims(
     results: Published,
     curve: Published,
     title: Callable[[str], str] = lambda model: display(model).title,
+    unlike: Collection[tuple[str, str]] = (),
 ) -> list[Claim]:
     """The paper's claims on one dataset, those about models of the experiment (`wanted`).
 
     Quality is decided by NDCG@10 and the paired test of `statistics.contrast` at the 5% level: a
     claim *holds* if its difference is there and *does not hold* if the opposite is; otherwise, and
     where a run is missing, it is *undecided*. A claim of two differences needs both, which needs no
-    correction (the intersection-union test: Berger, 1982). `models` are `comparable`; `finished` as
-    for `verdicts`.
+    correction (the intersection-union test: Berger, 1982). `models` are `comparable`; `finished`
+    and `unlike` as for `verdicts`.
     """
     wanted = set(wanted)
     numbers = sorted(n for m in wanted if (n := sampled_negatives(m)) is not None)
@@ -373,8 +432,14 @@ def claims(
         if len(needed) < 2 or not wanted.issuperset(needed):
             continue
         lacking = [model for model in needed if (dataset, model) not in finished]
+        others = [model for model in needed if (dataset, model) in unlike]
         if lacking:
             said = UNDECIDED, f"Not finished: {', '.join(map(title, lacking))}."
+        elif others:
+            said = (
+                UNDECIDED,
+                f"Of other settings than the paper's: {', '.join(map(title, others))}.",
+            )
         elif not models.keys() >= set(needed):
             said = UNDECIDED, "The records were trained on different data."
         else:

@@ -365,6 +365,13 @@ def load_run(
     return title, run
 
 
+def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> RunConfig:
+    """What an experiment has for a dataset and an entry of `config/models/`, in its grid or not; of
+    seed 0."""
+    source, experiment = _changed(config / f"{name}.yaml", [])
+    return _resolve(source, experiment, dataset, model, 0, config)
+
+
 def _empty_for_none(value: Any) -> Any:
     # What `--config key=` without a value comes in as.
     return "" if value is None else value

@@ -23,7 +23,13 @@ from matplotlib.ticker import (
 )
 
 from seqrec.charts import FAINT, INK, web_page
-from seqrec.evidence import PUBLISHED, Published, datasets_of, read_published
+from seqrec.evidence import (
+    PUBLISHED,
+    Published,
+    curve_negatives,
+    datasets_of,
+    read_published,
+)
 from seqrec.files import replacing, write_text
 from seqrec.naming import (
     Display,
@@ -193,7 +199,7 @@ def negatives_figure(found: Survey, published: Published, only: str | None = Non
     )
     for dataset, axes in panels.items():
         records = [record for record in found.records if record.dataset == dataset]
-        curve = {n: r.model for r in records if (n := sampled_negatives(r.model)) is not None}
+        curve = {n: r.model for r in records if (n := curve_negatives(r)) is not None}
         flat = [model for model in BASELINES if any(r.model == model for r in records)]
         theirs = {int(n): row[METRIC] for (name, n), row in published.items() if name == dataset}
         if not curve and not flat:

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar
 
@@ -203,6 +203,9 @@ class Survey:
     stale: set[Run]
     """Finished runs that other training code than today's has made, or another version of an own
     model's file."""
+    other_settings: dict[Run, list[str]] = field(default_factory=dict)
+    """Finished runs by a name of the paper that are not what it stands for, and in which settings.
+    Tables fill it in, by `evidence.other_settings`."""
 
     @property
     def runs(self) -> list[Run]:

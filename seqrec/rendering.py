@@ -14,6 +14,7 @@ from seqrec.files import write_text
 NOT_FINISHED = "—"
 STALE = "†"
 OUTDATED = "‡"
+OTHER_SETTINGS = "§"
 
 ROWS_OF_NUMBERS, ROWS_OF_SENTENCES = 45, 12
 """How many rows of a table have room on a page of LaTeX."""
@@ -184,6 +185,7 @@ _LATEX = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "±": r"$\pm$", "−": "$-$", "–": r"\textendash{}", NOT_FINISHED: r"\textemdash{}",
     STALE: r"\textsuperscript{\dag}", OUTDATED: r"\textsuperscript{\ddag}",
+    OTHER_SETTINGS: r"\textsuperscript{\S}",
 } | {character: "\\" + character for character in "&%$#_{}"}  # fmt: skip
 
 

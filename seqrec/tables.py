@@ -2,15 +2,19 @@
 nothing else."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from seqrec.evidence import (
+    BETTER,
     METRICS,
     PUBLISHED,
+    REPRODUCED,
+    WORSE,
     Claim,
     Comparison,
     Measured,
@@ -23,6 +27,7 @@ from seqrec.evidence import (
     device,
     leaders,
     measure_dataset,
+    other_settings,
     pairs,
     read_published,
     seconds_to_best,
@@ -32,6 +37,7 @@ from seqrec.naming import dataset_title, display, model_order, run_order
 from seqrec.records import Missing, Record, Run, Survey, grouped, survey
 from seqrec.rendering import (
     NOT_FINISHED,
+    OTHER_SETTINGS,
     OUTDATED,
     STALE,
     Cell,
@@ -70,6 +76,8 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     """Write `results.csv` and `tables/` of an experiment; returns what was written."""
     found = survey(results)
     paper = read_published(published / "results.csv", "dataset", "model")
+    others = other_settings(found.records, {dataset for dataset, _ in paper}, published.parent)
+    found = replace(found, other_settings=others)
     sizes = read_published(published / "datasets.csv", "dataset")
     curve = read_published(published / "num_negatives.csv", "dataset", "negatives")
     write_csv(results / "results.csv", results_table(found.records))
@@ -79,13 +87,14 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
         written.extend(write_table(table, results / "tables", name))
 
     finished = {(record.dataset, record.model) for record in found.records}
+    unlike = {(run.dataset, run.model) for run in others}
     measured = {dataset: measure_dataset(found.records, dataset) for dataset in datasets_of(found)}
     datasets = {dataset: comparable(models) for dataset, models in measured.items()}
     for dataset, models in datasets.items():
         write(dataset_table(found, dataset, models, paper), dataset)
         write(pairs_table(dataset, models), f"pairs/{dataset}")
         write(targets_table(dataset, models), f"targets/{dataset}")
-    write(verdicts_table(found, verdicts(measured, finished, paper)), "verdicts")
+    write(verdicts_table(found, verdicts(measured, finished, paper, unlike)), "verdicts")
     said = [
         claim
         for dataset, models in datasets.items()
@@ -97,6 +106,7 @@ def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
             paper,
             curve,
             title=lambda model, dataset=dataset: _title(found, dataset, model),  # type: ignore[misc]
+            unlike=unlike,
         )
     ]
     write(claims_table(said), "claims")
@@ -398,7 +408,7 @@ def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:
             _title(found, one.dataset, one.model),
             QUANTITIES[one.metric][0],
         ]
-        verdict = Cell(one.verdict, bold=one.ours is not None)
+        verdict = Cell(one.verdict, bold=one.verdict in (REPRODUCED, BETTER, WORSE))
         numbers = [number(one.published, 4)]
         if one.ours is None or one.interval is None:
             numbers += [NOT_FINISHED, "", "", ""]
@@ -427,6 +437,7 @@ def verdicts_table(found: Survey, said: Sequence[Verdict]) -> Table:
             "of it. diff.: ours relative to the published value, and the interval likewise.",
         ]
     notes += _mark_notes(row[1].text for row in cells)
+    notes += _other_settings_notes(found)
     headings = ["Dataset", "Model", "Metric", "Verdict", "paper", "ours", "95% interval"]
     headings += ["diff.", "95% interval"]
     return Table("Against the paper", headings, cells, data, notes, "llllrrrrr")
@@ -691,10 +702,11 @@ def _reading_note(compared: bool, tested: bool, several: bool) -> str:
 def _marks(found: Survey, dataset: str, model: str) -> str:
     """What to know before a model's numbers on a dataset are believed."""
 
-    def among(runs: set[Run]) -> bool:
+    def among(runs: Collection[Run]) -> bool:
         return any((run.dataset, run.model) == (dataset, model) for run in runs)
 
-    return (STALE if among(found.stale) else "") + (OUTDATED if among(found.outdated) else "")
+    marks = {STALE: found.stale, OUTDATED: found.outdated, OTHER_SETTINGS: found.other_settings}
+    return "".join(mark for mark, runs in marks.items() if among(runs))
 
 
 def _title(found: Survey, dataset: str, model: str) -> str:
@@ -707,9 +719,25 @@ def _mark_notes(titles: Iterable[str]) -> list[str]:
         "trains such runs again.",
         OUTDATED: "Has runs of another configuration than the experiment's present one, or than "
         "its other seeds have; run the experiment again to replace them, or remove them.",
+        OTHER_SETTINGS: "Trained by other settings than config/paper.yaml has for this model, or "
+        "by another network or loss: takes no verdict and no claim. The table of verdicts says "
+        "which.",
     }
     marked = "".join(titles)
     return [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in marked]
+
+
+def _other_settings_notes(found: Survey) -> list[str]:
+    """One note for all models and datasets that differ from the paper alike."""
+    alike = grouped(found.other_settings, lambda run: tuple(found.other_settings[run]))
+    notes = []
+    for settings, runs in alike.items():
+        names = dict.fromkeys(
+            f"{display(run.model).title} on {dataset_title(run.dataset)}"
+            for run in sorted(runs, key=lambda r: (dataset_order(r.dataset), model_order(r.model)))
+        )
+        notes.append(f"{OTHER_SETTINGS} {', '.join(names)}: {', '.join(settings)}.")
+    return notes
 
 
 def _differing_data(records: Iterable[Record]) -> bool:

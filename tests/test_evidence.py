@@ -7,14 +7,26 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from record_factory import make_history, make_metrics, make_record
+from small_runs import ROOT, copied_config
 from test_tables import notes, rows, write, write_grid
 
 from seqrec.cli import main
 from seqrec.errors import SeqrecError
-from seqrec.evidence import by_target, compare, measure_dataset, pairs, seconds_to_best, verdict
+from seqrec.evidence import (
+    by_target,
+    compare,
+    curve_negatives,
+    measure_dataset,
+    pairs,
+    seconds_to_best,
+    verdict,
+)
+from seqrec.experiment import resolve_cell
 from seqrec.records import read_record, read_records, survey
 from seqrec.statistics import Interval
+from seqrec.tables import write_tables
 
+CONFIG = ROOT / "config"
 USERS = 3000
 
 
@@ -97,6 +109,82 @@ def test_a_dataset_that_the_paper_lacks_has_no_verdicts(tmp_path: Path) -> None:
     write(tmp_path)
     assert "none of these datasets" in notes(tmp_path, "verdicts")
     assert len(pd.read_csv(tmp_path / "tables/verdicts.csv")) == 0
+
+
+# What is the paper's
+
+
+def configured(dataset: str, model: str, like: str = "", **changes: object) -> dict[str, object]:
+    """The paper's configuration of a model, with some of its sections changed."""
+    config = resolve_cell("paper", dataset, like or model, CONFIG).model_dump(mode="json")
+    for section, values in changes.items():
+        config[section] = config[section] | values if isinstance(values, dict) else values
+    return config | {"model": model}
+
+
+def test_other_settings_than_the_papers_take_no_verdict_and_no_claim(tmp_path: Path) -> None:
+    plus = configured("ml-1m", "sasrec+")
+    quick = configured("ml-1m", "sasrec+", training={"max_epochs": 5})
+    make_record(tmp_path / "paper", "ml-1m", "sasrec+", ranks=ranks(0.31), config=plus)
+    make_record(tmp_path / "quick", "ml-1m", "sasrec+", ranks=ranks(0.31), config=quick)
+    for name, said in (("paper", "reproduced"), ("quick", "other settings")):
+        results = tmp_path / name
+        bert = configured("ml-1m", "bert4rec")
+        make_record(results, "ml-1m", "bert4rec", ranks=ranks(0.2), config=bert)
+        claimed = claims(results)
+        found = pd.read_csv(results / "tables/verdicts.csv").query("metric == 'hit_rate@10'")
+        found = found.set_index("model")
+        assert found.verdict["sasrec+"] == said
+        assert found.ours["sasrec+"] == pytest.approx(0.31, abs=0.02), "the number is shown"
+        assert found.verdict["bert4rec"] == "worse"
+        assert claimed.verdict["quality"] == ("holds" if name == "paper" else "undecided")
+    assert claimed.evidence["quality"] == "Of other settings than the paper's: SASRec+§."
+    assert "SASRec+§" in rows(results, "ml-1m")
+    assert "§ Trained by other settings" in notes(results, "ml-1m")
+    note = "§ SASRec+ on MovieLens-1M: training.max\\_epochs 5 instead of 100."
+    assert note in notes(results, "verdicts")
+    assert "§" not in (tmp_path / "paper/tables/ml-1m.md").read_text()
+    assert r"SASRec+\textsuperscript{\S}" in (results / "tables/ml-1m.tex").read_text()
+
+
+def test_seeds_devices_and_evaluation_are_no_settings(tmp_path: Path) -> None:
+    evaluation = {"batch_size": 7, "sampled_negatives": 100, "cutoffs": [5]}
+    config = configured("ml-1m", "sasrec+", seed=7, evaluation=evaluation)
+    other = {"precision": "bfloat16", "threads": 8, "device": "H100", "device_kind": "cuda"}
+    make_record(tmp_path, "ml-1m", "sasrec+", 7, ranks=ranks(0.31), config=config, **other)
+    write(tmp_path)
+    assert "reproduced" in set(pd.read_csv(tmp_path / "tables/verdicts.csv").verdict)
+    assert "§" not in (tmp_path / "tables/verdicts.md").read_text()
+
+
+def test_a_model_is_the_papers_by_its_network_and_loss_and_not_by_its_name(tmp_path: Path) -> None:
+    for number in (10, 100):
+        config = configured("demo", f"sasrec+{number}", training={"max_epochs": 5})
+        make_record(tmp_path, "demo", f"sasrec+{number}", ranks=ranks(number / 500), config=config)
+    assert claims(tmp_path).verdict["negatives"] == "holds", "whose data are not the paper's"
+    named = {
+        "sasrec+64": {"config": configured("demo", "sasrec+64", "sasrec+"), "negatives": None},
+        "sasrec+65": {"config": configured("demo", "sasrec+65", "sasrec+10"), "negatives": 10},
+        "sasrec+66": {"config": configured("demo", "sasrec+66", implementation="gru4rec")},
+    }
+    for model, changes in named.items():
+        make_record(tmp_path, "demo", model, ranks=ranks(0.3), **changes)
+    found = claims(tmp_path)
+    assert found.verdict["negatives"] == "undecided"
+    marked = "SASRec+ 64§, SASRec+ 65§, SASRec+ 66§"
+    assert found.evidence["negatives"] == f"Of other settings than the paper's: {marked}."
+    assert "loss.negatives 10 instead of 65" in notes(tmp_path, "verdicts")
+    numbers = [curve_negatives(record) for record in read_records(tmp_path)]
+    assert numbers == [10, 100, None, None, None]
+
+
+def test_an_entry_that_is_gone_stops_no_tables(tmp_path: Path) -> None:
+    config = copied_config(tmp_path)
+    (config / "models/sasrec.yaml").unlink()
+    make_record(tmp_path, "ml-1m", "sasrec", ranks=ranks(0.25))
+    write_tables(tmp_path, config / "published")
+    assert "sasrec.yaml" in notes(tmp_path, "verdicts")
+    assert "SASRec§" in rows(tmp_path, "ml-1m")
 
 
 # Claims
