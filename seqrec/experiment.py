@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     StringConstraints,
@@ -39,6 +39,27 @@ from seqrec.strict import NAME, Name, Strict, load_yaml, nearest, parse_yaml, va
 CONFIG = Path("config")
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+def _refuse_a_number(value: Any) -> Any:
+    if isinstance(value, int):  # one seed, or so many? The other takes days
+        raise ValueError(f"write [{value}] for this seed, or [0, 1, 2] for three")
+    return value
+
+
+def _each_once(values: list[int]) -> list[int]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value} is listed twice")
+    return values
+
+
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""What torch takes and tables can hold."""
+
+Seeds = Annotated[
+    list[Seed], Field(min_length=1), BeforeValidator(_refuse_a_number), AfterValidator(_each_once)
+]
 
 
 class Loss(Strict):
@@ -198,7 +219,7 @@ class Override(Strict):
     datasets: list[str] | None = None
     models: list[str] | None = None
     """Names or patterns such as `sasrec*`."""
-    seeds: list[NonNegativeInt] | None = None
+    seeds: Seeds | None = None
     """Seeds to run instead of the experiment's."""
     max_length: PositiveInt | None = None
     hyperparameters: dict[str, Any] = {}
@@ -228,7 +249,8 @@ class Experiment(Strict):
     """Names of `config/models/`, or entries of this experiment alone (`name`, `like`, changes)."""
     negatives: Annotated[list[PositiveInt], BeforeValidator(_listed)] = []
     """Every model named `...+N` is run once for each of these."""
-    seeds: Annotated[list[NonNegativeInt], Field(min_length=1), BeforeValidator(_listed)] = [0]
+    seeds: Seeds = [0]
+    """The seeds themselves, a run for each: `[0, 1, 2]` are three."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
     evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
         default_factory=EvaluationValues
@@ -241,7 +263,7 @@ class RunConfig(Strict):
 
     dataset: Name
     model: Name
-    seed: NonNegativeInt
+    seed: Seed
     implementation: str
     hyperparameters: dict[str, Any]
     max_length: Annotated[int, Field(ge=2)]

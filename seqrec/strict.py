@@ -28,9 +28,12 @@ def nearest(name: object, valid: Iterable[str]) -> str:
 
 
 class Strict(BaseModel):
-    """Base of every configuration model: immutable, and no key without a meaning."""
+    """Base of every configuration model: immutable, no key without a meaning, and numbers that are
+    some."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
