@@ -496,6 +496,22 @@ def compare(a: Path, b: Path) -> None:
 
 @main.command()
 @click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
+def best(results: Path) -> None:
+    """Choose among the models of RESULTS by validation.
+
+    Of those with one network and kind of loss, on each dataset, the one with the best validation
+    NDCG@10; with its test metrics, which have no say. Example: seqrec best results/rates
+    """
+    from seqrec.evidence import choose
+    from seqrec.records import read_records
+    from seqrec.rendering import markdown
+    from seqrec.tables import choice_table
+
+    click.echo(markdown(choice_table(f"Best in {results}", choose(read_records(results)))))
+
+
+@main.command()
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def missing(results: Path) -> None:
     """List the runs that RESULTS lacks and why.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from math import log10
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -545,6 +546,50 @@ def device(record: Record) -> str:
 def _range(values: Sequence[float]) -> str:
     shown = [number(value) for value in (min(values), max(values))]
     return shown[0] if shown[0] == shown[1] else "–".join(shown)
+
+
+# Which settings to take
+
+
+class Choice(NamedTuple):
+    """Of the models of one network and loss on one dataset, the one to take."""
+
+    records: list[Record]
+    """Its seeds."""
+    models: int
+    """How many it was chosen from."""
+    settings: dict[str, Any]
+    """Its own in what these differ."""
+
+
+def choose(records: Sequence[Record]) -> list[Choice]:
+    """By the validation alone, averaged over seeds: the best of many on the test would be so by
+    luck, too."""
+    chosen = []
+    for family in grouped(records, _data_network_and_loss).values():
+        settings = dict(zip((r.run for r in family), differing_settings(family), strict=True))
+        models = grouped(family, dataset_and_model).values()
+        best = max(models, key=lambda seeds: fmean(r.validation[QUALITY] for r in seeds))
+        chosen.append(Choice(best, len(models), settings[best[0].run]))
+    return sorted(chosen, key=lambda one: _in_order(one.records[0]))
+
+
+def _in_order(record: Record) -> tuple[object, ...]:
+    return dataset_order(record.dataset), model_order(record.model)
+
+
+def _data_network_and_loss(record: Record) -> tuple[object, ...]:
+    loss = record.config.get("loss") or {}
+    return record.data.sha256, record.config.get("implementation"), loss.get("kind")
+
+
+def differing_settings(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Of each record, those settings that are not the same in all; nested ones as in
+    `training.learning_rate`."""
+    configs = [_flat(record.config) for record in records]
+    names = dict.fromkeys(name for config in configs for name in config if name not in Run._fields)
+    differ = [name for name in names if any(c.get(name) != configs[0].get(name) for c in configs)]
+    return [{name: config.get(name) for name in differ} for config in configs]
 
 
 # Two runs or experiments

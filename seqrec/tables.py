@@ -13,8 +13,10 @@ from seqrec.evidence import (
     BETTER,
     METRICS,
     PUBLISHED,
+    QUALITY,
     REPRODUCED,
     WORSE,
+    Choice,
     Claim,
     Comparison,
     Measured,
@@ -25,6 +27,7 @@ from seqrec.evidence import (
     comparable,
     datasets_of,
     device,
+    differing_settings,
     leaders,
     measure_dataset,
     other_settings,
@@ -150,24 +153,26 @@ SIZE_FORMS: dict[str, Callable[[float], str]] = {
 
 
 def results_table(records: Iterable[Record]) -> pd.DataFrame:
-    """A line a finished run."""
+    """A line a finished run, with its test metrics, the validation that its settings may be chosen
+    by, and the settings that differ among the runs."""
     records = _sorted(records)
     others = {name for record in records for name in record.test} - set(TIDY_METRICS)
     metrics = [*TIDY_METRICS, *sorted(others, key=lambda n: (int(n.partition("@")[2] or 0), n))]
+    settings = pd.DataFrame(differing_settings(records), dtype=object)
     frame = pd.DataFrame(
         [
             [r.dataset, r.model, r.negatives, r.seed]
             + [r.test.get(name) for name in metrics]
-            + [r.training_seconds, r.epochs, r.best_epoch, r.device]
+            + [r.validation.get(QUALITY), r.training_seconds, r.epochs, r.best_epoch, r.device]
             for r in records
         ],
         columns=[
             *("dataset", "model", "negatives", "seed", *metrics),
-            *("training_seconds", "epochs", "best_epoch", "device"),
+            *(f"validation_{QUALITY}", "training_seconds", "epochs", "best_epoch", "device"),
         ],
     )
     whole = ["negatives", "seed", "epochs", "best_epoch"]
-    return frame.astype(dict.fromkeys(whole, "Int64"))
+    return frame.astype(dict.fromkeys(whole, "Int64")).join(settings)
 
 
 def dataset_table(
@@ -606,6 +611,34 @@ def comparison_table(title: str, compared: Sequence[Comparison]) -> Table:
     columns = ["dataset", "metric", "model_a", "model_b", "a", "b", *DIFFERENCE_DATA]
     data = pd.DataFrame(lines, columns=columns)
     return Table(title, headings, cells, data, notes, "lll" + "r" * 7)
+
+
+def choice_table(title: str, chosen: Sequence[Choice]) -> Table:
+    """What `seqrec best` prints."""
+    cells = []
+    for one in chosen:
+        first = one.records[0]
+        texts = [dataset_title(first.dataset), display(first.model).title]
+        texts += [str(one.models), str(len(one.records))]
+        texts.append(", ".join(f"{name} {value}" for name, value in one.settings.items()))
+        for values in (
+            [record.validation[QUALITY] for record in one.records],
+            *([record.test[metric] for record in one.records] for metric in METRICS),
+        ):
+            mean, deviation = mean_and_deviation(values)
+            spread = "" if deviation is None else f" ± {number(deviation, 4)}"
+            texts.append(number(mean or 0.0, 4) + spread)
+        cells.append([Cell(text) for text in texts])
+    headings = ["Dataset", "Model", "of", "Seeds", "Settings", "Validation NDCG@10"]
+    headings += [f"Test {QUANTITIES[metric][0]}" for metric in METRICS]
+    notes = ["No run has finished."]
+    if chosen:
+        notes = [
+            "Of all models of one network and kind of loss, the one with the best validation "
+            "NDCG@10, the mean over its seeds; the test had no say. Of: how many these are. "
+            "Settings: its own in what they differ."
+        ]
+    return Table(title, headings, cells, pd.DataFrame(), notes, "llrrlrrr")
 
 
 def sizes_table(found: Survey, published: Published) -> Table:
