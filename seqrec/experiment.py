@@ -14,10 +14,11 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -26,7 +27,10 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    PydanticSchemaGenerationError,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     create_model,
     model_validator,
 )
@@ -34,7 +38,7 @@ from pydantic import (
 from seqrec.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.naming import TABLES
-from seqrec.strict import NAME, Name, Strict, load_yaml, nearest, parse_yaml, validate
+from seqrec.strict import NAME, Name, Strict, explain, load_yaml, nearest, parse_yaml, validate
 
 CONFIG = Path("config")
 
@@ -555,15 +559,33 @@ def _check_hyperparameters(
         if parameter.default is parameter.empty and name not in values:
             raise SeqrecError(f"{where}: hyperparameters: {implementation} needs {name!r}.")
     defaults = {name: p.default for name, p in valid.items() if p.default is not p.empty}
+    types = _checkable_types(import_model(implementation))
     for name, value in {**defaults, **values}.items():
         try:
-            json.dumps(value, allow_nan=False)
+            text = json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             raise SeqrecError(
                 f"{where}: hyperparameters: {name} of {implementation} is {value!r}, which a "
                 "record cannot hold; let it be a number, a text, a list or a mapping."
             ) from None
+        if name in values and name in types:
+            try:
+                types[name].validate_json(text, strict=True)
+            except ValidationError as error:
+                (_, problem), *_ = explain(error)
+                problem = problem.removeprefix("top level: ")
+                raise SeqrecError(f"{where}: hyperparameters: {name}: {problem}.") from None
     return {**defaults, **values}
+
+
+def _checkable_types(model: type) -> dict[str, TypeAdapter[Any]]:
+    """Of the arguments of an own model's constructor, as it annotates them."""
+    types = {}
+    with suppress(Exception):  # an annotation may be anything, or name what is not there
+        for name, annotation in get_type_hints(model.__init__).items():  # type: ignore[misc]
+            with suppress(PydanticSchemaGenerationError):
+                types[name] = TypeAdapter(annotation)
+    return types
 
 
 def _results_name(name: str, settings: Sequence[str], rename: str | None, config: Path) -> str:

@@ -325,6 +325,12 @@ def test_an_own_model_that_fits_itself_needs_no_loss(project: Path) -> None:
             "my_models:ConvRec takes no 'kernl'; did you mean 'kernel'?",
         ),
         (
+            TRAINED | {"hyperparameters": {"kernel": "six"}},
+            "hyperparameters: kernel: Input should be a valid integer (got 'six').",
+        ),
+        (TRAINED | {"hyperparameters": {"kernel": 2.5}}, "a valid integer"),
+        (TRAINED | {"hyperparameters": {"kernel": [3]}}, "a valid integer"),
+        (
             TRAINED | {"implementation": "my_modles:ConvRec"},
             "'my_modles:ConvRec' cannot be imported (No module named 'my_modles')",
         ),
