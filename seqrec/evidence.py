@@ -6,7 +6,8 @@ verdict too, so that none is ever written by hand.
 
 import csv
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import combinations, product
 from math import log10
 from pathlib import Path
@@ -25,7 +26,17 @@ from seqrec.naming import (
     run_order,
     sampled_negatives,
 )
-from seqrec.records import Record, Run, Survey, dataset_and_model, grouped, read_record, survey
+from seqrec.records import (
+    Missing,
+    Record,
+    Run,
+    Survey,
+    dataset_and_model,
+    grouped,
+    place_of,
+    read_record,
+    survey,
+)
 from seqrec.rendering import between, number, p_value, signed
 from seqrec.statistics import (
     ALPHA,
@@ -154,6 +165,23 @@ def require_same_users(records: Sequence[Record]) -> None:
                 f"{first.folder / 'target_counts.npy'}, on the same data. One of them is damaged: "
                 "train it again."
             )
+
+
+def without_misfits(found: Survey) -> Survey:
+    """`found` with the records that have other users than most on the same data among the missing:
+    a damaged one must not stop all tables."""
+    kept, missing = [], [*found.missing]
+    remedy = "Delete the one that is damaged and run the experiment again."
+    for group in grouped(found.records, lambda r: (r.dataset, r.data.sha256)).values():
+        alike = grouped(group, lambda r: sha256(r.target_counts().tobytes()).digest())
+        most = max(alike.values(), key=len)
+        kept += most
+        for record in group:
+            if record not in most:
+                odd, other = (f"runs/{place_of(r.run).as_posix()}" for r in (record, most[0]))
+                reason = f"{odd}/target_counts.npy: has other users than {other}, on the same data."
+                missing.append(Missing(*record.run, reason, remedy))
+    return replace(found, records=sorted(kept, key=lambda r: r.run), missing=sorted(missing))
 
 
 # Which models differ

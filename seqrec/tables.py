@@ -35,6 +35,7 @@ from seqrec.evidence import (
     read_published,
     seconds_to_best,
     verdicts,
+    without_misfits,
 )
 from seqrec.naming import dataset_title, display, model_order, run_order
 from seqrec.records import Missing, Record, Run, Survey, grouped, survey
@@ -77,7 +78,7 @@ COUNTED = {
 
 def write_tables(results: Path, published: Path = PUBLISHED) -> list[Path]:
     """Write `results.csv` and `tables/` of an experiment; returns what was written."""
-    found = survey(results)
+    found = without_misfits(survey(results))
     paper = read_published(published / "results.csv", "dataset", "model")
     others = other_settings(found.records, {dataset for dataset, _ in paper}, published.parent)
     found = replace(found, other_settings=others)

@@ -372,6 +372,18 @@ def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> N
     assert "ranks.npy: holds float64 of shape (2, 2)" in notes(tmp_path, "demo").replace("\\", "")
 
 
+def test_a_record_of_other_users_is_left_out_aloud_and_stops_no_table(tmp_path: Path) -> None:
+    for model in ("sasrec", "sasrec+", "gru4rec"):
+        make_record(tmp_path, "demo", model, ranks=ranks(0.2))
+    make_record(tmp_path, "demo", "bert4rec", ranks=[1, 2, 3])
+    make_record(tmp_path, "ml-1m", "sasrec+", ranks=ranks(0.31))
+    write(tmp_path)
+    assert rows(tmp_path, "demo")["BERT4Rec"][0] == "—"
+    assert "runs/demo/bert4rec/seed-0/target" in notes(tmp_path, "demo").replace("\\", "")
+    assert "95% interval" in rows(tmp_path, "demo")["Model"]
+    assert len(pd.read_csv(tmp_path / "results.csv")) == 4
+
+
 # Targets that training never saw
 
 
