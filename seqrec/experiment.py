@@ -199,6 +199,8 @@ class ModelEntry(Strict):
 
     implementation: str
     """One of the package's models, or an import path `package.module:Class` to your own."""
+    title: str = ""
+    """What tables and figures call a model of your own; its name if left out."""
     description: str = ""
     hyperparameters: dict[str, Any] = {}
     loss: Loss | None = None

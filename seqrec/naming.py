@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 
 from seqrec.datasets import FOLDER, load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.strict import load_yaml
 
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
 """Names of an experiment's tables, which no dataset may have."""
+
+ENTRIES = Path("config/models")
 
 
 class Display(NamedTuple):
@@ -62,10 +65,11 @@ def sampled_negatives(model: str) -> int | None:
 
 
 def display(model: str) -> Display:
-    """How to show a model; one that the paper does not know goes by its own name."""
+    """How to show a model. One that the paper does not know goes by its YAML's title, or by its
+    name where none is at hand, as for a model of one experiment."""
     negatives = sampled_negatives(model)
     if negatives is None:
-        return MODELS.get(model, Display(model))
+        return MODELS.get(model) or Display(_model_title_in(ENTRIES.absolute(), model))
     shown = MODELS["sasrec+N"]
     return shown._replace(title=shown.title.format(negatives=negatives))
 
@@ -84,7 +88,9 @@ def looks(models: Iterable[str]) -> dict[str, Display]:
         )
     own = [model for model in ordered if model not in MODELS and model not in numbered]
     spare = zip(cycle(SPARE_COLOURS), cycle(LINES), cycle(SPARE_MARKERS), strict=False)
-    return drawn | {model: Display(model, *look) for model, look in zip(own, spare, strict=False)}
+    return drawn | {
+        model: Display(drawn[model].title, *look) for model, look in zip(own, spare, strict=False)
+    }
 
 
 def model_order(model: str) -> tuple[int, int, str]:
@@ -109,6 +115,14 @@ def dataset_title(dataset: str) -> str:
     """By its YAML, for a dataset that the paper does not know; by its name where none is at hand,
     as among a colleague's results."""
     return DATASETS.get(dataset) or _title_in(FOLDER.absolute(), dataset)
+
+
+@cache
+def _model_title_in(folder: Path, model: str) -> str:
+    try:
+        return str(load_yaml(folder / f"{model}.yaml").get("title") or model)
+    except SeqrecError:
+        return model
 
 
 @cache

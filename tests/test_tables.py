@@ -23,7 +23,7 @@ from seqrec.cli import main
 from seqrec.errors import SeqrecError
 from seqrec.evidence import read_published
 from seqrec.interactions import Statistics
-from seqrec.naming import MODELS, display, model_order
+from seqrec.naming import MODELS, display, looks, model_order
 from seqrec.records import write_failure
 from seqrec.rendering import Cell, Table, latex, number, percent
 from seqrec.statistics import mean_and_deviation
@@ -350,6 +350,21 @@ def test_a_dataset_of_ones_own_is_called_by_its_title(
     assert "| My shop " in listed
     assert "| theirs " in listed
     assert (tmp_path / "tables/shop.md").read_text().startswith("## My shop: test metrics\n")
+
+
+def test_a_model_of_ones_own_is_called_by_its_title(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/conv.yaml").write_text("{implementation: mine:Conv, title: ConvRec}")
+    (tmp_path / "config/models/bare.yaml").write_text("{implementation: mine:Bare}")
+    (tmp_path / "config/models/spoilt.yaml").write_text("{")
+    for model in ("conv", "bare", "spoilt", "theirs"):
+        make_record(tmp_path, "demo", model)
+    monkeypatch.chdir(tmp_path)
+    write_tables(tmp_path, PUBLISHED)
+    assert set(rows(tmp_path, "demo")) == {"Model", "ConvRec", "bare", "spoilt", "theirs"}
+    assert looks(["conv"])["conv"].title == "ConvRec"
 
 
 def test_runs_on_different_data_are_not_compared_in_silence(tmp_path: Path) -> None:
