@@ -143,7 +143,7 @@ def _not_states(states: object, shape: list[int], table: Tensor) -> str | None:
 
 
 def _cut_off(network: Network, states: Tensor) -> str | None:
-    """Whether training would pass weights by."""
+    """Which weights training would pass by, and how to mend it."""
     known = {id(parameter) for parameter in network.parameters()}
     used = list(_weights_behind(states))
     strange = [list(weight.shape) for weight in used if id(weight) not in known]
@@ -158,7 +158,9 @@ def _cut_off(network: Network, states: Tensor) -> str | None:
             "no gradient reaches its weights from the hidden states. Look for detach, .data, "
             "torch.no_grad or a way through numpy in forward."
         )
-    if network.items.weight.requires_grad and not network.item_table.requires_grad:
+    table = network.item_table
+    trainable = [weight for weight in network.parameters() if weight.requires_grad]
+    if not table.requires_grad and any(weight.shape == table.shape for weight in trainable):
         return (
             "no gradient reaches item_table. Return it without detach or .data; if it is to stay "
             "as it is, freeze it: self.items.weight.requires_grad_(False)."
@@ -236,7 +238,7 @@ def fitted_scorer(model: Fitted, config: RunConfig, num_items: int) -> ScoreUser
             found = type(scores).__name__
         elif scores.dtype != torch.float32 or list(scores.shape) != wanted:
             found = f"{scores.dtype} of shape {list(scores.shape)}"
-        elif not bool(torch.isfinite(scores.sum())):
+        elif not bool(torch.isfinite(scores).all()):
             found = f"{int((~torch.isfinite(scores)).sum())} numbers that are not finite"
         else:
             return scores.clone()
