@@ -25,7 +25,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment import WorkflowConfig, load_experiment
 from seqrec.files import date_back, require_writable
 from seqrec.interactions import is_made_by, reading
-from seqrec.naming import dataset_title
+from seqrec.naming import dataset_title, display
 from seqrec.records import TRAINING_CODE, own_module, promoted_datasets, settings_of
 from seqrec.strict import validate
 

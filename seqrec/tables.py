@@ -768,7 +768,7 @@ def _other_settings_notes(found: Survey) -> list[str]:
     for settings, runs in alike.items():
         names = dict.fromkeys(
             f"{display(run.model).title} on {dataset_title(run.dataset)}"
-            for run in sorted(runs, key=lambda r: (dataset_order(r.dataset), model_order(r.model)))
+            for run in sorted(runs, key=lambda run: run_order(*run))
         )
         notes.append(f"{OTHER_SETTINGS} {', '.join(names)}: {', '.join(settings)}.")
     return notes

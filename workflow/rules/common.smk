@@ -70,6 +70,13 @@ def code_of(module):
     return sorted(map(str, found))
 
 
+def settings_of_the_paper():
+    try:
+        return sha256(load_experiment("paper").json().encode()).hexdigest()
+    except SeqrecError as error:  # which is told where the paper is run
+        return str(error)
+
+
 def pages(folder, shown):
     """Pages of a folder, each marked for the report with its category, labels and caption."""
     marked = []

@@ -56,8 +56,12 @@ GRID_FILE = f"{RESULTS}/grid.json"
 # Tables mark the records that other training code than today's has made.
 TABLES_CODE = sorted({*code_of("tables"), *training_code()})
 FIGURES_CODE = code_of("figures")
-# A dataset's YAML says what it is called.
-TITLES = [dataset_title(dataset) for dataset in DATASETS]
+# YAML files say what datasets and models are called, and how the paper's are trained, from which
+# tables mark what differs.
+TITLES = [
+    *(dataset_title(dataset) for dataset in DATASETS),
+    *sorted({display(run.model).title for run in RUNS.values()}),
+]
 
 
 if GRID:
@@ -97,6 +101,7 @@ rule write_tables:
         "../../environment.yml"
     params:
         titles=TITLES,
+        paper=settings_of_the_paper(),
     shell:
         'seqrec tables "$results" > {log:q} 2>&1'
 
