@@ -28,7 +28,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
 RESULTS = "results/$${NAME:-$$EXPERIMENT}"
-SNAKEMAKE = $(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
+# Of a profile that is not there, Snakemake says nothing.
+PROFILES = $(notdir $(patsubst %/config.yaml,%,$(wildcard profiles/*/config.yaml)))
+SNAKEMAKE = $(if $(filter $(PROFILE),$(PROFILES)),,$(error PROFILE=$(PROFILE): no such folder of \
+	profiles/; there are: $(PROFILES)))$(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
@@ -69,7 +72,7 @@ CHECK = printf '%s ' "$$EXPERIMENT" "$$SET" \
 	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
 
 # Snakemake is to say what goes wrong; how far the runs are is shown by `seqrec status`.
-RUNS = stale="$${RETRAIN:+$$($(SEQREC) stale $(RESULTS))}"; \
+RUNS = stale="$${RETRAIN:+$$(test ! -e $(RESULTS)/grid.json || $(SEQREC) stale $(RESULTS))}" || exit; \
 	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
 	$(CONFIG) $${stale:+--forcerun $$stale}
 

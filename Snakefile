@@ -36,6 +36,11 @@ configfile: "config/workflow.yaml"
 report: "workflow/report/workflow.rst"
 
 
+if set("{}") & set(str(Path.cwd())):
+    raise WorkflowError(
+        f"{Path.cwd()}: Snakemake takes braces in a path for a value's name. Rename that folder."
+    )
+
 try:
     options = validate(WorkflowConfig, config, "config/workflow.yaml or --config")
     settings = shlex.split(options.set)
@@ -136,6 +141,11 @@ for dataset in DATASETS if GRID and workflow.is_main_process else ():
     with suppress(OSError):  # somebody else's
         if log.exists() and not is_made_by(log.parent, load_dataset(dataset)):
             log.unlink()
+    # A failure from before there was a log, which another experiment or `seqrec` has made since.
+    failure = Path(RESULTS, "data-failures", f"{dataset}.json")
+    with suppress(OSError):
+        if failure.stat().st_mtime < log.stat().st_mtime:
+            failure.unlink()
     if file:
         date_back([Path(f"data/raw/{dataset}.json")], file.stat().st_mtime - 1)
 

@@ -359,6 +359,7 @@ def execute(
     with alone_in(output, wait=True):
         require_current(data, config.dataset)
         if is_finished(output, config.hash(), data, any_code=not retrain_stale):
+            (output / "failure.json").unlink(missing_ok=True)  # of another configuration, then
             click.echo(f"{output}: finished before with this configuration and data.")
         else:
             _execute(config, data, output, track, engine)

@@ -77,8 +77,10 @@ def place_on_device(name: str, runs_per_gpu: int) -> Iterator[Place]:
     Where no number is given and no scheduler has chosen one GPU, it is on that with the fewest
     runs, of which each takes `runs_per_gpu` at a time; CUDA_VISIBLE_DEVICES then names that GPU
     alone, for the rest of the process, so CUDA must not be in use yet. Anything else is only
-    counted.
+    counted. Numbers are those of nvidia-smi, for CUDA too.
     """
+    # CUDA's own order is another on a machine with GPUs of several kinds.
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     kind, _, number = name.partition(":")
     gpus = visible_gpus() if kind in ("auto", "cuda") else []
     if not gpus:

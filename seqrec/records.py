@@ -326,8 +326,8 @@ def survey(results: Path) -> Survey:
                 # Relative to the experiment, so that its tables are the same wherever it lies.
                 reason = str(error).removesuffix(_delete(folder)).replace(f"{results}/", "")
                 missing.append(Missing(*run, _sentence(reason), _delete(folder, results)))
-        elif (folder / "failure.json").is_file():
-            missing.append(Missing(*run, *_failure(folder / "failure.json")))
+        elif failure := failure_in(folder):
+            missing.append(Missing(*run, *failure))
     known = {record.run for record in records} | {Run(*m[:3]) for m in missing}
     for run in wanted.keys() - known:
         data_failure = results / "data-failures" / f"{run.dataset}.json"
@@ -580,6 +580,12 @@ def _read_grid(path: Path) -> dict[Run, str | None]:
         return {}
     grid = validate(_Grid, _read_json(path), str(path))
     return {Run(run.dataset, run.model, run.seed): run.config_hash for run in grid.runs}
+
+
+def failure_in(folder: Path) -> tuple[str, str] | None:
+    """Reason and remedy of what failed last in a run's folder; a record there is older."""
+    path = folder / "failure.json"
+    return _failure(path) if path.is_file() else None
 
 
 def _failure(path: Path) -> tuple[str, str]:

@@ -29,6 +29,7 @@ from seqrec.records import (
     NOT_RUN,
     Record,
     Run,
+    failure_in,
     folders_of_runs,
     holds_experiment,
     place_of,
@@ -85,6 +86,8 @@ def read_status(results: Path) -> list[Status]:
         reason = ""
         if alive:
             state = "running"
+        elif record and (failure := failure_in(record.folder)):
+            state, reason = "failed", f"{' '.join(failure)} The record from before is kept."
         elif record:
             state = "done"
         elif progress:
@@ -157,10 +160,12 @@ def _group_of(
     process: subprocess.Popen[bytes] | None = None
     stopped = False
 
-    def stop(*_: object) -> None:
+    def stop(number: int = signal.SIGTERM, *_: object) -> None:
         nonlocal stopped
-        stopped = True
-        if process:
+        again, stopped = stopped, True
+        # Closing a terminal sends several signals, and a second SIGINT would cut short what the
+        # first has begun; only a person who presses Ctrl-C again wants that.
+        if process and (number == signal.SIGINT or not again):
             # Not the signal itself: Snakemake lets jobs go on after SIGTERM, and its lock lie after
             # SIGHUP.
             with suppress(ProcessLookupError):
@@ -178,7 +183,7 @@ def _group_of(
         except OSError as error:
             raise SeqrecError(f"{command[0]}: cannot be started ({error.strerror}).") from None
         if stopped:  # before there was anything to stop
-            stop()
+            stop(signal.SIGINT)
         try:
             yield process, stop
         finally:

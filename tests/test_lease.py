@@ -42,6 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
     return tmp_path
 
 
@@ -175,6 +176,7 @@ def test_what_was_chosen_already_is_taken_without_waiting_and_counted(
         assert (first.device, second.device) == (device, device)
         assert (first.most_runs, first.look(), second.most_runs) == (1, 2, 2)
         assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
+        assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"  # as nvidia-smi counts
 
 
 def test_runs_in_an_allocation_of_several_gpus_spread_over_them(

@@ -148,6 +148,22 @@ def test_a_run_that_is_done_again_is_running(results: Path) -> None:
         assert states["ml-1m", "popularity", 0] == "running"
 
 
+def test_a_run_that_failed_when_it_was_done_again_has_failed(results: Path) -> None:
+    write_failure(
+        folder_of(results, "ml-1m", "popularity"),
+        dataset="ml-1m",
+        model="popularity",
+        seed=0,
+        error="out of memory",
+        where="here",
+        remedy="Lower it.",
+    )
+    assert (
+        "ml-1m popularity seed 0: out of memory. Lower it. The record from before is kept."
+        in shown(results)
+    )
+
+
 def test_the_command_shows_it_and_reads_only(results: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     result = CliRunner().invoke(main, ["status", str(results)], env={"COLUMNS": "200"})

@@ -519,6 +519,36 @@ def test_what_cannot_be_had_or_fails_does_not_stop_the_rest(project: Project) ->
     }
 
 
+def test_a_dataset_that_was_had_by_other_means_has_not_failed(project: Project) -> None:
+    project.record("sasrec+").unlink()
+    failures = project.results / "data-failures"
+    failures.mkdir(exist_ok=True)
+    failure = failures / "tiny.json"
+    failure.write_text('{"dataset": "tiny", "error": "no network", "remedy": "Mend it."}')
+    project.plan("tables")
+    assert failure.exists(), "younger than the log"
+    assert project.seqrec("preprocess", "tiny").returncode == 0
+    project.make("tables")
+    missing = (project.results / "tables/missing.md").read_text()
+    assert "not run" in missing
+    assert "no network" not in missing
+
+
+def test_a_mistake_in_make_is_told_and_a_first_run_has_nothing_stale(tmp_path: Path) -> None:
+    project = Project.new(tmp_path / "project").with_make()
+    done = project.call("make", "runs", "EXPERIMENT=tiny", "PROFILE=gpus")
+    assert done.returncode != 0
+    assert "PROFILE=gpus: no such folder of profiles/; there are: default gpu slurm" in done.stderr
+    done = project.call("make", "runs", "EXPERIMENT=tiny", "RETRAIN=stale", "SET=models=popularity")
+    assert done.returncode != 0
+    assert "NAME" in done.stderr or "name" in done.stderr
+    assert not project.path("results").exists()
+    words = ("EXPERIMENT=tiny", "RETRAIN=stale", "NAME=first", "SET=models=popularity")
+    done = project.call("make", "runs", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
 def test_a_failed_retraining_leaves_the_old_record(project: Project) -> None:
     before = project.records()
     loss = {"kind": "sampled-cross-entropy", "negatives": 5000}
@@ -530,10 +560,12 @@ def test_a_failed_retraining_leaves_the_old_record(project: Project) -> None:
     assert done.returncode != 0
     assert project.records() == before
     assert (project.record("sasrec+").parent / "failure.json").is_file()
+    assert "2 of 3 runs done, 1 failed" in project.seqrec("status", "results/tiny").stdout
     assert project.plan("runs") == {*trainings("sasrec+"), "runs"}
     project.write("config/tiny.yaml", EXPERIMENT)
     project.make("runs")
     assert project.records() == before
+    assert "3 of 3 runs done" in project.seqrec("status", "results/tiny").stdout
 
 
 # From records alone
@@ -624,6 +656,13 @@ def test_a_mistake_in_the_configuration_is_one_clear_message(
     assert not project.path("results").exists()
 
 
+def test_a_path_with_braces_is_one_clear_message(tmp_path: Path) -> None:
+    done = Project.new(tmp_path / "{mine}").snakemake("runs")
+    assert done.returncode != 0
+    assert "{mine}: Snakemake takes braces" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: Project) -> None:
     settings = ("name=narrow", "set=models=popularity")
     project.make("runs", *settings)
@@ -708,8 +747,13 @@ def test_the_default_profile_gives_one_gpu_to_one_training_and_cores_to_all_othe
     present: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if present:
-        (tmp_path / "nvidia-smi").touch(mode=0o755)
+        (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: Pretended (UUID: GPU-1)'\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     profile = yte.process_yaml((ROOT / "profiles/default/config.yaml").read_text())
     assert profile["cores"] == "all"
     assert profile.get("resources") == (["gpu=1"] if present else None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    profile = yte.process_yaml((ROOT / "profiles/default/config.yaml").read_text())
+    assert "resources" not in profile
