@@ -513,6 +513,23 @@ def best(results: Path) -> None:
 
 @main.command()
 @click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
+@click.argument("cutoffs", type=click.IntRange(min=1), nargs=-1, required=True)
+def metrics(results: Path, cutoffs: tuple[int, ...]) -> None:
+    """Print the test metrics of RESULTS at any CUTOFFS, as CSV.
+
+    A line a finished run, from the ranks in its record: neither model nor data are needed.
+    Example: seqrec metrics results/reference 1 5 20
+    """
+    from seqrec.records import damaged_runs, read_records
+    from seqrec.tables import metrics_table
+
+    click.echo(metrics_table(read_records(results), cutoffs).to_csv(index=False), nl=False)
+    for run in damaged_runs(results):
+        click.echo(f"{results}: left out: {run.reason}", err=True)
+
+
+@main.command()
+@click.argument("results", type=Folder(exists=True), shell_complete=completion.results)
 def missing(results: Path) -> None:
     """List the runs that RESULTS lacks and why.
 

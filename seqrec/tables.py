@@ -37,6 +37,7 @@ from seqrec.evidence import (
     verdicts,
     without_misfits,
 )
+from seqrec.metrics import metrics_from_ranks
 from seqrec.naming import dataset_title, display, model_order, run_order
 from seqrec.records import Missing, Record, Run, Survey, grouped, survey
 from seqrec.rendering import (
@@ -174,6 +175,20 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
     )
     whole = ["negatives", "seed", "epochs", "best_epoch"]
     return frame.astype(dict.fromkeys(whole, "Int64")).join(settings)
+
+
+def metrics_table(records: Iterable[Record], cutoffs: Iterable[int]) -> pd.DataFrame:
+    """A line a finished run, with its test metrics at any cutoffs, from its ranks."""
+    cutoffs = sorted(set(cutoffs))
+    return pd.DataFrame(
+        {
+            "dataset": record.dataset,
+            "model": record.model,
+            "seed": record.seed,
+            **metrics_from_ranks(record.ranks(), cutoffs),
+        }
+        for record in _sorted(records)
+    )
 
 
 def dataset_table(

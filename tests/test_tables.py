@@ -112,6 +112,23 @@ def test_results_csv_has_what_settings_are_chosen_by(tmp_path: Path) -> None:
     assert "loss.kind" not in frame, "it is the same in all"
 
 
+def test_metrics_at_any_cutoff_are_told_as_csv(tmp_path: Path) -> None:
+    make_record(tmp_path, ranks=[1] * 100 + [3] * 300 + [15] * 600)
+    result = CliRunner().invoke(main, ["metrics", str(tmp_path), "20", "1", "5", "5"])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    names = [f"{name}@{k}" for k in (1, 5, 20) for name in ("hit_rate", "ndcg", "mrr")]
+    assert lines[0].split(",") == ["dataset", "model", "seed", *names]
+    assert lines[1].startswith("ml-1m,sasrec+,0,")
+    values = dict(zip(names, map(float, lines[1].split(",")[3:]), strict=True))
+    assert [values[f"hit_rate@{k}"] for k in (1, 5, 20)] == [0.1, 0.4, 1.0]
+    assert values["ndcg@5"] == pytest.approx(0.1 + 0.3 / 2)
+    assert values["mrr@20"] == pytest.approx(0.1 + 0.3 / 3 + 0.6 / 15)
+    refused = CliRunner().invoke(main, ["metrics", str(tmp_path), "0"])
+    assert refused.exit_code == 2
+    assert "0 is not in the range" in refused.output
+
+
 def test_the_best_is_chosen_by_validation_and_over_seeds(tmp_path: Path) -> None:
     make_search(tmp_path)
     result = CliRunner().invoke(main, ["best", str(tmp_path)])
