@@ -35,9 +35,10 @@ class Columns(Strict):
 class Format(Strict):
     """How a file is read. Compression is told by the suffix: .gz, .bz2, .xz, .zst or .zip."""
 
-    kind: Literal["text", "csv", "tsv", "double-colon", "parquet", "jsonl"] = "text"
+    kind: Literal["text", "csv", "semicolon", "tsv", "double-colon", "parquet", "jsonl"] = "text"
     """text: fields between white space; double-colon: fields between `::` (MovieLens);
-    csv may quote its fields; jsonl: one JSON object a line."""
+    semicolon: csv with `;` for a comma; these two may quote their fields; jsonl: one JSON object
+    a line. Blank lines are passed over."""
     columns: Columns = Columns()
     """Which columns hold the user, the item and the time."""
     header: bool | None = None

@@ -44,6 +44,12 @@ SHOWN_CHARACTERS = 100
 # An id counts as a number only in the one way that number is written, so "7" and "07" stay two.
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 
+# A line of nothing else is blank and passed over; one of tabs is a line of empty fields.
+BLANK = b" \r\n"
+DAY_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+DELIMITERS = {"text": " ", "csv": ",", "semicolon": ";", "tsv": "\t", "double-colon": "\x1f"}
+QUOTING = ("csv", "semicolon")
+
 
 @dataclass(frozen=True)
 class Log:
@@ -190,12 +196,12 @@ def _blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, 
         if line == 1 and not rest:
             block = block.removeprefix(b"\xef\xbb\xbf")
         if last:
-            # The last line break may be missing, and blank lines at the end are harmless.
-            block = block.rstrip(b"\r\n")
-            block += b"\n" if block else b""
+            # The last line break may be missing.
+            if block and not block.endswith(b"\n"):
+                block += b"\n"
             end = len(block)
         else:
-            end = _last_line_start(block, quotes)
+            end = _end_of_lines(block, quotes)
         rest = block[end:]
         if len(rest) > MAX_LINE_BYTES:
             at = line + block.count(b"\n", 0, end)
@@ -209,13 +215,11 @@ def _blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, 
             line += block.count(b"\n", 0, end)
 
 
-def _last_line_start(block: bytes, quotes: bool) -> int:
-    """Where the last line of `block` that is not blank begins."""
-    filled = len(block.rstrip(b"\r\n"))
+def _end_of_lines(block: bytes, quotes: bool) -> int:
+    """Where the last whole line of `block` ends."""
     if not (quotes and b'"' in block):
-        return block.rfind(b"\n", 0, filled) + 1
+        return block.rfind(b"\n") + 1
     ends = _line_ends(block)
-    ends = ends[ends < filled]
     return int(ends[-1]) + 1 if len(ends) else 0
 
 
@@ -228,6 +232,10 @@ def _line_ends(block: bytes) -> np.ndarray:
 
 
 # --- lines ----------------------------------------------------------------------------------------
+
+
+class _Unreadable(Exception):
+    """Some line of a block is malformed, or blank."""
 
 
 @dataclass
@@ -246,13 +254,14 @@ class _Lines:
     def __init__(self, path: Path, format: Format) -> None:
         self.path = path
         self.kind = format.kind
+        self.quotes = format.kind in QUOTING
         self.header = format.has_header
         self.width = 0
         columns = format.columns
         self.fields = [_Field("user", columns.user), _Field("item", columns.item)]
         if columns.timestamp is not None:
             self.fields.append(_Field("timestamp", columns.timestamp))
-        self.dates = False
+        self.dates = self.zoned = False
 
     def fail(self, line: int, what: str, got: bytes | str) -> NoReturn:
         raise SeqrecError(
@@ -268,6 +277,8 @@ class _Lines:
             return
         values = self.split(line, text)
         self.width = len(values)
+        if self.width == 1:
+            self.fail(line, f"only one field by 'kind: {self.kind}'; is it another kind?", text)
         names = [value.strip() for value in values]
         for field in self.fields:
             if isinstance(field.place, str):
@@ -280,21 +291,23 @@ class _Lines:
                 self.fail(
                     line,
                     f"no column {field.place} (counted from 0) for the {field.role}, "
-                    f"only {self.width} {'column' if self.width == 1 else 'columns'}",
+                    f"only {self.width} columns",
                     text,
                 )
 
     def begin_values(self, line: int, text: bytes) -> None:
         """Fix by the first line of values the types of JSON ids, and whether times are dates."""
         values = self.split(line, text)
+        self.check_width(line, values, text)
         for field in self.fields:
             value = self.value(values, field)
             field.type = type(value)
-            if field.role == "timestamp":
-                self.dates = isinstance(value, str) and not _is_number(value)
-                if self.dates and not _is_date(value):
+            if field.role == "timestamp" and isinstance(value, str) and not _is_number(value):
+                date = _as_date(value)
+                if date is None:
                     due = "a number or an ISO 8601 date, as 2024-01-31 or 2024-01-31T12:00"
                     self.fail(line, f"the timestamp {value!r} is not {due}", text)
+                self.dates, self.zoned = True, date.tzinfo is not None
         self.check(line, text)
 
     @property
@@ -308,18 +321,23 @@ class _Lines:
         try:
             decoded = text.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            self.fail(line, "not UTF-8 text", text)
+            remedy = "convert the file if it is in another encoding: iconv -f cp1252 -t utf-8"
+            self.fail(line, f"not UTF-8 text ({remedy})", text)
         if self.kind == "text":
             return [field.decode() for field in text.split()]
-        if self.kind == "tsv":
-            return decoded.split("\t")
-        if self.kind == "double-colon":
-            return decoded.split("::")
-        if self.kind == "csv":
+        if self.quotes:
+            source = io.StringIO(decoded, newline="")
             try:
-                return next(csv.reader(io.StringIO(decoded, newline="")), [])
+                rows = list(csv.reader(source, delimiter=DELIMITERS[self.kind]))
             except csv.Error as error:
                 self.fail(line, f"not valid CSV ({error})", text)
+            if len(rows) > 1:
+                self.fail(line, "a carriage return or a quotation mark inside of a field", text)
+            return rows[0] if rows else []
+        if self.kind != "jsonl":
+            if "\r" in decoded:
+                self.fail(line, "a carriage return inside of a field", text)
+            return decoded.split("\t" if self.kind == "tsv" else "::")
         try:
             value = json.loads(decoded)
         except (ValueError, RecursionError) as error:
@@ -331,51 +349,85 @@ class _Lines:
     def value(self, values: Any, field: _Field) -> Any:
         return values.get(field.place) if isinstance(values, dict) else values[field.index]
 
-    def check(self, line: int, text: bytes) -> None:
-        """Raise if this line is malformed."""
-        if not text.strip():
-            self.fail(line, "a blank line", text)
-        values = self.split(line, text)
+    def check_width(self, line: int, values: Any, text: bytes) -> None:
         if isinstance(values, list) and len(values) != self.width:
             found = f"{len(values)} {'field' if len(values) == 1 else 'fields'}"
             self.fail(line, f"{found} where {self.width} are due", text)
+
+    def check(self, line: int, text: bytes) -> None:
+        """Raise if this line is malformed."""
+        values = self.split(line, text)
+        self.check_width(line, values, text)
         for field in self.fields:
             if isinstance(values, dict) and field.place not in values:
                 self.fail(line, f"no key {field.place!r} (the {field.role})", text)
             value = self.value(values, field)
             if field.role == "timestamp":
                 same = isinstance(value, str) == (field.type is str)
-                if not (same and (_is_date(value) if self.dates else _is_number(value))):
-                    due = "a date as the first line has" if self.dates else "a number"
+                if not (same and (self.is_date(value) if self.dates else _is_number(value))):
+                    zone = " with a time zone" if self.zoned else " without a time zone"
+                    due = f"a date{zone}, as the first line has" if self.dates else "a number"
                     self.fail(line, f"the timestamp {value!r} is not {due}", text)
             elif isinstance(values, dict) and (
-                type(value) not in (str, int) or type(value) is not field.type
+                type(value) not in (str, int)
+                or type(value) is not field.type
+                or (isinstance(value, int) and not -(2**63) <= value < 2**63)
             ):
-                due = "a whole number, as in the first line" if field.type is int else "text"
+                whole = "a whole number of 64 bits, as in the first line"
+                due = whole if field.type is int else "text"
                 self.fail(line, f"the {field.role} {value!r} is not {due}", text)
             elif not str(value).strip():
                 self.fail(line, f"the {field.role} is empty", text)
 
-    def find_fault(self, first: int, block: bytes) -> NoReturn:
-        """Go through a block that could not be read, to the line that is to blame."""
-        start = 0
-        line = first
-        for end in _line_ends(block) + 1 if self.kind == "csv" else _every_line_end(block):
+    def is_date(self, value: Any) -> bool:
+        date = _as_date(value)
+        return date is not None and (date.tzinfo is not None) == self.zoned
+
+    def filled(self, first: int, block: bytes) -> list[tuple[int, bytes]]:
+        """The lines of a block that are not blank, with their numbers."""
+        found = []
+        start, line = 0, first
+        for end in _line_ends(block) + 1 if self.quotes else _every_line_end(block):
             text = block[start:end]
-            self.check(line, text)
+            if text.strip(BLANK):
+                found.append((line, text))
             start = int(end)
             line += text.count(b"\n")
         if start < len(block):
             self.fail(line, "a quotation mark is left open", block[start:])
-        raise SeqrecError(
-            f"{self.path}: lines {first} to {line - 1} cannot be read as {self.kind}. "
-            "Check 'format' in the dataset's YAML."
-        )
+        return found
+
+    def find_fault(self, lines: list[tuple[int, bytes]]) -> NoReturn:
+        """Go through lines that could not be read, to the one that is to blame."""
+        for line, text in lines:
+            self.check(line, text)
+        # Nothing is wrong with any by itself: the first that stops the reader.
+        good, bad = 0, len(lines)
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            try:
+                self.read_filled(b"".join(text for _, text in lines[:middle]))
+                good = middle
+            except _Unreadable:
+                bad = middle
+        self.fail(lines[good][0], f"cannot be read as {self.kind}", lines[good][1])
 
     # Fast: a block at once
 
     def read(self, first: int, block: bytes) -> "tuple[pa.Table, np.ndarray | None]":
         """Columns user and item (dictionary-encoded), and the times, of a block of whole lines."""
+        try:
+            return self.read_filled(block)
+        except _Unreadable:
+            # Only here is it asked whether there are blank lines, so that others do not pay.
+            lines = self.filled(first, block)
+        try:
+            return self.read_filled(b"".join(text for _, text in lines))
+        except _Unreadable:
+            self.find_fault(lines)
+
+    def read_filled(self, block: bytes) -> "tuple[pa.Table, np.ndarray | None]":
+        """The same of lines none of which is blank; raises `_Unreadable`."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -385,9 +437,9 @@ class _Lines:
             table = read(block)
             time = self._times(table["timestamp"]) if self.has_time else None
         except (UnicodeDecodeError, pa.ArrowException):
-            self.find_fault(first, block)
+            raise _Unreadable from None
         ends = block.count(b"\n")
-        if self.kind == "csv" and b'"' in block:
+        if self.quotes and b'"' in block:
             ends = len(_line_ends(block))
         ids = table.select(["user", "item"])
         empty = any(
@@ -397,14 +449,13 @@ class _Lines:
             for chunk in column.chunks
         )
         if table.num_rows != ends or empty:
-            self.find_fault(first, block)
+            raise _Unreadable
         return ids, time
 
     def _read_delimited(self, block: bytes) -> "pa.Table":
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        delimiter = {"text": " ", "csv": ",", "tsv": "\t", "double-colon": "\x1f"}[self.kind]
         if self.kind == "double-colon":
             if b"\x1f" in block:
                 raise pa.ArrowInvalid("a control character")
@@ -417,15 +468,15 @@ class _Lines:
         for field in self.fields:
             names[field.index] = field.role
         roles = [field.role for field in self.fields]
-        quoted = self.kind == "csv" and b'"' in block
+        quoted = self.quotes and b'"' in block
         # Arrow wants a block of its own to hold the longest record.
         block_size = len(block) if quoted else max(1 << 22, _longest(block))
         return arrow_csv.read_csv(
             pa.BufferReader(block),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=block_size),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter,
-                quote_char='"' if self.kind == "csv" else False,
+                delimiter=DELIMITERS[self.kind],
+                quote_char='"' if self.quotes else False,
                 newlines_in_values=quoted,
                 ignore_empty_lines=False,
             ),
@@ -478,7 +529,7 @@ class _Lines:
             raise pa.ArrowInvalid("no time")
         if pa.types.is_string(column.type):
             candidates = (
-                [pa.timestamp(unit, tz) for unit in ("us", "ns") for tz in (None, "UTC")]
+                [pa.timestamp(unit, "UTC" if self.zoned else None) for unit in ("us", "ns")]
                 if self.dates
                 else [pa.int64(), pa.float64()]
             )
@@ -505,26 +556,23 @@ def _lines(
 ) -> Iterator["tuple[pa.Table, np.ndarray | None]"]:
     """The file's blocks, parsed."""
     lines = _Lines(path, format)
-    begun = headed = False
+    due = [lines.begin, lines.begin_values]
     with _opened(path, member) as stream:
-        for first, block in _blocks(path, stream, quotes=format.kind == "csv"):
-            if not begun:
-                text = _first_line(block, format.kind)
-                lines.begin(first, text)
-                begun = True
-                if lines.header:
-                    block = block[len(text) :]
-                    first += text.count(b"\n")
-            if block and not headed:
-                text = _first_line(block, format.kind)
-                lines.begin_values(first, text)
-                headed = True
-            if block:
+        for first, block in _blocks(path, stream, lines.quotes):
+            while due and (text := _first_line(block, lines.quotes)):
+                if text.strip(BLANK):
+                    is_header = lines.header and len(due) == 2
+                    due.pop(0)(first, text)
+                    if not is_header:
+                        continue
+                block = block[len(text) :]
+                first += text.count(b"\n")
+            if block.strip(BLANK):
                 yield lines.read(first, block)
 
 
-def _first_line(block: bytes, kind: str) -> bytes:
-    if kind == "csv":
+def _first_line(block: bytes, quotes: bool) -> bytes:
+    if quotes:
         ends = _line_ends(block[: 1 << 20])
         return block[: int(ends[0]) + 1] if len(ends) else block
     return block[: block.find(b"\n") + 1]
@@ -555,12 +603,14 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def _is_date(value: Any) -> bool:
+def _as_date(value: Any) -> datetime | None:
+    # Of the forms that Python reads those that Arrow does too: no weeks, no day without hyphens.
+    if not isinstance(value, str) or not DAY_FIRST.match(value.strip()):
+        return None
     try:
-        datetime.fromisoformat(value.strip())
-    except (ValueError, AttributeError):
-        return False
-    return True
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
 
 
 def _shown(got: bytes | str) -> str:

@@ -70,6 +70,11 @@ def fails(path: Path, format: Format, member: str | None = None) -> str:
         (b"x,y,z\n" + lines(ROWS, ","), form("csv", header=True)),
         (b"\xef\xbb\xbfu,i,t\r\n" + lines(ROWS, ",").replace(b"\n", b"\r\n"), form("csv", NAMES)),
         (b't,"i",u\n' + b'3,"x",bob\n1,y,ann\n2,"\xc3\xbc z","bob"\n1,x,ann', form("csv", NAMES)),
+        (lines(ROWS, ";"), form("semicolon")),
+        (
+            b't;"i";u\n' + b'3;"x";bob\n1;y;ann\n2;"\xc3\xbc z";"bob"\n1;x;ann',
+            form("semicolon", NAMES),
+        ),
         (lines(ROWS, "\t"), form("tsv")),
         (lines(ROWS, "::"), form("double-colon")),
         (jsonl(ROWS), form("jsonl", NAMES)),
@@ -246,13 +251,14 @@ identifier = st.text(st.characters(categories=["L", "N", "S"]), min_size=1, max_
 @given(
     rows=st.lists(st.tuples(identifier, identifier, st.integers(-(2**62), 2**62)), min_size=1),
     block=st.integers(1, 64),
-    kind=st.sampled_from(["text", "csv", "tsv", "double-colon", "jsonl"]),
+    kind=st.sampled_from(["text", "csv", "semicolon", "tsv", "double-colon", "jsonl"]),
 )
 def test_what_is_written_is_read_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], block: int, kind: str
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "log"
-    separator = {"text": " ", "csv": ",", "tsv": "\t", "double-colon": "::"}.get(kind, "")
+    separators = {"text": " ", "csv": ",", "semicolon": ";", "tsv": "\t", "double-colon": "::"}
+    separator = separators.get(kind, "")
     path.write_bytes(jsonl(rows) if kind == "jsonl" else lines(rows, separator))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parsing, "BLOCK_BYTES", block)
@@ -267,6 +273,7 @@ def test_what_is_written_is_read_whatever_the_blocks(
 GOOD = {
     "text": b"1 10 5\n",
     "csv": b"1,10,5\n",
+    "semicolon": b"1;10;5\n",
     "tsv": b"1\t10\t5\n",
     "double-colon": b"1::10::5\n",
     "jsonl": b'{"u": "1", "i": "10", "t": 5}\n',
@@ -280,7 +287,6 @@ GOOD = {
     [
         ("text", b"1 10", "2 fields where 3 are due"),
         ("text", b"1 10 5 9", "4 fields where 3 are due"),
-        ("text", b"", "a blank line"),
         ("text", b"1 10 x", "the timestamp 'x' is not a number"),
         ("text", b"1 10 nan", "the timestamp 'nan' is not a number"),
         ("text", b"1 1\xff0 5", "not UTF-8 text"),
@@ -289,7 +295,12 @@ GOOD = {
         ("csv", b",10,5", "the user is empty"),
         ("csv", b"1, ,5", "the item is empty"),
         ("csv", b"1,10,", "the timestamp '' is not a number"),
-        ("csv", b"   ", "a blank line"),
+        ("csv", b"1,10,5\r1,10,5", "a carriage return or a quotation mark inside of a field"),
+        ("csv", b'1,10",5\n1,10",5', "a carriage return or a quotation mark inside of a field"),
+        ("csv", b"1\xe9,10,5", "not UTF-8 text (convert the file if it is in another encoding"),
+        ("semicolon", b"1,10,5", "1 field where 3 are due"),
+        ("tsv", b"\t\t", "the user is empty"),
+        ("tsv", b"1\t1\r0\t5", "a carriage return inside of a field"),
         ("tsv", b"1\t\t5", "the item is empty"),
         ("tsv", b"1 10 5", "1 field where 3 are due"),
         ("double-colon", b"1:10:5", "1 field where 3 are due"),
@@ -304,6 +315,9 @@ GOOD = {
         ("jsonl", b'{"u": "1", "i": "10", "t": true}', "the timestamp True is not a number"),
         ("jsonl", b'{"u": "1", "i": "1\xff", "t": 5}', "not UTF-8 text"),
         ("jsonl", GOOD["jsonl"].strip() * 2, "not valid JSON"),
+        # What only the fast reader objects to is found as well.
+        ("jsonl", b'{"u": "1", "i": "10", "t": 5, "t": 5}', "cannot be read as jsonl"),
+        ("jsonl", b'{"u": "\\ud800", "i": "10", "t": 5}', "cannot be read as jsonl"),
     ],
 )
 def test_a_malformed_line_is_reported_with_its_number_and_a_remedy(
@@ -333,10 +347,12 @@ def test_a_malformed_line_is_reported_with_its_number_and_a_remedy(
     ("kind", "bad", "what"),
     [
         ("csv", b"1,10,01/31/2024\n", "the timestamp '01/31/2024' is not a number or an ISO 8601"),
-        ("csv", b"1\n", "no column 1 (counted from 0) for the item, only 1 column;"),
+        ("csv", b"1;10;5\n", "only one field by 'kind: csv'; is it another kind?"),
+        ("csv", b"1,10\n", "no column 2 (counted from 0) for the timestamp, only 2 columns;"),
+        ("csv", b"1,10,2024-W05\n", "the timestamp '2024-W05' is not a number or an ISO 8601"),
         ("jsonl", b'{"u": "1", "i": [], "t": 5}\n', "the item [] is not text"),
         ("jsonl", b'{"u": "1", "t": 5}\n', "no key 'i' (the item)"),
-        ("csv", b"\n1,10,5\n", "no column 0"),
+        ("jsonl", b'{"u": 9223372036854775808, "i": "1", "t": 5}\n', "the user 92233720368547758"),
     ],
 )
 def test_a_malformed_first_line_is_reported_too(
@@ -346,6 +362,56 @@ def test_a_malformed_first_line_is_reported_too(
     path.write_bytes(bad + GOOD[kind])
     format = form(kind, NAMES if kind == "jsonl" else None)
     assert fails(path, format).startswith(f"{path}:1: {what}")
+
+
+@pytest.mark.parametrize("header", [b"u,i,t\n", b"u,i,t\n\n"])
+@pytest.mark.parametrize(("bad", "fields"), [(b"1,10\n", "2 fields"), (b"1\n", "1 field")])
+def test_a_first_line_shorter_than_the_header_is_reported(
+    tmp_path: Path, header: bytes, bad: bytes, fields: str
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(header + bad)
+    line = 1 + header.count(b"\n")
+    assert fails(path, form("csv", NAMES)).startswith(f"{path}:{line}: {fields} where 3 are due")
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("block", [7, 64, 1 << 24])
+@pytest.mark.parametrize("kind", GOOD)
+def test_blank_lines_are_passed_over_and_still_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, block: int, ends: bytes
+) -> None:
+    monkeypatch.setattr(parsing, "BLOCK_BYTES", block)
+    path = tmp_path / "log"
+    good = GOOD[kind]
+    format = form(kind, NAMES) if kind == "jsonl" else form(kind, header=True)
+    head = b"\n \n" + (b"" if kind == "jsonl" else b"x" + good) + b"\n\n"
+    text = head + good + b"\n   \n" + good + b"\n"
+    path.write_bytes((text + b" \n").replace(b"\n", ends))
+    assert rows_of(parse(path, format)) == [(1, 10, 5)] * 2
+    path.write_bytes((text + b"1\n" + good).replace(b"\n", ends))
+    line = text.count(b"\n") + 1
+    assert fails(path, format).startswith(f"{path}:{line}: ")
+    path.write_bytes((head + b" ").replace(b"\n", ends))
+    assert "holds no interactions" in fails(path, format)
+
+
+def test_dates_have_a_time_zone_all_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.csv"
+    rows = [f"1,{n},2024-01-{n:02}T10:00\n" for n in range(10, 20)]
+    for block in (64, 1 << 24):
+        monkeypatch.setattr(parsing, "BLOCK_BYTES", block)
+        path.write_text("".join(rows[:9]) + rows[9].replace("\n", "Z\n"))
+        message = "10: the timestamp '2024-01-19T10:00Z' is not a date without a time zone, as the"
+        assert f"{path}:{message}" in fails(path, form("csv"))
+        path.write_text(
+            "".join(rows).replace("\n", "+01:00\n").replace("15T10:00+01", "15T10:00-01")
+        )
+        times = parse(path, form("csv")).times
+        assert times is not None
+        assert (np.diff(times) // 10**6 // 3600).tolist() == [24, 24, 24, 24, 26, 22, 24, 24, 24]
 
 
 def test_a_date_among_dates_must_be_one(tmp_path: Path) -> None:
