@@ -153,6 +153,7 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         )
     raw = had.path(manifest)
     try:
+        before = _state(raw)
         as_it_was = raw.stat().st_size == had.size and sha256(raw) == had.sha256
     except OSError as error:
         raise SeqrecError(
@@ -168,6 +169,8 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         filter = source.filter or filter
         member, checksummed = source.member, source.checksummed
     log = parse(raw, format, member)
+    if _state(raw) != before:
+        raise SeqrecError(f"{raw}: changed while it was read. Run `seqrec download {name}`.")
     users, items, counts = select(*in_order(log.users, log.items, log.times), filter)
     kept_users, offsets = _offsets(users)
     kept_items, numbers = _renumbered(items, len(log.item_ids))
@@ -189,6 +192,15 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         reading(dataset),
     )
     return statistics
+
+
+def _state(raw: Path) -> tuple[int, ...] | None:
+    """What is another as soon as somebody writes to a file, replaces or removes it."""
+    try:
+        found = raw.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def reading(dataset: Dataset) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqrec import parsing
 from seqrec.datasets import Dataset, Filter, load_dataset
 from seqrec.download import download
 from seqrec.errors import SeqrecError
@@ -327,6 +328,30 @@ def test_a_raw_file_that_changed_since_it_was_had_is_refused(tmp_path: Path) -> 
     (tmp_path / "raw" / "log.csv").write_text(TEXT.replace("5", "8"))
     with pytest.raises(SeqrecError, match="changed since it was had"):
         preprocess("own", own(), tmp_path / "raw" / "own.json", tmp_path / "processed")
+
+
+@pytest.mark.parametrize("change", ["append", "replace", "remove"])
+def test_a_raw_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    raw = tmp_path / "raw" / "log.csv"
+
+    def meanwhile(*arguments: Any) -> parsing.Log:
+        log = parse(*arguments)
+        if change == "append":
+            with raw.open("a") as file:
+                file.write("2 9\n")
+        else:
+            raw.unlink()
+        if change == "replace":
+            raw.write_text(TEXT)
+        return log
+
+    parse = parsing.parse
+    monkeypatch.setattr(parsing, "parse", meanwhile)
+    with pytest.raises(SeqrecError, match=r"log\.csv: changed while it was read. Run `seqrec down"):
+        made(tmp_path, TEXT, own())
+    assert not (tmp_path / "processed").exists()
 
 
 @pytest.mark.parametrize("text", ["1 5\n1 6\n2 5\n", "1 5\n1 5\n1 5\n"])
