@@ -50,6 +50,9 @@ class Statistics:
     """Users whose validation item occurs in no train part."""
     unseen_test_targets: int
     """The same for the test item."""
+    tied_targets: int | None
+    """Users one of whose targets has the time of another item, so that the file's order decided
+    between them; None where the file has no time."""
     interactions_read: int
     """Lines of the raw file."""
     duplicates_removed: int
@@ -171,7 +174,7 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
     log = parse(raw, format, member)
     if _state(raw) != before:
         raise SeqrecError(f"{raw}: changed while it was read. Run `seqrec download {name}`.")
-    users, items, counts = select(*in_order(log.users, log.items, log.times), filter)
+    users, items, times, counts = select(*in_order(log.users, log.items, log.times), filter)
     kept_users, offsets = _offsets(users)
     kept_items, numbers = _renumbered(items, len(log.item_ids))
     if len(kept_users) == 0 or len(kept_items) < 2:
@@ -180,7 +183,7 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
             f"of {len(log.users):,} interactions; at least one user with {MIN_LENGTH} interactions "
             "and two items are needed. Relax 'filter' in the dataset's YAML, or check 'format'."
         )
-    statistics = describe(numbers, offsets, len(kept_items), counts)
+    statistics = describe(numbers, offsets, times, len(kept_items), counts)
     _compare(name, dataset, statistics, checksummed)
     _write(
         output,
@@ -232,37 +235,37 @@ def require_current(folder: Path, name: str) -> None:
 
 def in_order(
     users: np.ndarray, items: np.ndarray, times: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The interactions by user, then time; the file's order decides among equals."""
     if times is None:
         if np.all(users[1:] >= users[:-1]):
-            return users, items
+            return users, items, None
         order = np.argsort(users, kind="stable")
     else:
         order = np.argsort(times, kind="stable")
         order = order[np.argsort(users[order], kind="stable")]
-    return users[order], items[order]
+    return users[order], items[order], None if times is None else times[order]
 
 
 def select(
-    users: np.ndarray, items: np.ndarray, filter: Filter
-) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    users: np.ndarray, items: np.ndarray, times: np.ndarray | None, filter: Filter
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, dict[str, int]]:
     """Apply a dataset's filter, then leave out users that cannot be split; count what goes.
 
-    `users` and `items` are codes in order of user and time, and come back so.
+    `users` and `items` are codes in order of user and time, and come back so, with their times.
     """
     counts = {"interactions_read": len(users), "duplicates_removed": 0}
     if filter.duplicates != "keep":
         kept = ~_repeated(users, items, keep=filter.duplicates)
         counts["duplicates_removed"] = int(len(users) - kept.sum())
-        users, items = users[kept], items[kept]
+        users, items, times = _taken(kept, users, items, times)
 
     before = len(users), _distinct(users), _distinct(items)
     while len(users):
         enough = _frequent_users(users, items, filter) & _frequent_items(items, filter)
         if enough.all():
             break
-        users, items = users[enough], items[enough]
+        users, items, times = _taken(enough, users, items, times)
         if filter.mode == "one-pass":
             break
     after = len(users), _distinct(users), _distinct(items)
@@ -273,8 +276,14 @@ def select(
     long_enough = np.bincount(users)[users] >= MIN_LENGTH if len(users) else np.zeros(0, bool)
     counts["users_left_out"] = after[1] - _distinct(users[long_enough])
     if not long_enough.all():
-        users, items = users[long_enough], items[long_enough]
-    return users, items, counts
+        users, items, times = _taken(long_enough, users, items, times)
+    return users, items, times, counts
+
+
+def _taken(
+    kept: np.ndarray, users: np.ndarray, items: np.ndarray, times: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    return users[kept], items[kept], None if times is None else times[kept]
 
 
 def _frequent_users(users: np.ndarray, items: np.ndarray, filter: Filter) -> np.ndarray:
@@ -329,7 +338,11 @@ def _renumbered(items: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def describe(
-    items: np.ndarray, offsets: np.ndarray, num_items: int, counts: dict[str, int]
+    items: np.ndarray,
+    offsets: np.ndarray,
+    times: np.ndarray | None,
+    num_items: int,
+    counts: dict[str, int],
 ) -> Statistics:
     """Statistics of a log; `counts` is what `select` counted."""
     lengths = np.diff(offsets)
@@ -343,6 +356,12 @@ def describe(
         targets = items[offsets[1:] - place]
         again = (items == np.repeat(targets, lengths)) & (before_end > place)
         return _distinct(owner[again])
+
+    def tied(times: np.ndarray, place: int) -> np.ndarray:
+        """bool [interactions]: another item at the time of the user's target at `place`."""
+        at = offsets[1:] - place
+        same_time = times == np.repeat(times[at], lengths)
+        return same_time & (items != np.repeat(items[at], lengths))
 
     trained = np.zeros(num_items + 1, bool)
     trained[items[before_end > 2]] = True
@@ -359,6 +378,7 @@ def describe(
         repeated_test_targets=repeated(1),
         unseen_validation_targets=int((~trained[items[offsets[1:] - 2]]).sum()),
         unseen_test_targets=int((~trained[items[offsets[1:] - 1]]).sum()),
+        tied_targets=None if times is None else _distinct(owner[tied(times, 1) | tied(times, 2)]),
         **counts,
     )
 

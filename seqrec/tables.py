@@ -73,6 +73,10 @@ COUNTED = {
         "already in the user's history, so a miss by the protocol",
     ),
     "unseen_test_targets": ("Unseen test targets", "items that occur in no train part"),
+    "tied_targets": (
+        "Tied targets",
+        "users one of whose two targets has the time of another item; the file's order decided",
+    ),
 }
 """Statistics that are shown, and explained, where a dataset has any."""
 
@@ -696,7 +700,10 @@ def sizes_table(found: Survey, published: Published) -> Table:
             notes.append(f"{title}: {meaning}.")
     cells = [
         [Cell(line["title"])]
-        + [Cell(SIZE_FORMS.get(n, number)(line[n]) if n in line else NOT_FINISHED) for n in columns]
+        + [
+            Cell(NOT_FINISHED if line.get(n) is None else SIZE_FORMS.get(n, number)(line[n]))
+            for n in columns
+        ]
         for line in lines
     ]
     first = ["dataset", "title", *SIZES]

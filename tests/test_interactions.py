@@ -138,6 +138,7 @@ def test_statistics_of_a_log_counted_by_hand(tmp_path: Path) -> None:
         repeated_test_targets=1,
         unseen_validation_targets=1,
         unseen_test_targets=1,
+        tied_targets=None,
         interactions_read=12,
         duplicates_removed=0,
         interactions_filtered=0,
@@ -146,6 +147,34 @@ def test_statistics_of_a_log_counted_by_hand(tmp_path: Path) -> None:
         users_left_out=0,
     )
     assert log.statistics["unseen_test_targets"] == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "times", "tied"),
+    [
+        ("vwxyz", "12345", 0),
+        ("vwxyz", "11234", 0),  # before the targets
+        ("vwxyz", "12344", 1),  # which one is tested on
+        ("vwxyz", "12334", 1),  # which one is validated with
+        ("vwxyz", "22222", 1),
+        ("vwzzz", "12444", 0),  # the same item in any order
+        ("vwyzz", "12444", 1),
+    ],
+)
+def test_users_whose_targets_the_files_order_decided_are_counted(
+    tmp_path: Path, items: str, times: str, tied: int
+) -> None:
+    mine = [f"a,{item},{time}\n" for item, time in zip(items, times, strict=True)]
+    others = "b,v,1\nb,w,2\nb,x,3\nc,v,3\nc,w,3\n"  # c is too short to have targets
+    statistics, log = made(tmp_path, "".join(mine) + others, own(format=CSV))
+    assert statistics.tied_targets == log.statistics["tied_targets"] == tied
+
+
+def test_ties_are_those_of_what_is_left(tmp_path: Path) -> None:
+    text = "".join(f"a,{item},{time}\n" for item, time in ("v1", "w2", "x3", "y4", "w4", "x4"))
+    assert made(tmp_path, text, own(format=CSV))[0].tied_targets == 1
+    first = own(format=CSV, filter={"duplicates": "first"})
+    assert made(tmp_path, text, first)[0].tied_targets == 0
 
 
 # --- filters as properties ------------------------------------------------------------------------
@@ -157,7 +186,7 @@ Pairs = list[tuple[int, int]]
 def selected(log: Pairs, filter: Filter) -> tuple[Pairs, dict[str, int]]:
     users = np.array([user for user, _ in log], np.int32)
     items = np.array([item for _, item in log], np.int32)
-    users, items, counts = select(*in_order(users, items, None), filter)
+    users, items, _, counts = select(*in_order(users, items, None), filter)
     return list(zip(users.tolist(), items.tolist(), strict=True)), counts
 
 

@@ -428,6 +428,19 @@ def test_what_was_left_out_or_repeated_is_shown_where_there_is_some(
     assert pd.read_csv(tmp_path / "tables/datasets.csv")[name].tolist() == [1234]
 
 
+def test_what_is_unknown_of_one_dataset_is_left_open_where_another_has_it(tmp_path: Path) -> None:
+    statistics = make_metrics("x", "y")["data"]["statistics"]
+    for dataset, more in (
+        ("ml-1m", {}),  # a record from before it was counted
+        ("beauty", {"tied_targets": None}),
+        ("yelp", {"tied_targets": 5}),
+    ):
+        make_record(tmp_path, dataset, data={"sha256": dataset, "statistics": statistics | more})
+    write(tmp_path)
+    table = rows(tmp_path, "datasets")
+    assert [line[-1] for line in table.values()] == ["Tied targets", "—", "—", "5"]
+
+
 def test_the_statistics_shown_are_those_that_preprocessing_counts() -> None:
     counted = {field.name for field in dataclasses.fields(Statistics)}
     assert {*tables.SIZES, *tables.COUNTED} <= counted
