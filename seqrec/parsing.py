@@ -83,6 +83,14 @@ def parse(path: Path, format: Format, member: str | None = None) -> Log:
     del tables
     users, user_ids = _codes(table["user"])
     items, item_ids = _codes(table["item"])
+    if format.header is None and not format.has_header and format.kind not in ("parquet", "jsonl"):
+        firsts = [_stranger(users, user_ids), _stranger(items, item_ids)]
+        if all(first is not None for first in firsts):
+            raise SeqrecError(
+                f"{path}: the first line has {firsts[0]!r} and {firsts[1]!r}, all others have "
+                "numbers. Is it a header? Say so by 'header: true' under 'format' in the dataset's "
+                "YAML, or by 'header: false' that it is none."
+            )
     return Log(users, items, np.concatenate(times) if times else None, user_ids, item_ids)
 
 
@@ -100,6 +108,19 @@ def _codes(column: "pa.ChunkedArray") -> tuple[np.ndarray, "pa.Array"]:
     # Position in the file's order of appearance -> position in sorted order.
     ranks = pc.index_in(ids, distinct).to_numpy(zero_copy_only=False).astype(np.int32)
     return ranks[encoded.indices.to_numpy()], distinct
+
+
+def _stranger(codes: np.ndarray, ids: "pa.Array") -> str | None:
+    """The id of the first interaction, if it has the only one that is no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(ids.type):
+        return None
+    first = ids[int(codes[0])].as_py()
+    numbers = pc.sum(pc.match_substring_regex(ids, r"^-?[0-9]+$")).as_py()
+    alone = 0 < numbers == len(ids) - 1 and not re.fullmatch(r"-?[0-9]+", first)
+    return first if alone else None
 
 
 # --- bytes ----------------------------------------------------------------------------------------

@@ -426,6 +426,20 @@ def test_a_header_without_the_column_is_reported(tmp_path: Path) -> None:
     assert f"{path}:1: the header must name one column 'u'" in fails(path, form("csv", NAMES))
 
 
+def test_a_header_that_nobody_told_of_is_no_interaction(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user,item\n1,10\n2,020\n")
+    message = fails(path, form("csv", {}))
+    assert f"{path}: the first line has 'user' and 'item', all others have numbers" in message
+    assert "'header: true'" in message
+    assert rows_of(parse(path, form("csv", {}, header=True))) == [(1, "10"), (2, "020")]
+    assert len(parse(path, form("csv", {}, header=False)).users) == 3
+    # Ids of one kind may well hold letters.
+    for text in ("user,item\n", "user,10\n1,20\n", "user,item\nann,1\n", "1,10\nuser,item\n"):
+        path.write_text(text)
+        assert len(parse(path, form("csv", {})).users) == text.count("\n")
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_an_empty_file_is_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "log.txt"
