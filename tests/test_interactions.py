@@ -359,6 +359,21 @@ def test_a_raw_file_that_changed_since_it_was_had_is_refused(tmp_path: Path) -> 
         preprocess("own", own(), tmp_path / "raw" / "own.json", tmp_path / "processed")
 
 
+@pytest.mark.parametrize(
+    "change", [{"sha256": "0" * 64}, {"git_blob": "0" * 40}, {"file": "other.csv"}]
+)
+def test_a_file_that_was_had_by_another_source_is_refused(
+    tmp_path: Path, change: dict[str, str]
+) -> None:
+    made(tmp_path, TEXT, own())
+    manifest = tmp_path / "raw" / "own.json"
+    other = own(sources=[{"file": "log.csv"} | change])
+    with pytest.raises(SeqrecError, match="is not about own as its YAML is now"):
+        preprocess("own", other, manifest, tmp_path / "processed")
+    with pytest.raises(SeqrecError, match="is not about another"):
+        preprocess("another", own(), manifest, tmp_path / "processed")
+
+
 @pytest.mark.parametrize("change", ["append", "replace", "remove"])
 def test_a_raw_file_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str

@@ -162,6 +162,9 @@ def test_text_is_split_at_any_white_space_without_a_time(tmp_path: Path) -> None
         (["10", "9", "a"], ["10", "9", "a"]),
         (["10", "9", "09"], ["09", "10", "9"]),
         (["7", " 7", "7 "], [7]),
+        # Beyond 18 digits a number may not fit: such ids are text.
+        (["999999999999999999", "-999999999999999999"], [-(10**18) + 1, 10**18 - 1]),
+        (["9999999999999999999", "10"], ["10", "9999999999999999999"]),
     ],
 )
 def test_ids_sort_as_numbers_only_where_all_are_numbers(
