@@ -1,8 +1,8 @@
 """What README files show of committed records; run it, by `make readme`, to put it there.
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
-`<!-- benchmark -->` or `<!-- whole -->` (measurements in `results/benchmark/`), and end with
-`<!-- end -->`.
+`<!-- benchmark -->`, `<!-- whole -->` or `<!-- precision -->` (measurements in
+`results/benchmark/`), and end with `<!-- end -->`.
 """
 
 import json
@@ -12,7 +12,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 READMES = ("README.md", "results/README.md")
-BLOCK = re.compile(r"(<!-- (reference: \S+|benchmark|whole) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- (reference: \S+|benchmark|whole|precision) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+)
 
 
 def shown(readme: str) -> list[tuple[str, str]]:
@@ -22,10 +24,13 @@ def shown(readme: str) -> list[tuple[str, str]]:
 
 def made(name: str, project: Path) -> str:
     """What the block `name` has to show, from the tables and measurements in `project`."""
-    if name in ("benchmark", "whole"):
+    if name in ("benchmark", "whole", "precision"):
         sys.path.insert(0, str(PROJECT / "tests/benchmarks"))
-        from report import readme_table, whole_table
+        from report import precision_table, readme_table, whole_table
 
+        if name == "precision":
+            folders = {"float32": "results/benchmark/float32", "bfloat16": "results/reference"}
+            return precision_table({kind: project / path for kind, path in folders.items()}) + "\n"
         file, table = {
             "benchmark": ("cpu.json", readme_table),
             "whole": ("whole-cpu.json", whole_table),

@@ -128,6 +128,12 @@ def test_a_case_is_measured_by_two_processes_that_take_turns(
     # Attention and linear layers in float32; the loss in what the machine is fast at.
     assert facts["operations"]["float32"] > 0
     assert facts["precision"] in facts["operations"]
+    assert {side: len(times) for side, times in case["validation"].items()} == {
+        "ours": benchmark.VALIDATIONS,
+        "textbook": benchmark.VALIDATIONS,
+    }
+    # At the least, every user's state against every item.
+    assert facts["operations of a validation"]["float32"] > 2 * 100 * 60 * 8
     rates = {"float32": 1e9, "bfloat16": 1e9, "bytes": 1e9}
     row = benchmark.summary(case, rates)
     assert all(value > 0 for value in row.values())

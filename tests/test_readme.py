@@ -81,6 +81,12 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
         assert (tmp_path / image).read_bytes() == committed, f"{image}: call make readme"
 
 
+def test_bfloat16_is_within_two_standard_errors_of_float32() -> None:
+    found = re.search(r", ([\d.]+) standard errors", made("precision", PROJECT))
+    assert found
+    assert float(found[1]) < 2
+
+
 def test_the_grid_of_learning_rates_differs_in_nothing_else(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "config", tmp_path / "config")
     (tmp_path / "config/rates.yaml").write_text(readme_files()["config/rates.yaml"])

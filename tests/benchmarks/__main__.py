@@ -5,9 +5,9 @@
 Needs ml-1m and beauty preprocessed (`seqrec preprocess`). Each case is measured by two processes
 that take turns, so that what else the machine does falls on both; printed are medians and their
 ratio. The floor of a step is what its matrix products and its optimiser's memory traffic would take
-at the rates measured here, were there nothing else to do. With RECTOOLS_PYTHON naming the Python
-of an environment that has RecTools, its SASRec is timed too. Results go to a JSON file, and how
-cost grows with the work to a figure beside it.
+at the rates measured here, were there nothing else to do; that of a validation, its products. With
+RECTOOLS_PYTHON naming the Python of an environment that has RecTools, its SASRec is timed too.
+Results go to a JSON file, and how cost grows with the work to a figure beside it.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 from growth import draw_growth, measure_growth
-from measuring import Worker, floor_seconds, machine_rates
+from measuring import Worker, floor_seconds, machine_rates, product_seconds
 from report import readme_table
 
 from seqrec.engine import device_title, keep_freed_memory
@@ -44,7 +44,7 @@ CASES = [
 VALIDATED = {"ml-1m": 6_040, "beauty": 2_500}
 TRAINED_ON_GPU = [("ml-1m", "sasrec+"), ("ml-1m", "bert4rec"), ("beauty", "sasrec+")]
 """Trained to early stopping where there is a GPU, on which that takes a minute or so each."""
-ROUNDS, STEPS = 5, {"ours": 4, "textbook": 1}
+ROUNDS, STEPS, VALIDATIONS = 5, {"ours": 4, "textbook": 1}, 3
 
 
 def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dict[str, Any]:
@@ -58,10 +58,11 @@ def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dic
         for side, worker in workers.items():
             times[side] += worker.ask("steps", STEPS[side])
     facts = {side: worker.ask("facts") for side, worker in workers.items()}
-    validation = {
-        side: [worker.ask("validate", users) for _ in range(3 if side == "ours" else 1)]
-        for side, worker in workers.items()
-    }
+    validation: dict[str, list[float]] = {side: [] for side in workers}
+    for _ in range(VALIDATIONS):
+        for side, worker in workers.items():
+            validation[side].append(worker.ask("validate", users))
+    facts["ours"]["operations of a validation"] = workers["ours"].ask("products", users)
     for worker in workers.values():
         worker.close()
     return {"steps": times, "validation": validation, "facts": facts}
@@ -73,6 +74,7 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
     step = {side: median(times) for side, times in case["steps"].items()}
     validation = {side: median(times) for side, times in case["validation"].items()}
     floor = floor_seconds(facts, rates)
+    validation_floor = product_seconds(facts["operations of a validation"], rates)
     return {
         "step, s": step["ours"],
         "textbook, s": step["textbook"],
@@ -82,6 +84,8 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
         "validation, s": validation["ours"],
         "textbook validation, s": validation["textbook"],
         "validation ratio": validation["textbook"] / validation["ours"],
+        "validation floor, s": validation_floor,
+        "validation of floor": validation["ours"] / validation_floor,
         "outside": facts["share outside"],
         "first step after, s": facts["seconds to first step"],
         "peak, GB": facts["peak bytes"] / 1e9,

@@ -72,5 +72,10 @@ def floor_seconds(facts: dict[str, Any], rates: dict[str, float]) -> float:
 
     Adam reads a weight, its gradient and two moments, and writes all but the gradient.
     """
-    products = sum(count / rates[kind] for kind, count in facts["operations"].items())
-    return products + facts["parameters"] * 7 * 4 / rates["bytes"]
+    traffic = facts["parameters"] * 7 * 4 / rates["bytes"]
+    return product_seconds(facts["operations"], rates) + traffic
+
+
+def product_seconds(operations: dict[str, int], rates: dict[str, float]) -> float:
+    """Operations of matrix products, by their type, at the measured rates."""
+    return sum(count / rates[kind] for kind, count in operations.items())

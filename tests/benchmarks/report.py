@@ -1,9 +1,17 @@
 """Measurements as tables for people."""
 
-from statistics import median
+from collections.abc import Mapping
+from math import sqrt
+from pathlib import Path
+from statistics import mean, median, variance
 from typing import Any
 
 from tabulate import tabulate
+
+from seqrec.records import read_records
+
+PRECISION_CASE = ("ml-1m", "sasrec+")
+"""The model whose trainings in either precision are set side by side."""
 
 
 def readme_table(result: dict[str, Any]) -> str:
@@ -70,4 +78,36 @@ def whole_table(result: dict[str, Any]) -> str:
     return "\n\n".join(
         tabulate(table, headers="keys", tablefmt="github", disable_numparse=True)
         for table in (logs, whole)
+    )
+
+
+def precision_table(results: Mapping[str, Path]) -> str:
+    """Test NDCG@10 of one model, trained with the same seeds in either precision, as Markdown.
+
+    `results` names the folder of each precision's records. The sentence below the table has the
+    difference of the means and its standard error (of two independent samples).
+    """
+    scores = {
+        precision: {
+            record.seed: record.test["ndcg@10"]
+            for record in read_records(folder)
+            if (record.dataset, record.model) == PRECISION_CASE and record.precision == precision
+        }
+        for precision, folder in results.items()
+    }
+    one, other = scores
+    seeds = sorted(scores[one].keys() & scores[other].keys())
+    rows: list[dict[str, object]] = [
+        {"seed": seed, **{name: f"{found[seed]:.4f}" for name, found in scores.items()}}
+        for seed in seeds
+    ]
+    of_seeds = {name: [found[seed] for seed in seeds] for name, found in scores.items()}
+    means = {name: mean(found) for name, found in of_seeds.items()}
+    rows.append({"seed": "mean", **{name: f"{value:.4f}" for name, value in means.items()}})
+    error = sqrt(sum(variance(found) / len(seeds) for found in of_seeds.values()))
+    difference = means[other] - means[one]
+    table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+    return (
+        f"{table}\n\n{other} less {one}: {difference:+.4f}, "
+        f"{abs(difference) / error:.1f} standard errors (of {error:.4f})."
     )

@@ -4,7 +4,8 @@
 
 reads commands from its input, one a line, and answers each with a line of JSON:
 `steps N` seconds of each of N training steps; `validate N` seconds of ranking N users;
-`fit` seconds of fitting a model that fits itself; `facts` what else is known. The package's steps
+`products N` operations of its matrix products in that, by their type; `fit` seconds of fitting a
+model that fits itself; `facts` what else is known. The package's steps
 are those of its own training loop, whose `stopping` hook is called after each.
 """
 
@@ -128,6 +129,11 @@ def ours(splits: Splits, config: RunConfig, born: float) -> None:
                 state.update(left=number, asked=True)
             elif command == "validate":
                 answer(validated(number))
+                network.train()
+            elif command == "products":
+                with Products() as in_validation:
+                    validated(number)
+                answer(in_validation.operations)
                 network.train()
             elif command == "facts":
                 facts["peak bytes"] = peak_memory(engine.device)
