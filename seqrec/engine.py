@@ -150,6 +150,19 @@ def keep_freed_memory() -> None:
         library.mallopt(trim_threshold, 2**31 - 1)
 
 
+def hand_back_freed_memory() -> None:
+    """Give the system what has been freed, between epochs, where the C library is glibc.
+
+    Of what `keep_freed_memory` keeps, the pieces of training steps and those of validation fit each
+    other badly: without this a training of SASRec+ 3000 on beauty grew epoch by epoch, to 3 GB.
+    """
+    if platform.system() != "Linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
 def use_onednn(engine: Engine) -> None:
     """oneDNN for products in bfloat16 alone, process-wide.
 

@@ -29,6 +29,7 @@ from seqrec.engine import (
     Precision,
     choose_engine,
     device_title,
+    hand_back_freed_memory,
     is_out_of_memory,
     keep_freed_memory,
     use_onednn,
@@ -160,6 +161,7 @@ def _run(
 
         def look_and_report(epoch: dict[str, Any]) -> None:
             sidecar.runs_sharing_device = max(sidecar.runs_sharing_device, place.look())
+            hand_back_freed_memory()
             report(epoch)
 
         outcome = _train(model.to(device), splits, config, engine, look_and_report, sidecar)

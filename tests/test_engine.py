@@ -91,6 +91,28 @@ def test_freed_memory_is_not_fetched_from_the_system_again() -> None:
     assert faults["older"] < faults["leave"] / 5
 
 
+HANDED_BACK = """
+import torch
+from pathlib import Path
+from seqrec.engine import hand_back_freed_memory, keep_freed_memory
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+keep_freed_memory()
+blocks = [torch.ones(250_000) for _ in range(200)]  # of 1 MB
+blocks = blocks[-1]  # it is in use above those that are not
+before = megabytes()
+hand_back_freed_memory()
+print(before - megabytes())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of glibc")
+def test_freed_memory_below_what_is_in_use_is_handed_back() -> None:
+    command = [sys.executable, "-c", HANDED_BACK]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(output) > 150  # MB
+
+
 GELUS = """
 import torch
 from pathlib import Path
