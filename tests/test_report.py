@@ -200,7 +200,7 @@ def test_captions_say_how_to_read_what_is_shown(reader: Reader) -> None:
 def test_a_toggle_leads_from_results_to_which_models_differ(reader: Reader) -> None:
     reader.open("1 Results")
     frame = reader.show(0)
-    expect(frame.locator("h1")).to_have_text("MovieLens-1M")
+    expect(frame.locator("h1")).to_have_text("MovieLens-1M: test metrics")
     reader.page.get_by_text("which models differ", exact=True).click()
     expect(frame.locator("h1")).to_have_text("MovieLens-1M: which models differ")
 
