@@ -599,11 +599,7 @@ def choose(records: Sequence[Record]) -> list[Choice]:
         models = grouped(family, dataset_and_model).values()
         best = max(models, key=lambda seeds: fmean(r.validation[QUALITY] for r in seeds))
         chosen.append(Choice(best, len(models), settings[best[0].run]))
-    return sorted(chosen, key=lambda one: _in_order(one.records[0]))
-
-
-def _in_order(record: Record) -> tuple[object, ...]:
-    return dataset_order(record.dataset), model_order(record.model)
+    return sorted(chosen, key=lambda one: run_order(*one.records[0].run))
 
 
 def _data_network_and_loss(record: Record) -> tuple[object, ...]:

@@ -24,6 +24,7 @@ def readme_table(result: dict[str, Any]) -> str:
         "validation, s": ".2f",
         "textbook validation, s": ".1f",
         "validation ratio": ".0f",
+        "validation of floor": ".1f",
         "outside": ".1%",
         "first step after, s": ".1f",
         "peak, GB": ".2f",
