@@ -45,8 +45,9 @@ def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> in
         inner = 30 * size("intermediate_size", 0)
         needed += layers * positions * (40 * hidden + attention + inner) * FLOAT_BYTES
         if config.loss and config.loss.negatives:
+            # Vectors of negatives come in pieces of unlike sizes, which leave gaps in the heap.
             rows = config.training.batch_size * config.loss.negatives
-            needed += 2 * rows * hidden * FLOAT_BYTES
+            needed += 9 * rows * hidden * FLOAT_BYTES
     return round(ROOM * (BASE_MB + needed / MB) + (CUDA_MB if gpu else 0))
 
 
