@@ -5,6 +5,7 @@ many times slower.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
@@ -20,6 +21,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # A test that passes alone must not fail because the machine was busy.
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
+
+
+@pytest.fixture(autouse=True)
+def hangups() -> Iterator[None]:
+    """What a test starts is told of the end of its terminal, also if the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")
