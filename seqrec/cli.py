@@ -485,14 +485,20 @@ def compare(a: Path, b: Path) -> None:
     seqrec compare results/reference ~/colleague/results/paper
     """
     from seqrec.evidence import compare as find
-    from seqrec.records import damaged_runs
     from seqrec.rendering import markdown
     from seqrec.tables import comparison_table
 
     click.echo(markdown(comparison_table(f"A: {a}, B: {b}", find(a, b))))
     for results in (a, b):
-        for run in damaged_runs(results):
-            click.echo(f"{results}: left out: {run.reason}", err=True)
+        _tell_left_out(results)
+
+
+def _tell_left_out(results: Path) -> None:
+    """Say which records cannot be read, as what was printed is without them."""
+    from seqrec.records import damaged_runs
+
+    for run in damaged_runs(results):
+        click.echo(f"{results}: left out: {run.reason}", err=True)
 
 
 @main.command()
@@ -520,12 +526,11 @@ def metrics(results: Path, cutoffs: tuple[int, ...]) -> None:
     A line a finished run, from the ranks in its record: neither model nor data are needed.
     Example: seqrec metrics results/reference 1 5 20
     """
-    from seqrec.records import damaged_runs, read_records
+    from seqrec.records import read_records
     from seqrec.tables import metrics_table
 
     click.echo(metrics_table(read_records(results), cutoffs).to_csv(index=False), nl=False)
-    for run in damaged_runs(results):
-        click.echo(f"{results}: left out: {run.reason}", err=True)
+    _tell_left_out(results)
 
 
 @main.command()

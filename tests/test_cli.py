@@ -172,13 +172,18 @@ def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: P
     assert json.loads((folder / "metrics.json").read_text())["config"]["max_length"] == 5
 
 
-def test_a_stale_record_is_kept_unless_it_is_to_be_trained_again(project: Path) -> None:
+def execution(project: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder of the first run of `small`, and the command that does it, with its data there."""
     run("download", "small")
     run("preprocess", "small")
     line = run("check", "small").stdout.splitlines()[0]
     folder = project / "results/small" / RunConfig.model_validate_json(line).folder
-    arguments = ("execute", "--config", line, "--data", "data/processed/small")
-    arguments = (*arguments, "--output", str(folder))
+    data = ("--data", "data/processed/small")
+    return folder, ("execute", "--config", line, *data, "--output", str(folder))
+
+
+def test_a_stale_record_is_kept_unless_it_is_to_be_trained_again(project: Path) -> None:
+    folder, arguments = execution(project)
     run(*arguments)
     path = folder / "metrics.json"
     metrics = json.loads(path.read_text())
@@ -234,12 +239,7 @@ def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
 
 
 def test_a_log_by_other_settings_than_its_yaml_has_is_not_trained_on(project: Path) -> None:
-    run("download", "small")
-    run("preprocess", "small")
-    line = run("check", "small").stdout.splitlines()[0]
-    folder = project / "results/small" / RunConfig.model_validate_json(line).folder
-    arguments = ("execute", "--config", line, "--data", "data/processed/small")
-    arguments = (*arguments, "--output", str(folder))
+    folder, arguments = execution(project)
     edit_dataset(project, filter={"min_interactions_per_user": 12})
     refused = run(*arguments)
     assert refused.exit_code == 1

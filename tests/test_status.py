@@ -29,6 +29,19 @@ def entry(epoch: int, ndcg: float) -> dict[str, float]:
     return {"epoch": epoch, "ndcg@10": ndcg, "seconds": 30.0 * epoch}
 
 
+def fail(results: Path, model: str, error: str) -> None:
+    """Note that the model's run on ml-1m has failed."""
+    write_failure(
+        folder_of(results, "ml-1m", model),
+        dataset="ml-1m",
+        model=model,
+        seed=0,
+        error=error,
+        where="here",
+        remedy="Lower it.",
+    )
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """An experiment in which a run of each kind can be seen."""
@@ -53,15 +66,7 @@ def results(tmp_path: Path) -> Path:
     with pytest.raises(Stopped), under_way(config, stopped, lambda entry: None) as report:
         report(entry(1, 0.1234))
         raise Stopped
-    write_failure(
-        folder_of(folder, "ml-1m", "sasrec"),
-        dataset="ml-1m",
-        model="sasrec",
-        seed=0,
-        error="the training loss is nan in epoch 3",
-        where="here",
-        remedy="Lower it.",
-    )
+    fail(folder, "sasrec", "the training loss is nan in epoch 3")
     running = folder_of(folder, "ml-1m", "sasrec+")
     running.mkdir(parents=True)
     with under_way(config, running, lambda entry: None) as report:
@@ -149,15 +154,7 @@ def test_a_run_that_is_done_again_is_running(results: Path) -> None:
 
 
 def test_a_run_that_failed_when_it_was_done_again_has_failed(results: Path) -> None:
-    write_failure(
-        folder_of(results, "ml-1m", "popularity"),
-        dataset="ml-1m",
-        model="popularity",
-        seed=0,
-        error="out of memory",
-        where="here",
-        remedy="Lower it.",
-    )
+    fail(results, "popularity", "out of memory")
     assert (
         "ml-1m popularity seed 0: out of memory. Lower it. The record from before is kept."
         in shown(results)
