@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from types import FrameType
 from typing import Any
 
 import click
 import torch
 
 from seqrec.files import replacing
+from seqrec.signals import handling
 
 STOPPED_EXIT_CODE = 75
 """Exit code of a training that was told to stop and can go on (EX_TEMPFAIL of sysexits.h)."""
@@ -96,19 +96,8 @@ class Sidecar:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGTERM, SIGINT or SIGUSR1 has come since; or SIGHUP, by
-    which a terminal is closed, unless that is ignored, as under nohup."""
-    received = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-
-    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
-    try:
+    """Yield a function that tells whether SIGTERM, SIGINT, SIGUSR1 or SIGHUP has come since."""
+    received: list[int] = []
+    numbers = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
+    with handling(lambda number, frame: received.append(number), *numbers):
         yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -36,6 +36,7 @@ from seqrec.records import (
     run_of,
     survey,
 )
+from seqrec.signals import handling
 
 State = Literal["done", "running", "stopped", "failed", "waiting"]
 
@@ -171,11 +172,7 @@ def _group_of(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGINT)
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
-        numbers.append(signal.SIGHUP)
-    kept = {number: signal.signal(number, stop) for number in numbers}
-    try:
+    with handling(stop, signal.SIGINT, signal.SIGTERM):
         try:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
@@ -188,9 +185,6 @@ def _group_of(
             yield process, stop
         finally:
             process.wait()  # also where it cannot be shown any more: nobody else would wait for it
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
