@@ -93,15 +93,18 @@ def looks(models: Iterable[str]) -> dict[str, Display]:
     }
 
 
-def model_order(model: str) -> tuple[int, int, str]:
-    """Sort key: the paper's order, more negatives later, and other models after them by name."""
+def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:
+    """Sort key: the paper's order, more negatives later, and other models after them by name, with
+    numbers in it by their size."""
     negatives = sampled_negatives(model) or 0
     names = list(MODELS)
     name = "sasrec+N" if negatives else model
-    return names.index(name) if name in names else len(names), negatives, model
+    # Text and numbers take turns, text first, so that like is compared with like.
+    parts = tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", model))
+    return names.index(name) if name in names else len(names), negatives, parts
 
 
-def run_order(dataset: str, model: str, seed: int = 0) -> tuple[int, str, int, int, str, int]:
+def run_order(dataset: str, model: str, seed: int = 0) -> tuple[Any, ...]:
     """Sort key of runs: by dataset, then by model, then by seed."""
     return *dataset_order(dataset), *model_order(model), seed
 

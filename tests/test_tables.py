@@ -451,11 +451,11 @@ def test_the_statistics_shown_are_those_that_preprocessing_counts() -> None:
 
 def test_models_come_in_the_papers_order_with_more_negatives_later_and_own_ones_last() -> None:
     names = ["zeta", "sasrec+3000", "Alpha", "sasrec+30", "sasrec+", "sasrec", "gpt4rec"]
-    names += ["bert4rec", "gru4rec", "bpr-mf", "popularity", "sasrec+0"]
+    names += ["bert4rec", "gru4rec", "bpr-mf", "popularity", "sasrec+0", "mine-10", "mine-2", "5"]
     ordered = sorted(names, key=model_order)
     assert [display(name).title for name in ordered] == [
         *("Popularity", "BPR-MF", "GRU4Rec", "BERT4Rec", "GPT4Rec", "SASRec", "SASRec+"),
-        *("SASRec+ 30", "SASRec+ 3000", "Alpha", "sasrec+0", "zeta"),
+        *("SASRec+ 30", "SASRec+ 3000", "5", "Alpha", "mine-2", "mine-10", "sasrec+0", "zeta"),
     ]
 
 
