@@ -83,7 +83,8 @@ class Filter(Strict):
     """Count a user's distinct items rather than the interactions."""
     mode: Literal["one-pass", "k-core"] = "one-pass"
     """one-pass: both counts are taken once, before anything is dropped; k-core: dropping goes on
-    until every user and every item that is left reaches its minimum."""
+    until every item that is left reaches its minimum, and every user the interactions, three at
+    least, without which there is nothing to hold out."""
 
 
 class Source(Strict):

@@ -263,6 +263,8 @@ def select(
     before = len(users), _distinct(users), _distinct(items)
     while len(users):
         enough = _frequent_users(users, items, filter) & _frequent_items(items, filter)
+        if filter.mode == "k-core":  # users left out later would take items below their minimum
+            enough &= _long_enough(users)
         if enough.all():
             break
         users, items, times = _taken(enough, users, items, times)
@@ -273,10 +275,10 @@ def select(
     counts["users_filtered"] = before[1] - after[1]
     counts["items_filtered"] = before[2] - after[2]
 
-    long_enough = np.bincount(users)[users] >= MIN_LENGTH if len(users) else np.zeros(0, bool)
-    counts["users_left_out"] = after[1] - _distinct(users[long_enough])
-    if not long_enough.all():
-        users, items, times = _taken(long_enough, users, items, times)
+    kept = _long_enough(users)
+    counts["users_left_out"] = after[1] - _distinct(users[kept])
+    if not kept.all():
+        users, items, times = _taken(kept, users, items, times)
     return users, items, times, counts
 
 
@@ -284,6 +286,11 @@ def _taken(
     kept: np.ndarray, users: np.ndarray, items: np.ndarray, times: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     return users[kept], items[kept], None if times is None else times[kept]
+
+
+def _long_enough(users: np.ndarray) -> np.ndarray:
+    """bool [interactions]: whether the user has enough of them to be split."""
+    return np.bincount(users)[users] >= MIN_LENGTH if len(users) else np.zeros(0, bool)
 
 
 def _frequent_users(users: np.ndarray, items: np.ndarray, filter: Filter) -> np.ndarray:
