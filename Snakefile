@@ -71,10 +71,11 @@ if options.name and not settings and (begun_with := settings_of(Path(RESULTS))):
 EXPERIMENT = shlex.join(
     [options.experiment, *settings, *(["--name", NAME] if options.name else [])]
 )
+CHUNK = options.logits_per_chunk
 ENGINE = shlex.join(
     [
         *("--device", options.device, "--precision", options.precision),
-        *("--logits-per-chunk", str(options.logits_per_chunk)),
+        *(() if CHUNK == "auto" else ("--logits-per-chunk", CHUNK)),
         *("--runs-per-gpu", str(options.runs_per_gpu)),
         "--compile" if options.compile else "--no-compile",
         *(part for tracker in options.track.split() for part in ("--track", tracker)),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.splits import Split
@@ -40,15 +41,22 @@ def training_batch(
     generator: torch.Generator,
     device: torch.device,
 ) -> Batch:
-    """The last `window` items of each user, made into inputs and labels by the task."""
+    """The last `window` items of each user, made into inputs and labels by the task.
+
+    On a CPU these are groups with little padding. An accelerator has fewer calls and always the
+    same shape to do: what has been prepared or recorded for one step serves the next.
+    """
     lengths = np.minimum(split.lengths(users), window)
     order = np.argsort(-lengths, kind="stable")
     sequences = torch.from_numpy(last_items(split, users[order], window))
+    on_cpu = device.type == "cpu"
+    if not on_cpu:
+        sequences = F.pad(sequences, (0, window - sequences.shape[1]))
     inputs, labels = task.training_batch(sequences, generator)
     labelled = labels > 0
     groups = []
-    for group in length_groups(lengths[order], PADDING_PER_GROUP if device.type == "cpu" else None):
-        time = max(1, int((inputs[group.start] > 0).sum()))
+    for group in length_groups(lengths[order], PADDING_PER_GROUP if on_cpu else None):
+        time = max(1, int((inputs[group.start] > 0).sum())) if on_cpu else inputs.shape[1]
         place = labelled[group, :time].flatten().nonzero()[:, 0]
         groups.append((to_device(device, inputs[group, :time]), to_device(device, place)))
     return Batch(

@@ -87,14 +87,14 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--logits-per-chunk",
             type=click.IntRange(min=1),
-            help="Logits that a loss holds at a time; fewer need less memory.",
+            help="Logits that a loss holds at a time; fewer need less memory.  [default: auto]",
         ),
         click.option(
             "--precision",
             type=click.Choice(["auto", "float32", "bfloat16"]),
             default="auto",
             show_default=True,
-            help="Of products with the item table in training; auto takes the faster one.",
+            help="Of a loss's products, on a GPU of all of training's; auto takes the faster one.",
         ),
         click.option(
             "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"

@@ -18,6 +18,9 @@ from seqrec.losses import LOGITS_PER_CHUNK
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
+LOGITS_PER_CHUNK_OF_A_GPU = 2**27
+"""Thousands of positions in one call even of a large item table; a quarter GB of bfloat16."""
+
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux describes each processor."""
 
@@ -31,7 +34,8 @@ class EngineOptions:
     threads: int | None = None
     """CPU threads; all cores if None."""
     precision: Precision = "auto"
-    logits_per_chunk: int = LOGITS_PER_CHUNK
+    logits_per_chunk: int | None = None
+    """Left to the device if None."""
     compile: bool = False
     runs_per_gpu: int = 1
     """Runs that may be on a GPU at a time, where `device` leaves the choice of one."""
@@ -46,7 +50,8 @@ class Engine:
 
     device: torch.device
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of products with the item table in a loss. Weights, sums and evaluation are float32."""
+    """Of products with the item table in a loss and, on a GPU, of the network's in training.
+    Weights, their gradients, sums and evaluation are float32."""
     logits_per_chunk: int = LOGITS_PER_CHUNK
     """Logits that a loss holds at a time."""
     compile: bool = False
@@ -67,7 +72,8 @@ def choose_engine(options: EngineOptions) -> Engine:
     precision = options.precision
     if precision == "auto":
         precision = "bfloat16" if bfloat16_is_faster(device) else "float32"
-    return Engine(device, precision, options.logits_per_chunk, options.compile)
+    by_device = LOGITS_PER_CHUNK if device.type == "cpu" else LOGITS_PER_CHUNK_OF_A_GPU
+    return Engine(device, precision, options.logits_per_chunk or by_device, options.compile)
 
 
 def choose_device(name: str) -> torch.device:

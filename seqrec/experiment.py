@@ -420,8 +420,10 @@ class WorkflowConfig(Strict):
     threads: PositiveInt
     """CPU threads of a run."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """Of products with the item table in training."""
-    logits_per_chunk: PositiveInt
+    """Of products with the item table in training; on a GPU, of the network's too."""
+    logits_per_chunk: Annotated[
+        str, BeforeValidator(str), StringConstraints(pattern=r"^(auto|[1-9][0-9]*)$")
+    ]
     """Logits that a loss holds at a time."""
     compile: bool
     """Whether networks go through torch.compile."""

@@ -27,6 +27,9 @@ from seqrec.splits import Split, Splits
 
 STOPPING_METRIC = "ndcg@10"
 
+Encoder = Callable[[Tensor], Tensor]
+"""Hidden states `[batch, time, width]`, in float32, of inputs `[batch, time]`."""
+
 Objective = Callable[[Tensor, Batch], Tensor]
 """Loss of the hidden states `[positions, width]` of a batch's labelled positions."""
 
@@ -94,7 +97,7 @@ def train(
     validated = sample_users(splits.validation, training.validation_users, seeds[1])
     sampler = make_sampler(splits.train, loss, seeds[2], device)
     objective = make_objective(network, splits.train, users, window, loss, sampler, engine)
-    forward = torch.compile(network) if engine.compile else network
+    encode = make_encoder(network, engine)
     score = network_scorer(network, splits.validation, config.max_length, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate, fused=True)
     cutoffs = metric_cutoffs(config)
@@ -127,7 +130,7 @@ def train(
             if labels > 0:  # short masked sequences may draw no mask at all
                 optimiser.zero_grad(set_to_none=True)
                 states = [
-                    forward(inputs).flatten(0, 1).index_select(0, labelled)
+                    encode(inputs).flatten(0, 1).index_select(0, labelled)
                     for inputs, labelled in batch.groups
                 ]
                 value = objective(torch.cat(states), batch)
@@ -267,6 +270,27 @@ def make_sampler(
         return None
     train_items = torch.from_numpy(np.flatnonzero(item_counts(split))).to(device)
     return NegativeSampler(train_items, split.num_items, int(seed.generate_state(1)[0]))
+
+
+def make_encoder(network: Network, engine: Engine) -> Encoder:
+    """The network as it computes in training, compiled if asked for.
+
+    On an accelerator, where batches have one shape (and the last of an epoch another), its kernels
+    are then recorded and replayed at once: to launch them one by one can take longer than what they
+    do.
+    """
+    forward: Encoder = network
+    if engine.compile and engine.device.type == "cpu":
+        forward = torch.compile(network)
+    elif engine.compile:
+        forward = torch.compile(network, mode="reduce-overhead", dynamic=False)
+    narrow = engine.device.type == "cuda" and engine.precision == "bfloat16"
+
+    def encode(inputs: Tensor) -> Tensor:
+        with torch.autocast("cuda", torch.bfloat16, enabled=narrow):
+            return forward(inputs).float()
+
+    return encode
 
 
 def make_objective(

@@ -19,6 +19,7 @@ from seqrec.tasks import MaskedItem, NextItem, Task
 from seqrec.training import make_objective, make_sampler
 
 CPU = torch.device("cpu")
+META = torch.device("meta")
 SPLITS = leave_one_out(simulated_log())
 descending = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(
     lambda lengths: sorted(lengths, reverse=True)
@@ -84,8 +85,10 @@ def test_the_layout_changes_neither_loss_nor_gradients(
     if implementation != "gru4rec":
         hyperparameters["dropout"] = 0.0
     config = small_config(implementation, loss, hyperparameters=hyperparameters)
+    # Laid out as for an accelerator, and left on the host.
+    monkeypatch.setattr(batches, "to_device", lambda device, tensor: tensor)
     results = []
-    for padding in (0, 30, 10_000):
+    for padding, device in ((0, CPU), (30, CPU), (10_000, CPU), (0, META)):
         monkeypatch.setattr(batches, "PADDING_PER_GROUP", padding)
         torch.manual_seed(0)
         network = build_model(config, SPLITS.test.num_items)
@@ -98,14 +101,31 @@ def test_the_layout_changes_neither_loss_nor_gradients(
             network, SPLITS.train, users, window, config.loss, sampler, Engine(CPU)
         )
         generator = torch.Generator().manual_seed(0)
-        batch = training_batch(SPLITS.train, users, window, network.task, generator, CPU)
+        batch = training_batch(SPLITS.train, users, window, network.task, generator, device)
         network.train()
         hidden = torch.cat([network(rows).flatten(0, 1)[at] for rows, at in batch.groups])
         value = objective(hidden, batch)
         value.backward()
         gradients = [parameter.grad for parameter in network.parameters()]
         results.append((len(batch.groups), value.detach(), gradients))
-    assert results[0][0] > results[1][0] > results[2][0] == 1
-    for _, value, gradients in results[:2]:
+    assert results[0][0] > results[1][0] > results[2][0] == results[3][0] == 1
+    for _, value, gradients in (*results[:2], results[3]):
         torch.testing.assert_close(value, results[2][1])
         torch.testing.assert_close(gradients, results[2][2], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", [NextItem(), MaskedItem(0.4)])
+def test_an_accelerator_is_given_one_shape_whoever_is_in_the_batch(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "to_device", lambda device, tensor: tensor)
+    log = log_of([[item + 1 for item in range(length)] for length in range(4, 24)], 30)
+    split, generator = leave_one_out(log).train, torch.Generator().manual_seed(0)
+    window = task.training_window(8)
+    shortest, longest, short_window = np.arange(5), np.arange(15, 20), np.arange(5) * 3
+    shapes = set()
+    for users in (shortest, longest, short_window):
+        batch = training_batch(split, users, window, task, generator, META)
+        assert len(batch.groups) == 1
+        shapes.add((batch.groups[0][0].shape, batch.sequences.shape))
+    assert shapes == {((5, 8), (5, window))}

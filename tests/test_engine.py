@@ -9,8 +9,15 @@ import pytest
 import torch
 
 from seqrec import engine
-from seqrec.engine import EngineOptions, bfloat16_is_faster, choose_device, choose_engine
+from seqrec.engine import (
+    LOGITS_PER_CHUNK_OF_A_GPU,
+    EngineOptions,
+    bfloat16_is_faster,
+    choose_device,
+    choose_engine,
+)
 from seqrec.errors import SeqrecError
+from seqrec.losses import LOGITS_PER_CHUNK
 
 CPU = torch.device("cpu")
 
@@ -50,6 +57,17 @@ def test_a_precision_that_is_asked_for_is_taken(
     chosen = choose_engine(EngineOptions("cpu", None, precision, logits_per_chunk=7, compile=True))
     assert (chosen.precision, chosen.logits_per_chunk, chosen.compile) == (precision, 7, True)
     assert chosen.product_type == getattr(torch, precision)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk"), [("cpu", LOGITS_PER_CHUNK), ("cuda", LOGITS_PER_CHUNK_OF_A_GPU)]
+)
+def test_a_chunk_is_as_large_as_suits_the_device(
+    kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "choose_device", lambda name: torch.device(kind))
+    options = EngineOptions(precision="float32")
+    assert choose_engine(options).logits_per_chunk == chunk
 
 
 PAGE_FAULTS = """

@@ -15,30 +15,33 @@ from seqrec.models.network import Attention, Dropout
 @given(
     seed=st.integers(0, 1000),
     batch=st.integers(1, 3),
-    time=st.integers(1, 6) | st.integers(60, 200),  # less and more than a block of queries
+    time=st.integers(1, 6) | st.integers(60, 200),
     heads=st.integers(1, 3),
-    causal=st.booleans(),
+    reads=st.sampled_from(["all before", "all usable", "usable, by one query"]),
     trained=st.booleans(),
 )
 def test_attention_is_that_of_torch(
-    seed: int, batch: int, time: int, heads: int, causal: bool, trained: bool
+    seed: int, batch: int, time: int, heads: int, reads: str, trained: bool
 ) -> None:
     torch.manual_seed(seed)
     width = 4 * heads
-    ours = Attention(width, heads, 0.1).eval()
-    theirs = nn.MultiheadAttention(width, heads, batch_first=True).eval()
+    ours = Attention(width, heads, dropout=0.0).train(trained)
+    nn.init.normal_(ours.in_projection.bias)
+    theirs = nn.MultiheadAttention(width, heads, batch_first=True)
     theirs.in_proj_weight.data = ours.in_projection.weight.data
     theirs.in_proj_bias.data = ours.in_projection.bias.data
     theirs.out_proj = ours.out_projection
     queries, context = torch.randn(2, batch, time, width)
+    causal = reads == "all before"
+    if reads == "usable, by one query":
+        queries = queries[:, :1]
     lengths = torch.randint(1, time + 1, (batch,))
     real = None if causal else torch.arange(time) < lengths[:, None]
     future = torch.ones(time, time, dtype=torch.bool).triu(1) if causal else None
     expected, _ = theirs(
         queries, context, context, None if real is None else ~real, attn_mask=future
     )
-    with torch.set_grad_enabled(trained):
-        found = ours(queries, context, real)
+    found = ours(queries, context, real)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqrec import losses
 from seqrec.engine import Engine
 from seqrec.errors import SeqrecError
 from seqrec.evaluation import network_scorer, rank_users
-from seqrec.experiment import RunConfig
+from seqrec.experiment import RunConfig, import_model
 from seqrec.metrics import metrics_from_ranks
 from seqrec.models.network import Network
 from seqrec.runs import build_model
@@ -24,6 +24,7 @@ from seqrec.tasks import MaskedItem, NextItem
 from seqrec.training import (
     Trained,
     longest_distinct,
+    make_encoder,
     metric_cutoffs,
     sample_users,
     train,
@@ -339,3 +340,75 @@ def test_negatives_are_rows_of_unseen_train_items_whatever_the_special_rows(
         if int(targets[0]) - shift not in (3, 10):  # the long sequence's batch
             found |= {int(row) - shift for row in negatives.flatten()}
     assert found == {3, 10}
+
+
+def gradients_of(states: Tensor, network: nn.Module) -> list[Tensor]:
+    network.zero_grad()
+    (states * torch.linspace(0.5, 1.5, states.shape[-1])).sum().backward()
+    return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+
+
+@pytest.mark.parametrize("implementation", NETWORKS)
+def test_a_gpu_multiplies_in_bfloat16_and_learns_in_float32(
+    implementation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The rules of automatic precision, of a CPU in place of a GPU's.
+    autocast = torch.autocast
+    monkeypatch.setattr(
+        torch, "autocast", lambda kind, dtype, enabled: autocast("cpu", dtype, enabled=enabled)
+    )
+    torch.manual_seed(0)
+    without = {} if implementation == "gru4rec" else {"dropout": 0.0}
+    network = import_model(implementation)(20, 8, **NETWORKS[implementation] | without)
+    rows = torch.randint(2, 20, (4, 8))
+    exact = network(rows)
+    wanted = gradients_of(exact, network)
+    near = {"rtol": 0.05, "atol": 0.05 * exact.abs().max().item()}
+    for kind, precision, same in (
+        ("cuda", "bfloat16", False),
+        ("cuda", "float32", True),
+        ("cpu", "bfloat16", True),
+    ):
+        states = make_encoder(network, Engine(torch.device(kind), precision))(rows)
+        assert states.dtype == torch.float32
+        assert torch.equal(states, exact) == same
+        torch.testing.assert_close(states, exact, **near)
+        for found, reference in zip(gradients_of(states, network), wanted, strict=True):
+            assert found.dtype == torch.float32
+            limit = 0.05 * reference.abs().max().item()
+            torch.testing.assert_close(found, reference, rtol=0.05, atol=limit)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("cpu", {}), ("cuda", {"mode": "reduce-overhead", "dynamic": False})],
+)
+def test_an_accelerator_replays_what_it_has_recorded(
+    kind: str, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def compiled(network: nn.Module, **options: Any) -> nn.Module:
+        asked.append(options)
+        return network
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    network, rows = import_model("gru4rec")(20, 8, hidden_size=4), torch.tensor([[1, 2]])
+    for compile in (False, True):
+        make_encoder(network, Engine(torch.device(kind), compile=compile))(rows)
+    assert asked == [how]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("implementation", NETWORKS)
+def test_a_compiled_network_learns_the_same(implementation: str) -> None:
+    without = {} if implementation == "gru4rec" else {"dropout": 0.0}
+    config = small_config(implementation, hyperparameters=NETWORKS[implementation] | without)
+    plain, _ = trained(config)
+    torch.manual_seed(config.seed)
+    network = build_model(config, SPLITS.test.num_items)
+    assert isinstance(network, Network)
+    compiled = train(network, SPLITS, config, Engine(torch.device("cpu"), compile=True))
+    for one, other in zip(plain.history, compiled.history, strict=True):
+        assert one["training_loss"] == pytest.approx(other["training_loss"], rel=1e-4)
+    assert not any("_orig_mod" in name for name in network.state_dict())

@@ -6,9 +6,6 @@ from torch import Tensor, nn
 
 from seqrec.tasks import Task
 
-QUERIES_PER_BLOCK = 64
-"""Of causal attention on a CPU, in evaluation: fewer leave out more keys, in smaller products."""
-
 
 class Network(nn.Module):
     """Base of the networks: maps item rows `[batch, time]` to hidden states `[batch, time, width]`.
@@ -80,6 +77,8 @@ class Attention(nn.Module):
         Without it attention is causal: there are as many queries as there is context, and each sees
         what is not after it.
         """
+        if usable is not None and queries.shape[1] == 1 and not self.training:
+            return self._of_one_query(queries, context, usable)
         width = queries.shape[-1]
         weight_q, weight_kv = self.in_projection.weight.split([width, 2 * width])
         bias_q, bias_kv = self.in_projection.bias.split([width, 2 * width])
@@ -92,6 +91,25 @@ class Attention(nn.Module):
         )
         return self.out_projection(attended.transpose(1, 2).reshape(queries.shape))
 
+    def _of_one_query(self, query: Tensor, context: Tensor, usable: Tensor) -> Tensor:
+        """As `forward`, without dropout, and without keys and values of every position.
+
+        With a projection K, bias k, a score q . (K c + k) is (K' q) . c and a term that is the same
+        for every c, which a softmax does not see. Its weights a add up to one, so that the sum of
+        a (V c + v) is V (sum of a c) + v.
+        """
+        project_q, project_k, project_v = self.in_projection.weight.chunk(3)
+        bias_q, _, bias_v = self.in_projection.bias.chunk(3)
+        project_k, project_v = (x.unflatten(0, (self.heads, -1)) for x in (project_k, project_v))
+        asked = F.linear(query[:, 0], project_q, bias_q).unflatten(1, (self.heads, -1))
+        # b: batch, h: heads, d: width of a head, w: width
+        asked = torch.einsum("bhd,hdw->bhw", asked, project_k)[:, None]
+        seen, scale = context[:, None], project_k.shape[1] ** -0.5
+        mask = usable[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(asked, seen, seen, mask, scale=scale)[:, 0]
+        attended = torch.einsum("bhw,hdw->bhd", mixed, project_v).flatten(1) + bias_v
+        return self.out_projection(attended)[:, None]
+
     def _by_head(self, x: Tensor) -> Tensor:
         """`[batch, heads, time, width / heads]`."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -99,11 +117,9 @@ class Attention(nn.Module):
     def _attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, usable: Tensor | None
     ) -> Tensor:
-        """Attention by head; torch's own function serves a GPU.
-
-        On a CPU that has no dropout of its own, and is slower than products of this size.
-        """
-        if queries.device.type != "cpu":
+        """Attention by head. On a CPU torch's own function has no dropout, so that it serves
+        evaluation alone there."""
+        if queries.device.type != "cpu" or not self.training:
             return F.scaled_dot_product_attention(
                 queries,
                 keys,
@@ -114,34 +130,13 @@ class Attention(nn.Module):
             )
         shape = queries.shape
         queries, keys, values = (x.flatten(0, 1) for x in (queries, keys, values))
-        if usable is not None:
+        if usable is None:
+            mask = queries.new_full((shape[2], shape[2]), -torch.inf).triu_(1)
+        else:
             mask = torch.zeros_like(usable, dtype=queries.dtype).masked_fill_(~usable, -torch.inf)
             mask = mask.repeat_interleave(self.heads, 0)[:, None]
-            return self._weighted(queries, keys, values, mask).view(shape)
-        time = shape[2]
-        mask = queries.new_full((time, time), -torch.inf).triu_(1)
-        if torch.is_grad_enabled():
-            return self._weighted(queries, keys, values, mask).view(shape)
-        # Keys after a block of queries are left out, which is up to half of the work. Gradients of
-        # so many pieces would cost more than that saves.
-        size = -(-time // -(-time // QUERIES_PER_BLOCK))
-        blocks = [slice(start, min(start + size, time)) for start in range(0, time, size)]
-        attended = [
-            self._weighted(
-                queries[:, block],
-                keys[:, : block.stop],
-                values[:, : block.stop],
-                mask[block, : block.stop],
-            )
-            for block in blocks
-        ]
-        return torch.cat(attended, 1).view(shape)
-
-    def _weighted(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """`[rows, queries, width]`; `mask` is added to the scores `[rows, queries, keys]`."""
-        scale = queries.shape[-1] ** -0.5
-        scores = torch.baddbmm(mask, queries, keys.transpose(1, 2), alpha=scale)
-        return self.dropout(torch.softmax(scores, -1)) @ values
+        scores = torch.baddbmm(mask, queries, keys.transpose(1, 2), alpha=shape[3] ** -0.5)
+        return (self.dropout(torch.softmax(scores, -1)) @ values).view(shape)
 
 
 def up_to(positions: Tensor, time: int) -> Tensor:

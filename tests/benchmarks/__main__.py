@@ -17,6 +17,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -44,15 +45,19 @@ CASES = [
 VALIDATED = {"ml-1m": 6_040, "beauty": 2_500}
 TRAINED_ON_GPU = [("ml-1m", "sasrec+"), ("ml-1m", "bert4rec"), ("beauty", "sasrec+")]
 """Trained to early stopping where there is a GPU, on which that takes a minute or so each."""
-ROUNDS, STEPS, VALIDATIONS = 5, {"ours": 4, "textbook": 1}, 3
+ROUNDS, VALIDATIONS = 5, 3
+STEPS = {"ours": 4, "compiled": 4, "textbook": 1}
+"""Of each side in a round; what is compiled is measured on a GPU alone, where it may pay."""
 
 
-def measure_case(data: Path, config: RunConfig, users: int, threads: int) -> dict[str, Any]:
-    """Seconds a step and a validation of both sides, and what the package's side knows."""
-    workers = {"ours": Worker("ours", data, config, threads)}
-    workers["ours"].ask("facts")  # its start is measured too, so it has the machine to itself
-    workers["textbook"] = Worker("textbook", data, config, threads)
-    workers["textbook"].ask("facts")  # it has started once it answers
+def measure_case(
+    data: Path, config: RunConfig, users: int, threads: int, sides: Sequence[str]
+) -> dict[str, Any]:
+    """Seconds a step and a validation of all sides, and what the package's side knows."""
+    workers = {}
+    for side in sides:
+        workers[side] = Worker(side, data, config, threads)
+        workers[side].ask("facts")  # each starts alone, and has started once it answers
     times: dict[str, list[float]] = {side: [] for side in workers}
     for _ in range(ROUNDS):
         for side, worker in workers.items():
@@ -77,6 +82,7 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
     validation_floor = product_seconds(facts["operations of a validation"], rates)
     return {
         "step, s": step["ours"],
+        "compiled, s": step.get("compiled"),
         "textbook, s": step["textbook"],
         "ratio": step["textbook"] / step["ours"],
         "floor, s": floor,
@@ -104,15 +110,15 @@ def rectools_seconds(data: Path, config: RunConfig, threads: int) -> list[float]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def trained(data: Path, config: RunConfig) -> dict[str, Any]:
-    """A whole training, to early stopping, as the workflow runs it."""
+def trained(data: Path, config: RunConfig, *options: str) -> dict[str, Any]:
+    """A whole training, to early stopping, as the workflow runs it; `options` are its command's."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "seqrec", "execute", "--config", config.json()]
         output = Path(folder, config.dataset, config.model, f"seed-{config.seed}")
-        command += ["--data", str(data), "--output", str(output)]
+        command += ["--data", str(data), "--output", str(output), *options]
         subprocess.run(command, check=True, stdout=sys.stderr)
         metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
-    kept = ("training_seconds", "epochs", "best_epoch", "test", "device", "precision")
+    kept = ("training_seconds", "epochs", "best_epoch", "test", "device", "precision", "compile")
     return {name: metrics[name] for name in kept}
 
 
@@ -135,6 +141,7 @@ def main() -> None:
         )
 
     output = arguments.output or Path(f"results/benchmark/{device.type}.json")
+    sides = [side for side in STEPS if side != "compiled" or device.type == "cuda"]
     rates = machine_rates(device)
     result: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -149,7 +156,7 @@ def main() -> None:
     }
     for dataset, model in CASES:
         data = arguments.processed / dataset
-        case = measure_case(data, runs[dataset, model], VALIDATED[dataset], threads)
+        case = measure_case(data, runs[dataset, model], VALIDATED[dataset], threads, sides)
         case["summary"] = summary(case, rates)
         result["cases"][f"{dataset} {model}"] = case
         print(f"{dataset} {model}: {case['summary']['ratio']:.1f} times as fast", flush=True)
@@ -158,8 +165,11 @@ def main() -> None:
     )
     if device.type == "cuda":
         result["to early stopping"] = {
-            f"{dataset} {model}": trained(arguments.processed / dataset, runs[dataset, model])
+            f"{dataset} {model} {option}": trained(
+                arguments.processed / dataset, runs[dataset, model], option
+            )
             for dataset, model in TRAINED_ON_GPU
+            for option in ("--no-compile", "--compile")
         }
     output.parent.mkdir(parents=True, exist_ok=True)
     if device.type == "cpu":  # where its parts are run

@@ -1,6 +1,6 @@
 """One side of a comparison, in a process of its own: builds a model, then does as it is told.
 
-    python tests/benchmarks/worker.py ours|textbook|fitted DATA CONFIG THREADS
+    python tests/benchmarks/worker.py ours|compiled|textbook|fitted DATA CONFIG THREADS
 
 reads commands from its input, one a line, and answers each with a line of JSON:
 `steps N` seconds of each of N training steps; `validate N` seconds of ranking N users;
@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from seqrec import training
-from seqrec.engine import EngineOptions, choose_engine, keep_freed_memory, use_onednn
+from seqrec.engine import AUTOMATIC, EngineOptions, choose_engine, keep_freed_memory, use_onednn
 from seqrec.evaluation import network_scorer, rank_users
 from seqrec.experiment import RunConfig
 from seqrec.interactions import Interactions
@@ -80,9 +80,15 @@ class Quit(Exception):
     """The end of the input."""
 
 
-def ours(splits: Splits, config: RunConfig, born: float) -> None:
+def compiled(splits: Splits, config: RunConfig, born: float) -> None:
+    ours(splits, config, born, EngineOptions(compile=True))
+
+
+def ours(
+    splits: Splits, config: RunConfig, born: float, options: EngineOptions = AUTOMATIC
+) -> None:
     keep_freed_memory()
-    engine = choose_engine(EngineOptions())
+    engine = choose_engine(options)
     use_onednn(engine)
     torch.manual_seed(config.seed)
     network = build_model(config, splits.test.num_items)
@@ -211,6 +217,5 @@ if __name__ == "__main__":
     side, data, config_json, threads, born = sys.argv[1:]
     torch.set_num_threads(int(threads))
     log = Interactions.load(Path(data))
-    {"ours": ours, "textbook": textbook, "fitted": fitted}[side](
-        leave_one_out(log), RunConfig.model_validate_json(config_json), float(born)
-    )
+    sides = {"ours": ours, "compiled": compiled, "textbook": textbook, "fitted": fitted}
+    sides[side](leave_one_out(log), RunConfig.model_validate_json(config_json), float(born))
