@@ -44,6 +44,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
 """The smallest of each."""
 
 
+def without_dropout(implementation: str) -> dict[str, Any]:
+    """The smallest's hyperparameters, with dropout off where there is one."""
+    return NETWORKS[implementation] | ({} if implementation == "gru4rec" else {"dropout": 0.0})
+
+
 def log_of(users: Sequence[Sequence[int]], num_items: int) -> Interactions:
     """A log of the given histories, in memory."""
     items = np.array([item for user in users for item in user], np.int32)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config
+from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config, without_dropout
 
 from seqrec import batches
 from seqrec.batches import length_groups, places, training_batch
@@ -81,9 +81,7 @@ def test_a_batch_has_the_labels_of_its_users_and_their_inputs(
 def test_the_layout_changes_neither_loss_nor_gradients(
     implementation: str, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hyperparameters = dict(NETWORKS[implementation])
-    if implementation != "gru4rec":
-        hyperparameters["dropout"] = 0.0
+    hyperparameters = without_dropout(implementation)
     config = small_config(implementation, loss, hyperparameters=hyperparameters)
     # Laid out as for an accelerator, and left on the host.
     monkeypatch.setattr(batches, "to_device", lambda device, tensor: tensor)

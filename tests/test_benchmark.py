@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import NETWORKS, preprocessed_log, simulated_log, small_config
+from small_runs import preprocessed_log, simulated_log, small_config, without_dropout
 
 from seqrec.engine import Engine
 from seqrec.evaluation import network_scorer, rank_users
@@ -56,9 +56,7 @@ def with_our_weights(baseline: Any, network: Network, implementation: str) -> No
 def test_the_textbook_computes_what_the_package_computes(
     benchmark: Any, implementation: str, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hyperparameters = dict(NETWORKS[implementation])
-    if implementation != "gru4rec":
-        hyperparameters["dropout"] = 0.0
+    hyperparameters = without_dropout(implementation)
     if implementation == "bert4rec":
         hyperparameters["mask_probability"] = 0.999999  # every position, so that nothing is drawn
     config = small_config(implementation, loss, hyperparameters=hyperparameters)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config
+from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config, without_dropout
 from torch import Tensor, nn
 
 from seqrec import losses
@@ -358,8 +358,7 @@ def test_a_gpu_multiplies_in_bfloat16_and_learns_in_float32(
         torch, "autocast", lambda kind, dtype, enabled: autocast("cpu", dtype, enabled=enabled)
     )
     torch.manual_seed(0)
-    without = {} if implementation == "gru4rec" else {"dropout": 0.0}
-    network = import_model(implementation)(20, 8, **NETWORKS[implementation] | without)
+    network = import_model(implementation)(20, 8, **without_dropout(implementation))
     rows = torch.randint(2, 20, (4, 8))
     exact = network(rows)
     wanted = gradients_of(exact, network)
@@ -402,8 +401,7 @@ def test_an_accelerator_replays_what_it_has_recorded(
 @pytest.mark.slow
 @pytest.mark.parametrize("implementation", NETWORKS)
 def test_a_compiled_network_learns_the_same(implementation: str) -> None:
-    without = {} if implementation == "gru4rec" else {"dropout": 0.0}
-    config = small_config(implementation, hyperparameters=NETWORKS[implementation] | without)
+    config = small_config(implementation, hyperparameters=without_dropout(implementation))
     plain, _ = trained(config)
     torch.manual_seed(config.seed)
     network = build_model(config, SPLITS.test.num_items)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,6 @@ class Timer:
 
 class Quit(Exception):
     """The end of the input."""
-
-
-def compiled(splits: Splits, config: RunConfig, born: float) -> None:
-    ours(splits, config, born, EngineOptions(compile=True))
 
 
 def ours(
@@ -217,5 +214,6 @@ if __name__ == "__main__":
     side, data, config_json, threads, born = sys.argv[1:]
     torch.set_num_threads(int(threads))
     log = Interactions.load(Path(data))
+    compiled = partial(ours, options=EngineOptions(compile=True))
     sides = {"ours": ours, "compiled": compiled, "textbook": textbook, "fitted": fitted}
     sides[side](leave_one_out(log), RunConfig.model_validate_json(config_json), float(born))
