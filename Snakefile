@@ -18,16 +18,19 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from seqrec import costs
-from seqrec.datasets import load_dataset
-from seqrec.download import own_files, replaced_file
+from seqrec.running import costs
+from seqrec.data.datasets import load_dataset
+from seqrec.data.manifest import own_files, replaced_file
 from seqrec.errors import SeqrecError
-from seqrec.experiment import WorkflowConfig, load_experiment
+from seqrec.experiment.workflow import WorkflowConfig
+from seqrec.experiment.grid import load_experiment
 from seqrec.files import date_back, require_writable
-from seqrec.interactions import is_made_by, reading
-from seqrec.naming import dataset_title, display
-from seqrec.records import TRAINING_CODE, own_module, promoted_datasets, settings_of
-from seqrec.strict import validate
+from seqrec.data.preprocessing import is_made_by, reading
+from seqrec.experiment.naming import dataset_title
+from seqrec.report.looks import display
+from seqrec.experiment.custom import custom_module
+from seqrec.records.survey import promoted_datasets, settings_of
+from seqrec.typed_yaml import check_values
 
 
 configfile: "config/workflow.yaml"
@@ -42,7 +45,7 @@ if set("{}") & set(str(Path.cwd())):
     )
 
 try:
-    options = validate(WorkflowConfig, config, "config/workflow.yaml or --config")
+    options = check_values(WorkflowConfig, config, "config/workflow.yaml or --config")
     settings = shlex.split(options.set)
     # Promoted records have no grid: nothing is ever trained into results/reference.
     GRID = (

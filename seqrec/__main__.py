@@ -1,5 +1,5 @@
 """`python -m seqrec`: the command line, found without an activated environment."""
 
-from seqrec.cli import main
+from seqrec.cli.main import main
 
 main(prog_name="seqrec")

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from seqrec.metrics import metrics_from_ranks
-from seqrec.naming import sampled_negatives
-from seqrec.records import training_code_fingerprint, write_record
+from seqrec.experiment.naming import sampled_negatives
+from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.records.fingerprint import training_code_fingerprint
+from seqrec.records.record import write_record
 
 USERS = 1000
 

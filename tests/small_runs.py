@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from seqrec.datasets import Dataset
-from seqrec.download import download
-from seqrec.experiment import RunConfig
-from seqrec.interactions import Interactions, preprocess
-from seqrec.simulation import simulate
+from seqrec.data.datasets import Dataset
+from seqrec.data.download import download
+from seqrec.data.interactions import Interactions
+from seqrec.data.preprocessing import preprocess
+from seqrec.data.simulation import simulate
+from seqrec.experiment.schema import RunConfig
 
 ROOT = Path(__file__).parents[1]
 

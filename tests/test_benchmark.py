@@ -8,15 +8,16 @@ import pytest
 import torch
 from small_runs import preprocessed_log, simulated_log, small_config, without_dropout
 
-from seqrec.engine import Engine
-from seqrec.evaluation import network_scorer, rank_users
-from seqrec.evidence import PUBLISHED, read_published
-from seqrec.experiment import load_experiment
-from seqrec.metrics import metrics_from_ranks
+from seqrec.experiment.grid import load_experiment
 from seqrec.models.network import Network
-from seqrec.runs import build_model
-from seqrec.splits import leave_one_out
-from seqrec.training import make_objective, make_sampler
+from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.protocol.ranking import rank_users
+from seqrec.protocol.splits import leave_one_out
+from seqrec.report.paper import PUBLISHED, read_published
+from seqrec.training.building import build_model
+from seqrec.training.objective import make_objective, make_sampler
+from seqrec.training.precision import Engine
+from seqrec.training.scoring import network_scorer
 
 CPU = torch.device("cpu")
 SPLITS = leave_one_out(simulated_log())
@@ -75,7 +76,7 @@ def test_the_textbook_computes_what_the_package_computes(
     baseline = Baseline(SPLITS.train, config, CPU)
     with_our_weights(baseline, network, implementation)
 
-    from seqrec.batches import training_batch
+    from seqrec.training.batches import training_batch
 
     users = np.arange(30)
     everyone = np.arange(SPLITS.train.num_users)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from small_runs import ROOT
 
-from seqrec.datasets import load_dataset
-from seqrec.download import download
-from seqrec.engine import EngineOptions
-from seqrec.experiment import load_run
-from seqrec.interactions import preprocess
-from seqrec.runs import run
+from seqrec.data.datasets import load_dataset
+from seqrec.data.download import download
+from seqrec.data.preprocessing import preprocess
+from seqrec.experiment.grid import load_run
+from seqrec.running.device import EngineOptions
+from seqrec.running.run import run
 
 CPU = EngineOptions("cpu", 1)
 CONFIG = ROOT / "config"

@@ -11,7 +11,7 @@ import yaml
 from readme import READMES, made, shown
 from small_runs import readme_files
 
-from seqrec.experiment import load_experiment
+from seqrec.experiment.grid import load_experiment
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

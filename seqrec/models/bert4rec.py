@@ -3,8 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.models.network import Attention, Dropout, Network, initialise_normal, read_at
-from seqrec.tasks import MaskedItem
+from seqrec.models.layers import Attention, Dropout, initialise_normal, read_at
+from seqrec.models.network import Network
+from seqrec.models.tasks import MaskedItem
 
 EPSILON = 1e-12
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from torch import Tensor
 
-from seqrec.splits import Split
+from seqrec.protocol.splits import Split
 
 
 class Fitted(ABC):

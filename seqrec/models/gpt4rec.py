@@ -5,15 +5,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.models.network import (
-    Attention,
-    Dropout,
-    Network,
-    initialise_normal,
-    read_at,
-    up_to,
-)
-from seqrec.tasks import NextItem
+from seqrec.models.layers import Attention, Dropout, initialise_normal, read_at, up_to
+from seqrec.models.network import Network
+from seqrec.models.tasks import NextItem
 
 
 class Layer(nn.Module):

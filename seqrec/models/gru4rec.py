@@ -2,8 +2,9 @@
 
 from torch import Tensor, nn
 
-from seqrec.models.network import Network, initialise_normal
-from seqrec.tasks import NextItem
+from seqrec.models.layers import initialise_normal
+from seqrec.models.network import Network
+from seqrec.models.tasks import NextItem
 
 
 class GRU4Rec(Network):

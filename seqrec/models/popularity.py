@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec.evaluation import item_counts
 from seqrec.models.fitted import Fitted
-from seqrec.splits import Split
+from seqrec.protocol.splits import Split, item_counts
 
 
 class Popularity(Fitted):

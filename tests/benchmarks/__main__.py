@@ -28,9 +28,11 @@ from growth import draw_growth, measure_growth
 from measuring import Worker, floor_seconds, machine_rates, product_seconds
 from report import readme_table
 
-from seqrec.engine import device_title, keep_freed_memory
-from seqrec.experiment import RunConfig, load_experiment
+from seqrec.experiment.grid import load_experiment
+from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
+from seqrec.running.device import device_title
+from seqrec.running.memory import keep_freed_memory
 
 HERE = Path(__file__).parent
 CASES = [

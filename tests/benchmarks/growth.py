@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from seqrec import losses
 from seqrec.models.sasrec import SASRec
+from seqrec.training import losses
 
 ITEMS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000)
 LENGTHS = (50, 100, 200, 500, 1_000)
@@ -76,9 +76,9 @@ def resident(users: int) -> dict[str, float]:
 
 def draw_batches(folder: Path, users: int) -> dict[str, float]:
     """What `resident` runs in a process of its own."""
-    from seqrec.batches import training_batch
-    from seqrec.splits import Split
-    from seqrec.tasks import NextItem
+    from seqrec.models.tasks import NextItem
+    from seqrec.protocol.splits import Split
+    from seqrec.training.batches import training_batch
 
     length = 10
     for name, size in (("items", users * length), ("offsets", users + 1)):

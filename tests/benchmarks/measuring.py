@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from seqrec.experiment import RunConfig
+from seqrec.experiment.schema import RunConfig
 
 HERE = Path(__file__).parent
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.experiment import RunConfig
-from seqrec.splits import Split
+from seqrec.experiment.schema import RunConfig
+from seqrec.protocol.splits import Split
 
 
 class SASRec(nn.Module):

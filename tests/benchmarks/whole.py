@@ -24,12 +24,14 @@ import torch
 from measuring import Worker, floor_seconds
 from report import whole_table
 
-from seqrec.engine import device_title, keep_freed_memory
-from seqrec.evidence import PUBLISHED, read_published
-from seqrec.experiment import RunConfig, Training, load_experiment
+from seqrec.data.interactions import Interactions
+from seqrec.experiment.grid import load_experiment
+from seqrec.experiment.schema import RunConfig, Training
 from seqrec.files import write_text
-from seqrec.interactions import Interactions
-from seqrec.records import training_code_fingerprint
+from seqrec.records.fingerprint import training_code_fingerprint
+from seqrec.report.paper import PUBLISHED, read_published
+from seqrec.running.device import device_title
+from seqrec.running.memory import keep_freed_memory
 
 STEPS = 4
 VALIDATED = 2_000

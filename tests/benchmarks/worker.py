@@ -24,16 +24,19 @@ from textbook import Baseline
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from seqrec import training
-from seqrec.engine import AUTOMATIC, EngineOptions, choose_engine, keep_freed_memory, use_onednn
-from seqrec.evaluation import network_scorer, rank_users
-from seqrec.experiment import RunConfig
-from seqrec.interactions import Interactions
+from seqrec.data.interactions import Interactions
+from seqrec.experiment.schema import RunConfig
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
-from seqrec.negatives import NegativeSampler
-from seqrec.runs import build_model, peak_memory
-from seqrec.splits import Splits, leave_one_out
+from seqrec.protocol.ranking import rank_users
+from seqrec.protocol.splits import Splits, leave_one_out
+from seqrec.running.device import AUTOMATIC, EngineOptions, choose_engine
+from seqrec.running.memory import keep_freed_memory, peak_memory
+from seqrec.training import loop as training
+from seqrec.training.building import build_model
+from seqrec.training.negatives import NegativeSampler
+from seqrec.training.precision import use_onednn
+from seqrec.training.scoring import network_scorer
 
 
 def commands() -> Any:

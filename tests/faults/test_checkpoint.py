@@ -17,7 +17,7 @@ from small_disk import small_disk
 from small_runs import preprocessed_log, small_config
 from test_resume import result
 
-from seqrec.experiment import RunConfig
+from seqrec.experiment.schema import RunConfig
 
 EPOCHS = 3
 SASREC = small_config("sasrec", training={"batch_size": 32, "max_epochs": EPOCHS})
@@ -25,7 +25,7 @@ FITTED = small_config("popularity")
 
 SERVER = multiprocessing.get_context("forkserver")
 # torch imports the last when it is first told to be deterministic, and takes seconds over it.
-SERVER.set_forkserver_preload(["seqrec.runs", "seqrec.cli", "torch._inductor"])
+SERVER.set_forkserver_preload(["seqrec.running.run", "seqrec.cli.main", "torch._inductor"])
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def execute(
 
 def live(arguments: list[str], said: Path, steps: Any, death: int | None, of: str) -> None:
     """The command line, with what it says in a file, and with each step of writing counted."""
-    from seqrec.cli import main
+    from seqrec.cli.main import main
 
     for stream in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), stream)

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from record_factory import make_record
 from small_runs import copied_config
 
-from seqrec.cli import main
-from seqrec.experiment import RunConfig
-from seqrec.interactions import Interactions
+from seqrec.cli.main import main
+from seqrec.data.interactions import Interactions
+from seqrec.experiment.schema import RunConfig
 
 ROWS = [
     (f"u{user}", f"i{(user * 7 + step * step) % 23}", 1_000_000_000 + 50 * step + user)

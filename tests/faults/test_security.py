@@ -21,16 +21,16 @@ from record_factory import make_record
 from test_download import CONTENT, SHA256, Server, whole
 from test_workflow import EXPERIMENT, ROOT, Project
 
-from seqrec import download as module
-from seqrec import parsing
-from seqrec.cli import main
-from seqrec.datasets import Dataset, Format
-from seqrec.download import download
+from seqrec.cli.main import main
+from seqrec.data import download as module
+from seqrec.data import raw_bytes
+from seqrec.data.datasets import Dataset, Format
+from seqrec.data.download import download
+from seqrec.data.parsing import parse
 from seqrec.errors import SeqrecError
-from seqrec.experiment import load_experiment
-from seqrec.parsing import parse
-from seqrec.sidecar import Sidecar
-from seqrec.strict import load_yaml
+from seqrec.experiment.grid import load_experiment
+from seqrec.running.resume import Sidecar
+from seqrec.typed_yaml import load_yaml
 
 
 class Trap:
@@ -112,7 +112,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """64 megabytes in a few hundred kilobytes, whether the archive says so or lies about it."""
-    monkeypatch.setattr(parsing, "SMALL_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr(raw_bytes, "SMALL_UNPACKED_BYTES", 1 << 20)
     path = tmp_path / "log.zip"
     size = 1 << 26
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -54,20 +54,9 @@ def records_and_failures(wildcards):
 
 def training_code():
     """The package's, and the files of own models."""
-    paths = {path for pattern in TRAINING_CODE for path in Path("seqrec").glob(pattern)}
-    paths |= {own_module(run.implementation) for run in RUNS.values()} - {None}
+    paths = set(Path("seqrec").glob("*/*.py"))
+    paths |= {custom_module(run.implementation) for run in RUNS.values()} - {None}
     return sorted(map(str, paths))
-
-
-def code_of(module):
-    """The files of a module and of all that it imports from the package."""
-    found, ahead = set(), [module]
-    while ahead:
-        path = Path("seqrec", *ahead.pop().split(".")).with_suffix(".py")
-        if path not in found:
-            found.add(path)
-            ahead += re.findall(r"^ *from seqrec\.([\w.]+) import", path.read_text(), re.M)
-    return sorted(map(str, found))
 
 
 def settings_of_the_paper():

@@ -1,0 +1,56 @@
+"""The command that recommends items by a finished run."""
+
+from pathlib import Path
+
+import click
+
+from seqrec.cli import completion
+from seqrec.cli.parameters import File, Folder, device_option
+from seqrec.errors import SeqrecError
+
+
+@click.command()
+@click.argument("run", type=Folder(), shell_complete=completion.runs)
+@click.option("--history", help="Item ids in order of time, separated by commas.")
+@click.option("--users", type=File(), help="CSV or Parquet: user, item and maybe timestamp.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option("--output", type=File(), help="CSV or Parquet.  [default: to the terminal]")
+@click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
+@device_option
+def recommend(
+    run: Path,
+    history: str | None,
+    users: Path | None,
+    k: int,
+    output: Path | None,
+    data: Path | None,
+    device: str,
+) -> None:
+    """Recommend what comes next, by a finished RUN.
+
+    RUN is its folder. Items go in and come out by the dataset's own ids: of one history, or of a
+    file of many with a line for each interaction. A file with the column user alone names users of
+    the dataset. Items of a history are not recommended again. Examples:
+
+    \b
+    seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
+    seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --users users.csv --output top.parquet
+    """
+    from seqrec.running.recommend import Recommender
+    from seqrec.running.user_files import read_users, write_recommendations
+
+    if (history is None) == (users is None):
+        raise SeqrecError("recommend: give either --history or --users.")
+    table = read_users(users) if users else None
+    recommender = Recommender.load(run, data, device)
+    if table is None:
+        found = recommender.recommend([i.strip() for i in (history or "").split(",") if i], k)
+    else:
+        found = recommender.recommend_users(table, k, str(users))
+    if output:
+        write_recommendations(output, found)
+        click.echo(f"{output}: {len(found):,} recommendations")
+    elif users:
+        click.echo(found.to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        click.echo(found.to_string(index=False, float_format="{:.4f}".format))

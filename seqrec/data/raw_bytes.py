@@ -1,0 +1,175 @@
+"""The bytes of a raw file: opened, unpacked within limits, and cut into blocks of whole lines."""
+
+import bz2
+import gzip
+import lzma
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqrec.errors import SeqrecError
+
+if TYPE_CHECKING:
+    pass
+
+
+BLOCK_BYTES = 1 << 24
+
+
+MAX_LINE_BYTES = 1 << 26
+
+
+# A bomb ends here, not at a full disk: no archive may unpack to more than the first, nor to both
+# more than the second and so many times its size (logs shrink by 3 to 30 times).
+MAX_UNPACKED_BYTES = 1 << 36
+
+
+SMALL_UNPACKED_BYTES = 1 << 30
+
+
+MAX_UNPACKED_RATIO = 100
+
+
+SHOWN_CHARACTERS = 100
+
+
+@contextmanager
+def open_raw(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked; nothing is ever unpacked to disk."""
+    openers: dict[str, Callable[[Path], Any]] = {
+        ".gz": gzip.open,
+        ".bz2": bz2.open,
+        ".xz": lzma.open,
+        ".zst": _open_zstandard,
+    }
+    try:
+        if path.suffix.lower() == ".zip":
+            with (
+                zipfile.ZipFile(path) as archive,
+                archive.open(_member(path, archive, member)) as f,
+            ):
+                yield f
+        else:
+            with openers.get(path.suffix.lower(), lambda p: p.open("rb"))(path) as file:
+                yield file
+    except FileNotFoundError:
+        raise SeqrecError(f"{path}: no such file. Run the download again.") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
+        raise SeqrecError(
+            f"{path}: cannot be read to its end ({error}). "
+            "Is it damaged or not what its suffix says? Remove it and have it again."
+        ) from None
+
+
+def _limit(path: Path) -> int:
+    """Bytes that a file may unpack to."""
+    by_size = MAX_UNPACKED_RATIO * path.stat().st_size
+    return min(MAX_UNPACKED_BYTES, max(SMALL_UNPACKED_BYTES, by_size))
+
+
+def _open_zstandard(path: Path) -> Any:
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+
+
+def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile.ZipInfo:
+    files = {
+        info.filename: info
+        for info in archive.infolist()
+        if not info.is_dir()
+        and not stat.S_ISLNK(info.external_attr >> 16)
+        and not info.filename.startswith("__MACOSX/")
+    }
+    listing = ", ".join(sorted(files)[:10]) or "no files"
+    if member is None and len(files) != 1:
+        raise SeqrecError(
+            f"{path}: holds {listing}. Name the one to read as 'member' in the dataset's YAML."
+        )
+    name = member or next(iter(files))
+    if name not in files:
+        raise SeqrecError(f"{path}: has no member {name!r}; it holds {listing}.")
+    if files[name].file_size > (limit := _limit(path)):
+        raise SeqrecError(
+            f"{path}: {name} would unpack to {files[name].file_size:,} bytes, "
+            f"more than the {limit:,} allowed. Is it the right file?"
+        )
+    return files[name]
+
+
+def blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, bytes]]:
+    """The stream in blocks of whole lines, each with the number of its first line.
+
+    With `quotes`, a line break between quotation marks does not end a line.
+    """
+    line, rest, total, last = 1, b"", 0, False
+    limit = _limit(path)
+    while not last:
+        piece = stream.read(BLOCK_BYTES)
+        total += len(piece)
+        if total > limit:
+            raise SeqrecError(
+                f"{path}: unpacks to more than {limit:,} bytes. Is it the right file?"
+            )
+        last = not piece
+        block = rest + piece
+        if line == 1 and not rest:
+            block = block.removeprefix(b"\xef\xbb\xbf")
+        if last:
+            # The last line break may be missing.
+            if block and not block.endswith(b"\n"):
+                block += b"\n"
+            end = len(block)
+        else:
+            end = _end_of_lines(block, quotes)
+        rest = block[end:]
+        if len(rest) > MAX_LINE_BYTES:
+            at = line + block.count(b"\n", 0, end)
+            raise SeqrecError(
+                f"{path}:{at}: a line of more than {MAX_LINE_BYTES:,} bytes; "
+                f"got {shown(rest[:SHOWN_CHARACTERS])}; "
+                "is a quotation mark left open, or is it another format?"
+            )
+        if end:
+            yield line, block[:end]
+            line += block.count(b"\n", 0, end)
+
+
+def _end_of_lines(block: bytes, quotes: bool) -> int:
+    """Where the last whole line of `block` ends."""
+    if not (quotes and b'"' in block):
+        return block.rfind(b"\n") + 1
+    ends = line_ends(block)
+    return int(ends[-1]) + 1 if len(ends) else 0
+
+
+def line_ends(block: bytes) -> np.ndarray:
+    """Positions of the line breaks that are not between quotation marks."""
+    characters = np.frombuffer(block, dtype=np.uint8)
+    breaks = np.flatnonzero(characters == ord("\n"))
+    marks = np.flatnonzero(characters == ord('"'))
+    return breaks[np.searchsorted(marks, breaks) % 2 == 0]
+
+
+def every_line_end(block: bytes) -> np.ndarray:
+    return np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + 1
+
+
+def shown(got: bytes | str) -> str:
+    text = got.decode("utf-8", "backslashreplace") if isinstance(got, bytes) else got
+    text = text.rstrip("\r\n")
+    return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…")

@@ -1,0 +1,222 @@
+"""Where everything lies: configuration, data, and the results of an experiment.
+
+All names of files and folders that more than one module needs stand here; nobody else joins them.
+Paths are relative to the project's folder, in which every command is run.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG = Path("config")
+RAW = Path("data/raw")
+PROCESSED = Path("data/processed")
+RESULTS = Path("results")
+
+REFERENCE = "reference"
+"""The results that promoted records are copied into; nothing is ever trained into them."""
+RESERVED_RESULTS = (REFERENCE, "benchmark")
+"""Names of results that no experiment may have."""
+TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
+"""Tables of an experiment beside those named after its datasets; no dataset may have these names."""
+
+
+@dataclass(frozen=True)
+class ConfigFiles:
+    """Files of a configuration folder: experiments, and the registries that they draw on."""
+
+    folder: Path = CONFIG
+
+    def experiment(self, name: str) -> Path:
+        return self.folder / f"{name}.yaml"
+
+    def dataset(self, name: str) -> Path:
+        return self.datasets / f"{name}.yaml"
+
+    def model(self, name: str) -> Path:
+        return self.models / f"{name}.yaml"
+
+    def schema(self, kind: str) -> Path:
+        return self.folder / "schema" / f"{kind}.schema.json"
+
+    def published(self, name: str) -> Path:
+        """Numbers of the paper: `results`, `datasets` or `num_negatives`."""
+        return self.folder / "published" / f"{name}.csv"
+
+    @property
+    def datasets(self) -> Path:
+        return self.folder / "datasets"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    @property
+    def workflow(self) -> Path:
+        return self.experiment("workflow")
+
+    def experiments(self) -> list[str]:
+        """Names of the experiments in the folder."""
+        return sorted({path.stem for path in self.folder.glob("*.yaml")} - {self.workflow.stem})
+
+
+def manifest(dataset: str, raw: Path = RAW) -> Path:
+    """The record of which raw file a dataset has."""
+    return raw / f"{dataset}.json"
+
+
+@dataclass(frozen=True)
+class LogFiles:
+    """Files of a preprocessed log, `data/processed/<dataset>/`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, dataset: str) -> "LogFiles":
+        return cls(PROCESSED / dataset)
+
+    @property
+    def items(self) -> Path:
+        return self.folder / "items.npy"
+
+    @property
+    def offsets(self) -> Path:
+        return self.folder / "offsets.npy"
+
+    @property
+    def user_ids(self) -> Path:
+        return self.folder / "user_ids.parquet"
+
+    @property
+    def item_ids(self) -> Path:
+        return self.folder / "item_ids.parquet"
+
+    @property
+    def statistics(self) -> Path:
+        return self.folder / "statistics.json"
+
+    @property
+    def reading(self) -> Path:
+        """The settings that the log was made by."""
+        return self.folder / "reading.json"
+
+    @property
+    def digest(self) -> Path:
+        """Written last: without it there is no log."""
+        return self.folder / "digest.json"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Files of one run, `<results>/runs/<dataset>/<model>/seed-<n>/`."""
+
+    folder: Path
+
+    @property
+    def metrics(self) -> Path:
+        """Written last: with it the run has finished."""
+        return self.folder / "metrics.json"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def ranks(self) -> Path:
+        return self.folder / "ranks.npy"
+
+    @property
+    def target_counts(self) -> Path:
+        return self.folder / "target_counts.npy"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def failure(self) -> Path:
+        """Why the last attempt failed."""
+        return self.folder / "failure.json"
+
+    @property
+    def progress(self) -> Path:
+        """What a run under way reports."""
+        return self.folder / "progress.json"
+
+    @property
+    def resume(self) -> Path:
+        """The newest state of an unfinished training."""
+        return self.folder / "resume.pt"
+
+    @property
+    def previous_resume(self) -> Path:
+        return self.folder / "resume.previous.pt"
+
+    @property
+    def success(self) -> Path:
+        """A copy of `metrics`, by which the workflow knows that the run has succeeded."""
+        return self.folder / ".success"
+
+    @property
+    def promoted(self) -> tuple[Path, ...]:
+        """The files of a record that are kept for good, `metrics` last; weights are not."""
+        return self.config, self.history, self.ranks, self.target_counts, self.metrics
+
+
+def run_folder(dataset: str, model: str, seed: int) -> Path:
+    """A run's folder, relative to the results of its experiment."""
+    return Path("runs", dataset, model, f"seed-{seed}")
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """Files of an experiment's results, `results/<name>/`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, name: str) -> "ResultFiles":
+        return cls(RESULTS / name)
+
+    @property
+    def grid(self) -> Path:
+        """Which runs the experiment asks for."""
+        return self.folder / "grid.json"
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    def run(self, dataset: str, model: str, seed: int) -> RunFiles:
+        return RunFiles(self.folder / run_folder(dataset, model, seed))
+
+    def run_folders(self) -> Iterator[Path]:
+        """Folders in `runs/` that are named like a run's, sorted; no copies beside them."""
+        folders = sorted(self.runs.glob("*/*/seed-*"))
+        return (folder for folder in folders if re.fullmatch(r"seed-(0|[1-9]\d*)", folder.name))
+
+    @property
+    def data_failures(self) -> Path:
+        return self.folder / "data-failures"
+
+    def data_failure(self, dataset: str) -> Path:
+        """Why the data could not be obtained."""
+        return self.data_failures / f"{dataset}.json"
+
+    @property
+    def csv(self) -> Path:
+        """One line for every finished run."""
+        return self.folder / "results.csv"
+
+    @property
+    def tables(self) -> Path:
+        return self.folder / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "figures"

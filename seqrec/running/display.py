@@ -1,0 +1,195 @@
+"""The status of an experiment as text for a terminal."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from seqrec.experiment.naming import model_order
+from seqrec.records.record import Record, Run
+from seqrec.running.progress import Progress
+from seqrec.running.status import State, Status, read_status
+
+STYLES: dict[State, str] = {
+    "done": "green",
+    "running": "cyan",
+    "stopped": "yellow",
+    "failed": "red",
+    "waiting": "dim",
+}
+
+
+LINES = 6
+"""How many failures are told in full."""
+
+
+def screen() -> Console:
+    """The terminal; where there is none, lines are wide enough for the grid of the paper."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 140
+    return console
+
+
+def show(results: Path, console: Console) -> None:
+    """Print how far the experiment is."""
+    console.print(view(results, read_status(results)))
+
+
+def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
+    """The whole of it: a bar, the grid, and what is running, stopped or failed."""
+    counts = {state: sum(status.state == state for status in statuses) for state in STYLES}
+    summary = Text(f"{results}: {counts['done']} of {_runs(len(statuses))} done")
+    for state, count in counts.items():
+        if count and state != "done":
+            summary.append(f", {count} ").append(state, STYLES[state])
+    bar = Table.grid()
+    bar.add_row(ProgressBar(max(1, len(statuses)), counts["done"], width=60))
+    parts: list[RenderableType] = [summary, bar]
+    if statuses:
+        parts += [_grid(statuses), Text("Test NDCG@10 of runs that are done.", "dim")]
+    if counts["running"]:
+        parts += [Text(), _running([s for s in statuses if s.state == "running"])]
+    for status in statuses:
+        if status.state == "stopped" and status.progress:
+            parts.append(Text(f"{_name(status.run)}: {_stopped(status.progress)}", "yellow"))
+    parts += [Text(line, "red") for line in _failures(statuses)]
+    return Group(*parts)
+
+
+def _grid(statuses: Sequence[Status]) -> Table:
+    """A line a model, a column a dataset."""
+    datasets = list(dict.fromkeys(status.run.dataset for status in statuses))
+    models = sorted({status.run.model for status in statuses}, key=model_order)
+    table = Table("", *datasets, box=None, pad_edge=False, header_style="bold")
+    for model in models:
+        cells = []
+        for dataset in datasets:
+            runs = [s for s in statuses if (s.run.dataset, s.run.model) == (dataset, model)]
+            cells.append(_cell(runs))
+        table.add_row(model, *cells)
+    return table
+
+
+def _cell(runs: Sequence[Status]) -> Text:
+    """The runs of one model on one dataset: one a seed."""
+    parts = []
+    scores = [s.record.test["ndcg@10"] for s in runs if s.state == "done" and s.record]
+    if scores:
+        parts.append(Text(f"{fmean(scores):.4f}", STYLES["done"]))
+    if 1 < len(runs) != len(scores):
+        parts.append(Text(f"{len(scores)}/{len(runs)}"))
+    unfinished: tuple[State, ...] = ("running", "stopped", "failed", "waiting")
+    for state in unfinished:
+        some = [status for status in runs if status.state == state]
+        progress = some[0].progress if len(runs) == len(some) == 1 else None
+        if some and (state != "waiting" or len(runs) == 1):
+            word = f"epoch {progress.epoch}" if progress and state == "running" else state
+            parts.append(Text(word, STYLES[state]))
+    return Text(" ").join(parts)
+
+
+def _running(statuses: Sequence[Status]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Running", "Epoch", "Validation NDCG@10", "Best", "An epoch", "Left, about"):
+        table.add_column(heading, no_wrap=heading == "Running")
+    for status in statuses:
+        now = status.progress
+        if now is None or not now.epoch:
+            first = "first" if now and now.max_epochs else ""
+            table.add_row(_name(status.run), first)
+            continue
+        left = now.seconds_left()
+        table.add_row(
+            _name(status.run),
+            f"{now.epoch} of at most {now.max_epochs}",
+            f"{now.ndcg:.4f}",
+            f"{now.best_ndcg:.4f} in epoch {now.best_epoch}",
+            _duration(now.seconds_per_epoch or 0.0),
+            _range(*left) if left else "",
+        )
+    return table
+
+
+def _stopped(progress: Progress) -> str:
+    after = (
+        f"stopped after epoch {progress.epoch}, validation NDCG@10 {progress.ndcg:.4f}"
+        if progress.epoch
+        else "stopped before its first epoch was over"
+    )
+    return f"{after}; the experiment, started again, goes on from there."
+
+
+def _failures(statuses: Sequence[Status]) -> Iterator[str]:
+    """A line for each reason, with the runs that it has stopped."""
+    failed = [status for status in statuses if status.state == "failed"]
+    reasons = list(dict.fromkeys(status.reason for status in failed))
+    for reason in reasons[:LINES]:
+        runs = [status.run for status in failed if status.reason == reason]
+        more = len(runs) - 1
+        others = f" and {more} more run{'s' if more > 1 else ''}" if more else ""
+        yield f"{_name(runs[0])}{others}: {reason}"
+    if len(reasons) > LINES:
+        yield f"{len(reasons) - LINES} other reasons: `seqrec missing` lists them all."
+
+
+def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:
+    """A line for each run that has ended since."""
+    old = {status.run: status for status in before}
+    done = sum(status.state == "done" for status in now)
+    lines = []
+    for status in now:
+        was = old.get(status.run)
+        if was and (was.state, was.record, was.reason) == (
+            status.state,
+            status.record,
+            status.reason,
+        ):
+            continue
+        if status.state == "done" and status.record:
+            text = _result(status.record)
+        elif status.state == "stopped" and status.progress:
+            text = _stopped(status.progress)
+        elif status.state == "failed":
+            text = f"failed: {status.reason}"
+        else:
+            continue
+        lines.append(f"{done} of {len(now)} done. {_name(status.run)}: {text}")
+    return lines
+
+
+def _result(record: Record) -> str:
+    epochs = f"{record.epochs} epochs in " if record.epochs else ""
+    return (
+        f"test NDCG@10 {record.test['ndcg@10']:.4f}, HitRate@10 {record.test['hit_rate@10']:.4f}, "
+        f"{epochs}{_duration(record.training_seconds)}"
+    )
+
+
+def _name(run: Run) -> str:
+    return f"{run.dataset} {run.model} seed {run.seed}"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def _duration(seconds: float) -> str:
+    """Two digits are all that an estimate has: `8.3 s`, `51 s`, `12 min`, `3.4 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _range(least: float, most: float) -> str:
+    short, long = _duration(least), _duration(most)
+    return short if short == long else f"{short} to {long}"

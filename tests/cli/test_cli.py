@@ -1,0 +1,351 @@
+"""The command line: one message for a mistake, and help for every command."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from small_runs import ROOT, SIZES, copied_config
+
+import seqrec
+from seqrec.cli.main import main
+from seqrec.experiment.schema import RunConfig
+from seqrec.running.folder_lock import alone_in
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder, whose path holds spaces, with a small dataset and experiment."""
+    folder = tmp_path / "a folder with spaces"
+    config = copied_config(folder)
+    dataset = {"title": "Small", "max_length": 10, "simulate": SIZES}
+    (config / "datasets/small.yaml").write_text(yaml.safe_dump(dataset))
+    experiment = {
+        "datasets": ["small"],
+        "models": ["popularity", "sasrec+", "sasrec+N"],
+        "negatives": [5],
+        "training": {"max_epochs": 1},
+        "overrides": [{"models": ["sasrec*"], "hyperparameters": {"hidden_size": 8}}],
+    }
+    (config / "small.yaml").write_text(yaml.safe_dump(experiment))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("SEQREC_MIRROR", raising=False)
+    return folder
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception  # a mistake of a user is never a traceback
+    return result
+
+
+def shell(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "seqrec", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+SMALL = ("--experiment", "small")
+TRAIN = ("train", "small", "sasrec+", *SMALL)
+
+
+@pytest.mark.parametrize("command", [None, *main.commands])
+def test_every_command_explains_itself_with_an_example(command: str | None) -> None:
+    result = run(*([command] if command else []), "--help")
+    assert result.exit_code == 0
+    assert "Usage: " in result.output
+    entry: click.Command = main.commands[command] if command else main
+    assert entry.help
+    # CliRunner calls the program main: what is called seqrec is an example.
+    assert f"seqrec {command or 'train'}" in " ".join(result.output.split())
+    for parameter in entry.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+
+
+def test_the_list_of_commands_says_of_each_in_one_line_what_it_does() -> None:
+    assert "..." not in run("--help").output.partition("Commands:")[2]
+
+
+def test_the_version_is_the_packages() -> None:
+    assert seqrec.__version__ in run("--version").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("check", "smal"), "no such experiment; did you mean 'small'?"),
+        (("check", "small", "seeds=[1]"), "--name <new name>"),
+        (("check", "small", "sedes=[1]", "--name", "x"), "did you mean 'seeds'?"),
+        (("check", "small", "training.patience=0", "--name", "x"), "training.patience"),
+        (("check", "small", "--name", "paper"), "name of another experiment"),
+        (("train", "smal", "sasrec+", *SMALL), "did you mean 'small'?"),
+        (("train", "small", "sasrek", *SMALL), "sasrek"),
+        (("train", "small", "sasrec+9999", *SMALL), "9999 distinct negatives"),
+        ((*TRAIN, "training.learning_rate=fast", "--name", "x"), "training.learning_rate"),
+        ((*TRAIN, "--device", "abacus"), "--device abacus"),
+        (("download", "nothing"), "no dataset 'nothing'"),
+        (("preprocess", "small"), "small.json"),
+        (("simulate", "--output", "x.txt"), "give either --like DATASET or the sizes"),
+        (("simulate", "--users", "3", "--output", "x.txt"), "simulate: "),
+        (("execute", "--config", "{", "--data", ".", "--output", "o"), "--config: not JSON"),
+        (("execute", "--config", "{}", "--data", ".", "--output", "o"), "--config: dataset: "),
+        (("stale", "results/none"), "results/none: no such folder"),
+    ],
+)
+def test_a_mistake_is_one_message_with_exit_code_1_and_no_record(
+    project: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 1
+    # Progress of a run may come before it; the message is last and there is one.
+    assert result.stderr.count("Error: ") == 1
+    assert message in result.stderr.partition("Error: ")[2]
+    assert result.stdout == ""
+    assert not list(project.rglob("metrics.json"))
+
+
+def test_a_mistake_on_a_real_command_line_shows_no_traceback(project: Path) -> None:
+    result = shell("check", "smal")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: config/smal.yaml: no such experiment")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_option_is_a_usage_error(project: Path) -> None:
+    result = run("train", "small")
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+
+
+@pytest.mark.parametrize("experiment", ["demo", "paper", "smoke"])
+def test_check_prints_one_resolved_run_a_line(project: Path, experiment: str) -> None:
+    result = run("check", experiment)
+    assert result.exit_code == 0
+    runs = [RunConfig.model_validate_json(line) for line in result.stdout.splitlines()]
+    assert [run.json() for run in runs] == result.stdout.splitlines()
+    assert len({run.folder for run in runs}) == len(runs) > 5
+    assert result.stderr == ""
+
+
+def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: Path) -> None:
+    run("download", "small")
+    run("preprocess", "small")
+    data = ("--data", "data/processed/small")
+    lines = run("check", "small").stdout.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        folder = project / "results/small" / RunConfig.model_validate_json(line).folder
+        result = run("execute", "--config", line, *data, "--output", str(folder))
+        assert result.exit_code == 0, result.stderr
+        assert "test NDCG@10" in result.stdout
+        before = tree(folder)
+        again = run("execute", "--config", line, *data, "--output", str(folder))
+        assert "finished before with this configuration and data" in again.stdout
+        assert tree(folder) == before
+
+    run("grid", "small", "--output", "results/small/grid.json")
+    assert run("missing", "results/small").exit_code == 0
+    assert run("stale", "results/small").stdout == ""
+
+    # Another configuration in the same folder is another run.
+    values = json.loads(lines[1]) | {"max_length": 5}
+    folder = project / "results/small" / RunConfig.model_validate(values).folder
+    result = run(
+        "execute", "--config", json.dumps(values), *data, "--output", str(folder), "--threads", "1"
+    )
+    assert "test NDCG@10" in result.stdout
+    assert json.loads((folder / "metrics.json").read_text())["config"]["max_length"] == 5
+
+
+def execution(project: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder of the first run of `small`, and the command that does it, with its data there."""
+    run("download", "small")
+    run("preprocess", "small")
+    line = run("check", "small").stdout.splitlines()[0]
+    folder = project / "results/small" / RunConfig.model_validate_json(line).folder
+    data = ("--data", "data/processed/small")
+    return folder, ("execute", "--config", line, *data, "--output", str(folder))
+
+
+def test_a_stale_record_is_kept_unless_it_is_to_be_trained_again(project: Path) -> None:
+    folder, arguments = execution(project)
+    run(*arguments)
+    path = folder / "metrics.json"
+    metrics = json.loads(path.read_text())
+    code = metrics["seqrec"]["training_code"]
+    metrics["seqrec"]["training_code"] = "0" * 64
+    path.write_text(json.dumps(metrics))
+    assert run("stale", "results/small").stdout.split() == [
+        str(path.relative_to(project).with_name(".success"))
+    ]
+    assert "finished before" in run(*arguments).stdout
+    assert "test NDCG@10" in run(*arguments, "--retrain-stale").stdout
+    assert json.loads(path.read_text())["seqrec"]["training_code"] == code
+
+
+def test_train_gets_the_data_by_itself_and_does_not_overwrite(project: Path) -> None:
+    result = shell(*TRAIN, "--threads", "1")
+    assert result.returncode == 0, result.stderr
+    folder = project / "results/small/runs/small/sasrec+/seed-0"
+    assert f"{folder.relative_to(project)}: test NDCG@10" in result.stdout
+    assert "epoch   1  loss " in result.stderr
+    before = tree(folder)
+
+    again = run(*TRAIN)
+    assert again.exit_code == 1
+    assert "already holds a finished run, which is not overwritten" in again.stderr
+    assert "--name" in again.stderr
+    assert tree(folder) == before
+
+    assert run(*TRAIN, "--seed", "1").exit_code == 0
+    assert run(*TRAIN, "training.batch_size=9", "--name", "other").exit_code == 0
+    assert (project / "results/other/runs/small/sasrec+/seed-0/metrics.json").is_file()
+    assert tree(folder) == before
+
+
+def edit_dataset(project: Path, **changes: object) -> None:
+    path = project / "config/datasets/small.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+
+
+def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
+    run("train", "small", "popularity", *SMALL)
+    edit_dataset(project, filter={"min_interactions_per_user": 12})
+    run("train", "small", "popularity", *SMALL, "--seed", "1")
+    edit_dataset(project, simulate=SIZES | {"users": SIZES["users"] + 1})
+    stopped = run("preprocess", "small")
+    assert stopped.exit_code == 1
+    assert "is not about small as its YAML is now. Run `seqrec download small`." in stopped.stderr
+    run("train", "small", "popularity", *SMALL, "--seed", "2")
+    folders = [project / f"results/small/runs/small/popularity/seed-{n}" for n in range(3)]
+    users = [json.loads((f / "metrics.json").read_text())["data"]["statistics"] for f in folders]
+    assert users[1]["users_filtered"] > users[0]["users_filtered"] == 0
+    assert users[2]["interactions_read"] > users[0]["interactions_read"]
+
+
+def test_a_log_by_other_settings_than_its_yaml_has_is_not_trained_on(project: Path) -> None:
+    folder, arguments = execution(project)
+    edit_dataset(project, filter={"min_interactions_per_user": 12})
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "made by other settings than config/datasets/small.yaml has now" in refused.stderr
+    assert not (folder / "metrics.json").exists()
+    remedy = re.search(r"`seqrec (\w+) (\w+)`", refused.stderr)
+    assert remedy
+    run(*remedy.groups())
+    assert run(*arguments).exit_code == 0
+
+
+def test_an_own_file_that_was_replaced_is_read_again_whatever_its_date(project: Path) -> None:
+    file = project / "data/raw/small.csv"
+    file.parent.mkdir(parents=True)
+    dataset = {"title": "Own", "max_length": 10, "sources": [{"file": file.name}]}
+    dataset["format"] = {"kind": "csv", "header": False}
+    (project / "config/datasets/small.yaml").write_text(yaml.safe_dump(dataset))
+
+    def users_trained_on(count: int, seed: str) -> int:
+        lines = (f"{user},{item}\n" for user in range(count) for item in range(user % 3, 12))
+        file.write_text("".join(lines))
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+        result = run("train", "small", "popularity", *SMALL, "--seed", seed)
+        assert result.exit_code == 0, result.stderr
+        record = project / f"results/small/runs/small/popularity/seed-{seed}/metrics.json"
+        found: int = json.loads(record.read_text())["data"]["statistics"]["users"]
+        return found
+
+    assert users_trained_on(20, "0") == 20
+    made = (project / "data/processed/small/digest.json").stat().st_ino
+    assert users_trained_on(20, "1") == 20
+    assert (project / "data/processed/small/digest.json").stat().st_ino == made
+    assert users_trained_on(30, "2") == 30
+
+
+def test_a_log_that_another_process_is_making_is_waited_for(project: Path) -> None:
+    log = project / "data/processed/small"
+    command = [sys.executable, "-m", "seqrec", "train", "small", "popularity", *SMALL]
+    with alone_in(log):
+        waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr is not None
+        said = iter(waiting.stderr.readline, "")
+        assert any(
+            "another process is preprocessing this dataset; waiting" in line for line in said
+        )
+        run("download", "small")
+        run("preprocess", "small")
+        made = (log / "digest.json").stat().st_ino
+    said_later = waiting.communicate()[1]
+    assert waiting.returncode == 0, said_later
+    assert (log / "digest.json").stat().st_ino == made, "it was not made a second time"
+
+
+def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> None:
+    settings = ("training.learning_rate=1.0e+38", "--name", "diverged")
+    result = run(*TRAIN, *settings)
+    assert result.exit_code == 1
+    assert "Lower training.learning_rate" in result.stderr
+    run("grid", "small", "--output", "results/diverged/grid.json")
+    listed = run("missing", "results/diverged")
+    assert listed.exit_code == 1
+    assert "small sasrec+ seed 0: " in listed.stderr
+    assert "Lower training.learning_rate" in listed.stderr
+    assert "3 runs are missing" in listed.stderr
+
+
+def test_a_dataset_that_cannot_be_had_leaves_word_until_it_can(project: Path) -> None:
+    missing = {"title": "M", "max_length": 9, "sources": [{"file": "m.csv"}]}
+    (project / "config/datasets/m.yaml").write_text(yaml.safe_dump(missing))
+    arguments = ("download", "m", "--failures", "results/x/data-failures")
+    result = run(*arguments)
+    assert result.exit_code == 1
+    note = project / "results/x/data-failures/m.json"
+    assert json.loads(note.read_text())["error"] in result.stderr
+    (project / "data/raw").mkdir(parents=True, exist_ok=True)
+    (project / "data/raw/m.csv").write_text("user,item\n1,2\n")
+    assert run(*arguments).exit_code == 0
+    assert not note.exists()
+
+
+def test_simulate_makes_small_logs_too(project: Path) -> None:
+    sizes = ("--users", "100", "--items", "10", "--mean-length", "4", "--max-length", "8")
+    assert run("simulate", *sizes, "--output", "small.txt").exit_code == 0
+
+
+def test_simulate_writes_a_log_of_the_sizes_asked_for(project: Path) -> None:
+    sizes = ("--users", "20", "--items", "30", "--mean-length", "6", "--max-length", "12")
+    result = run("simulate", *sizes, "--output", "log.txt", "--seed", "3")
+    assert result.exit_code == 0, result.stderr
+    lines = (project / "log.txt").read_text().splitlines()
+    assert len(lines) == 120
+    assert len({line.split()[0] for line in lines}) == 20
+    assert run("simulate", "--like", "demo", "--output", "demo.txt").exit_code == 0
+
+
+def test_schema_writes_what_is_shipped(project: Path) -> None:
+    for path in (project / "config/schema").iterdir():
+        path.unlink()
+    assert run("schema").exit_code == 0
+    assert tree(project / "config/schema") == tree(ROOT / "config/schema")
+
+
+def test_tables_and_figures_are_made_from_records(project: Path) -> None:
+    run("train", "small", "popularity", *SMALL)
+    for command in ("tables", "figures"):
+        result = run(command, "results/small")
+        assert result.exit_code == 0, result.stderr
+        for line in result.stdout.split("\n")[:-1]:
+            assert Path(line).is_file()

@@ -1,0 +1,107 @@
+"""The registry of datasets: what it holds, and how it says no."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqrec.data.datasets import Dataset, dataset_names, load_dataset
+from seqrec.errors import SeqrecError
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "config" / "datasets"
+PAPER = {"ml-1m": 200, "ml-20m": 200, "steam": 50, "beauty": 50, "yelp": 50}
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text("title: Mine\nmax_length: 50\n" + text, encoding="utf-8")
+    return path
+
+
+def test_the_registry_holds_the_papers_datasets_the_demo_and_stand_ins() -> None:
+    stand_ins = ["like-ml-20m", "like-steam", "like-yelp"]
+    assert dataset_names(FOLDER) == sorted([*PAPER, "demo", *stand_ins])
+
+
+@pytest.mark.parametrize("name", sorted(PAPER))
+def test_a_dataset_of_the_paper_names_terms_and_can_be_verified(name: str) -> None:
+    dataset = load_dataset(name, FOLDER)
+    assert dataset.max_length == PAPER[name]
+    assert dataset.licence
+    assert dataset.origin
+    assert dataset.citation
+    assert dataset.expected is not None
+    downloads = [source for source in dataset.sources if source.urls]
+    assert downloads
+    for source in downloads:
+        assert source.git_blob is not None
+        for url in source.urls:
+            # A revision, not a branch: what it names can never change.
+            assert url.startswith("https://raw.githubusercontent.com/")
+            assert len(url.split("/")[5]) == 40
+            assert url.endswith(f"/data/{source.file}")
+
+
+def test_the_registry_is_read_without_loading_anything_heavy() -> None:
+    code = (
+        "import sys; from pathlib import Path; from seqrec.datasets import *;"
+        f"[load_dataset(n, Path({str(FOLDER)!r})) for n in dataset_names(Path({str(FOLDER)!r}))];"
+        "heavy = {'torch', 'pandas', 'pyarrow', 'numpy', 'pooch'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(SeqrecError, match=r"no dataset 'ml1m' \(did you mean 'ml-1m'\?"):
+        load_dataset("ml1m", FOLDER)
+
+
+def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    write(tmp_path, "sources: [{file: a.txt}]\n")
+    with pytest.raises(SeqrecError, match="no dataset"):
+        load_dataset("../mine", tmp_path / "inside")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sorces: []\n", "unknown key 'sorces'; did you mean 'sources'?"),
+        ("sources: [{file: a, format: {kind: csv, colums: {}}}]\n", "did you mean 'columns'?"),
+        ("", "give either 'sources' or 'simulate'"),
+        ("sources: [{file: a, urls: ['http://x.org/a']}]\n", "sources.0.urls.0"),
+        ("sources: [{file: b/a, urls: ['https://x.org/a']}]\n", "plain name"),
+        ("sources: [{file: a.txt, member: b}]\n", "inside a .zip"),
+        ("sources: [{file: a, sha256: beef}]\n", "sources.0.sha256"),
+        ("sources: [{file: a}]\nformat: {kind: jsonl}\n", "give them by name"),
+        ("sources: [{file: a}]\nformat: {kind: parquet, header: true}\n", "has no header line"),
+        (
+            "sources: [{file: a}]\nformat: {kind: csv, header: false, columns: {user: u}}\n",
+            "need a header line",
+        ),
+        ("sources: [{file: a}]\nformat: {columns: {user: 1, item: 1}}\n", "different columns"),
+        ("sources: [{file: a}]\nformat: {columns: {user: -1}}\n", "user"),
+        ("simulate: {users: 9, items: 9, mean_length: 6, max_length: 10}\n", "must not exceed"),
+    ],
+)
+def test_a_mistake_in_a_yaml_is_shown_with_file_and_remedy(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(SeqrecError) as error:
+        load_dataset("mine", tmp_path)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_columns_by_name_imply_a_header() -> None:
+    def header(format: dict[str, object]) -> bool:
+        data = {"title": "x", "max_length": 9, "sources": [{"file": "a"}], "format": format}
+        return Dataset.model_validate(data).format.has_header
+
+    assert header({"kind": "csv", "columns": {"user": "u", "item": "i"}})
+    assert not header({"kind": "csv"})
+    assert header({"kind": "csv", "header": True})

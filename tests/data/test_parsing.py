@@ -1,0 +1,551 @@
+"""Raw files of every format, good and bad."""
+
+import bz2
+import gzip
+import json
+import lzma
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqrec.data import raw_bytes
+from seqrec.data.datasets import Columns, Format
+from seqrec.data.parsing import Log, parse
+from seqrec.errors import SeqrecError
+
+NAMES: dict[str, int | str] = {"user": "u", "item": "i", "timestamp": "t"}
+POSITIONS: dict[str, int | str] = {"user": 0, "item": 1, "timestamp": 2}
+Row = tuple[str, str, int]
+ROWS: list[Row] = [("bob", "x", 3), ("ann", "y", 1), ("bob", "ü z", 2), ("ann", "x", 1)]
+
+
+def form(kind: str, columns: dict[str, int | str] | None = None, **more: object) -> Format:
+    return Format.model_validate(
+        {"kind": kind, "columns": POSITIONS if columns is None else columns, **more}
+    )
+
+
+def rows_of(log: Log) -> list[tuple[object, ...]]:
+    """What was read, with the ids in place of the codes."""
+    users = [log.user_ids[int(code)].as_py() for code in log.users]
+    items = [log.item_ids[int(code)].as_py() for code in log.items]
+    times = [] if log.times is None else [log.times.tolist()]
+    return list(zip(users, items, *times, strict=True))
+
+
+def lines(rows: list[Row], separator: str) -> bytes:
+    return "".join(separator.join(map(str, row)) + "\n" for row in rows).encode()
+
+
+def jsonl(rows: list[Row]) -> bytes:
+    return "".join(
+        json.dumps({"t": time, "u": user, "text": 'said, "so"\n', "i": item}) + "\n"
+        for user, item, time in rows
+    ).encode()
+
+
+def fails(path: Path, format: Format, member: str | None = None) -> str:
+    with pytest.raises(SeqrecError) as error:
+        parse(path, format, member)
+    return str(error.value)
+
+
+# --- good files -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "format"),
+    [
+        (lines(ROWS, ","), form("csv")),
+        (b"u,i,t\n" + lines(ROWS, ","), form("csv", NAMES)),
+        (b"x,y,z\n" + lines(ROWS, ","), form("csv", header=True)),
+        (b"\xef\xbb\xbfu,i,t\r\n" + lines(ROWS, ",").replace(b"\n", b"\r\n"), form("csv", NAMES)),
+        (b't,"i",u\n' + b'3,"x",bob\n1,y,ann\n2,"\xc3\xbc z","bob"\n1,x,ann', form("csv", NAMES)),
+        (lines(ROWS, ";"), form("semicolon")),
+        (
+            b't;"i";u\n' + b'3;"x";bob\n1;y;ann\n2;"\xc3\xbc z";"bob"\n1;x;ann',
+            form("semicolon", NAMES),
+        ),
+        (lines(ROWS, "\t"), form("tsv")),
+        (lines(ROWS, "::"), form("double-colon")),
+        (jsonl(ROWS), form("jsonl", NAMES)),
+        (jsonl(ROWS) + b"\n\n", form("jsonl", NAMES)),
+    ],
+)
+def test_every_format_of_lines_gives_the_same_log(
+    tmp_path: Path, content: bytes, format: Format
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    log = parse(path, format)
+    assert rows_of(log) == ROWS
+    assert log.user_ids.to_pylist() == ["ann", "bob"]
+    assert log.item_ids.to_pylist() == ["x", "y", "ü z"]
+    assert log.users.dtype == log.items.dtype == np.int32
+
+
+@pytest.mark.parametrize("types", [(pa.string(), pa.int64()), (pa.large_string(), pa.float64())])
+def test_parquet_gives_the_same_log(tmp_path: Path, types: tuple[pa.DataType, ...]) -> None:
+    users, items, times = zip(*ROWS, strict=True)
+    table = pa.table(
+        {"t": pa.array(times, types[1]), "u": pa.array(users, types[0]), "i": list(items)}
+    )
+    pq.write_table(table, tmp_path / "log.parquet", row_group_size=3)
+    assert rows_of(parse(tmp_path / "log.parquet", form("parquet", NAMES))) == ROWS
+    by_position = form("parquet", {"user": 1, "item": 2, "timestamp": 0})
+    assert rows_of(parse(tmp_path / "log.parquet", by_position)) == ROWS
+
+
+def zipped(content: bytes, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("folder/log.txt", content)
+        archive.writestr("__MACOSX/._log.txt", b"junk")
+
+
+def zstandard(content: bytes, path: Path) -> None:
+    with pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "zstd") as stream:
+        stream.write(content)
+
+
+COMPRESSIONS: dict[str, Callable[[bytes, Path], object]] = {
+    ".gz": lambda content, path: path.write_bytes(gzip.compress(content)),
+    ".bz2": lambda content, path: path.write_bytes(bz2.compress(content)),
+    ".xz": lambda content, path: path.write_bytes(lzma.compress(content)),
+    ".zst": zstandard,
+    ".zip": zipped,
+}
+
+
+@pytest.mark.parametrize("suffix", COMPRESSIONS)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_compressed_file_is_read_by_its_suffix(tmp_path: Path, suffix: str, kind: str) -> None:
+    path = tmp_path / f"log{suffix}"
+    COMPRESSIONS[suffix](lines(ROWS, ",") if kind == "csv" else jsonl(ROWS), path)
+    format = form("csv") if kind == "csv" else form("jsonl", NAMES)
+    assert rows_of(parse(path, format)) == ROWS
+    assert list(tmp_path.iterdir()) == [path]  # nothing is unpacked to disk
+
+
+@pytest.mark.parametrize("suffix", COMPRESSIONS)
+def test_a_damaged_compressed_file_is_said_to_be_damaged(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"log{suffix}"
+    content = b"".join(b"%d %d\n" % (n * 7919 % 10007, n) for n in range(20_000))
+    COMPRESSIONS[suffix](content, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert f"{path}: cannot be read to its end" in fails(path, form("text", {}))
+    path.write_bytes(b"1 2\n" * 100)
+    assert f"{path}: cannot be read to its end" in fails(path, form("text", {}))
+
+
+def test_text_is_split_at_any_white_space_without_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"1 10\n 2\t\t9 \r\n3  8\n")
+    log = parse(path, form("text", {}))
+    assert rows_of(log) == [(1, 10), (2, 9), (3, 8)]
+    assert log.times is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (["10", "9", "-1"], [-1, 9, 10]),
+        (["10", "9", "a"], ["10", "9", "a"]),
+        (["10", "9", "09"], ["09", "10", "9"]),
+        (["7", " 7", "7 "], [7]),
+        # Beyond 18 digits a number may not fit: such ids are text.
+        (["999999999999999999", "-999999999999999999"], [-(10**18) + 1, 10**18 - 1]),
+        (["9999999999999999999", "10"], ["10", "9999999999999999999"]),
+    ],
+)
+def test_ids_sort_as_numbers_only_where_all_are_numbers(
+    tmp_path: Path, ids: list[str], expected: list[object]
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("".join(f"{id},1\n" for id in ids))
+    assert parse(path, form("csv", {})).user_ids.to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "kind"),
+    [
+        (["3", "1", "2"], "i"),
+        (["3", "1.5", "2e0"], "f"),
+        (["1700000000000000002", "1700000000000000000", "1700000000000000001"], "i"),
+        (["2018-07-07 22:09:11", "2017-01-01 00:00:00", "2018-07-07 22:09:10"], "i"),
+        (["2018-07-09", "2018-07-07", "2018-07-08"], "i"),
+        (["2018-07-07T22:00:02Z", "2018-07-07T22:00:00Z", "2018-07-07T22:00:01Z"], "i"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_times_are_numbers_or_dates(
+    tmp_path: Path, times: list[str], kind: str, as_json: bool
+) -> None:
+    path = tmp_path / "log"
+    if as_json:
+        values = [time if "-" in time else json.loads(time) for time in times]
+        path.write_text("".join(json.dumps({"u": 1, "i": 1, "t": v}) + "\n" for v in values))
+        log = parse(path, form("jsonl", NAMES))
+    else:
+        path.write_text("".join(f"1,1,{time}\n" for time in times))
+        log = parse(path, form("csv"))
+    assert log.times is not None
+    assert log.times.dtype.kind == kind
+    assert np.argsort(log.times).tolist() == [1, 2, 0]
+
+
+def test_nanoseconds_in_some_blocks_do_not_change_the_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", 64)
+    path = tmp_path / "log.csv"
+    days = [f"2024-01-{day:02} 10:00:00" for day in range(1, 29)]
+    days[14] += ".123456789"
+    path.write_text("".join(f"1,1,{day}\n" for day in reversed(days)))
+    times = parse(path, form("csv")).times
+    assert times is not None
+    assert (np.diff(times) < 0).all()
+    assert times[13] - times[14] == 86_400 * 10**6 + 123_456
+
+
+def test_parquet_takes_timestamps_and_categories(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "u": pa.array(["b", "a", "b"]).dictionary_encode(),
+            "i": pa.array([10, 9, 10], pa.int16()),
+            "t": pa.array([3, 1, 2], pa.timestamp("ns")),
+        }
+    )
+    pq.write_table(table, tmp_path / "log.parquet")
+    assert rows_of(parse(tmp_path / "log.parquet", form("parquet", NAMES))) == [
+        ("b", 10, 3),
+        ("a", 9, 1),
+        ("b", 10, 2),
+    ]
+
+
+def test_a_quoted_field_may_hold_separators_and_line_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", 7)
+    path = tmp_path / "log.csv"
+    path.write_text('u,text,i\n1,"a, ""b""\nc",2\n3,"\n\n",4\n5,d,6\n')
+    format = form("csv", {"user": "u", "item": "i"})
+    assert rows_of(parse(path, format)) == [(1, 2), (3, 4), (5, 6)]
+    path.write_text('u,text,i\n1,"a\n\nb",2\n3,c\n')
+    assert f"{path}:5: 2 fields where 3 are due; got '3,c'" in fails(path, format)
+    path.write_text('u,text,i\n1,a,2\n1,"a,2\n1,b,2\n')
+    assert f"{path}:3:" in fails(path, format)
+
+
+identifier = st.text(st.characters(categories=["L", "N", "S"]), min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(identifier, identifier, st.integers(-(2**62), 2**62)), min_size=1),
+    block=st.integers(1, 64),
+    kind=st.sampled_from(["text", "csv", "semicolon", "tsv", "double-colon", "jsonl"]),
+)
+def test_what_is_written_is_read_whatever_the_blocks(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], block: int, kind: str
+) -> None:
+    path = tmp_path_factory.mktemp("round") / "log"
+    separators = {"text": " ", "csv": ",", "semicolon": ";", "tsv": "\t", "double-colon": "::"}
+    separator = separators.get(kind, "")
+    path.write_bytes(jsonl(rows) if kind == "jsonl" else lines(rows, separator))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_bytes, "BLOCK_BYTES", block)
+        log = parse(path, form(kind, NAMES if kind == "jsonl" else None))
+    assert [tuple(map(str, row)) for row in rows_of(log)] == [tuple(map(str, r)) for r in rows]
+    for ids in (log.user_ids.to_pylist(), log.item_ids.to_pylist()):
+        assert ids == sorted(set(ids))
+
+
+# --- bad files ------------------------------------------------------------------------------------
+
+GOOD = {
+    "text": b"1 10 5\n",
+    "csv": b"1,10,5\n",
+    "semicolon": b"1;10;5\n",
+    "tsv": b"1\t10\t5\n",
+    "double-colon": b"1::10::5\n",
+    "jsonl": b'{"u": "1", "i": "10", "t": 5}\n',
+}
+
+
+@pytest.mark.parametrize("block", [64, 1 << 24])
+@pytest.mark.parametrize("header", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "bad", "what"),
+    [
+        ("text", b"1 10", "2 fields where 3 are due"),
+        ("text", b"1 10 5 9", "4 fields where 3 are due"),
+        ("text", b"1 10 x", "the timestamp 'x' is not a number"),
+        ("text", b"1 10 nan", "the timestamp 'nan' is not a number"),
+        ("text", b"1 1\xff0 5", "not UTF-8 text"),
+        ("csv", b"1,10", "2 fields where 3 are due"),
+        ("csv", b"1,10,5,", "4 fields where 3 are due"),
+        ("csv", b",10,5", "the user is empty"),
+        ("csv", b"1, ,5", "the item is empty"),
+        ("csv", b"1,10,", "the timestamp '' is not a number"),
+        ("csv", b"1,10,5\r1,10,5", "a carriage return or a quotation mark inside of a field"),
+        ("csv", b'1,10",5\n1,10",5', "a carriage return or a quotation mark inside of a field"),
+        ("csv", b"1\xe9,10,5", "not UTF-8 text (convert the file if it is in another encoding"),
+        ("semicolon", b"1,10,5", "1 field where 3 are due"),
+        ("tsv", b"\t\t", "the user is empty"),
+        ("tsv", b"1\t1\r0\t5", "a carriage return inside of a field"),
+        ("tsv", b"1\t\t5", "the item is empty"),
+        ("tsv", b"1 10 5", "1 field where 3 are due"),
+        ("double-colon", b"1:10:5", "1 field where 3 are due"),
+        ("double-colon", b"1::10::1x", "the timestamp '1x' is not a number"),
+        ("jsonl", b'{"u": "1", "i": "10"', "not valid JSON"),
+        ("jsonl", b'["1", "10", 5]', "not a JSON object"),
+        ("jsonl", b'{"u": "1", "t": 5}', "no key 'i' (the item)"),
+        ("jsonl", b'{"u": 1, "i": "10", "t": 5}', "the user 1 is not text"),
+        ("jsonl", b'{"u": "1", "i": null, "t": 5}', "the item None is not text"),
+        ("jsonl", b'{"u": "", "i": "10", "t": 5}', "the user is empty"),
+        ("jsonl", b'{"u": "1", "i": "10", "t": "x"}', "the timestamp 'x' is not a number"),
+        ("jsonl", b'{"u": "1", "i": "10", "t": true}', "the timestamp True is not a number"),
+        ("jsonl", b'{"u": "1", "i": "1\xff", "t": 5}', "not UTF-8 text"),
+        ("jsonl", GOOD["jsonl"].strip() * 2, "not valid JSON"),
+        # What only the fast reader objects to is found as well.
+        ("jsonl", b'{"u": "1", "i": "10", "t": 5, "t": 5}', "cannot be read as jsonl"),
+        ("jsonl", b'{"u": "\\ud800", "i": "10", "t": 5}', "cannot be read as jsonl"),
+    ],
+)
+def test_a_malformed_line_is_reported_with_its_number_and_a_remedy(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    bad: bytes,
+    what: str,
+    header: bool,
+    block: int,
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+    if kind == "jsonl" and header:
+        return
+    path = tmp_path / "log"
+    good = GOOD[kind]
+    path.write_bytes((b"x" + good if header else b"") + 40 * good + bad + b"\n" + 3 * good)
+    format = form(kind, NAMES) if kind == "jsonl" else form(kind, header=header)
+    message = fails(path, format)
+    assert message.startswith(f"{path}:{41 + header}: {what}")
+    shown = bad.decode("utf-8", "backslashreplace")
+    assert f"got {shown!r}" in message
+    assert "mend or remove the line" in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "what"),
+    [
+        ("csv", b"1,10,01/31/2024\n", "the timestamp '01/31/2024' is not a number or an ISO 8601"),
+        ("csv", b"1;10;5\n", "only one field by 'kind: csv'; is it another kind?"),
+        ("csv", b"1,10\n", "no column 2 (counted from 0) for the timestamp, only 2 columns;"),
+        ("csv", b"1,10,2024-W05\n", "the timestamp '2024-W05' is not a number or an ISO 8601"),
+        ("jsonl", b'{"u": "1", "i": [], "t": 5}\n', "the item [] is not text"),
+        ("jsonl", b'{"u": "1", "t": 5}\n', "no key 'i' (the item)"),
+        ("jsonl", b'{"u": 9223372036854775808, "i": "1", "t": 5}\n', "the user 92233720368547758"),
+    ],
+)
+def test_a_malformed_first_line_is_reported_too(
+    tmp_path: Path, kind: str, bad: bytes, what: str
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(bad + GOOD[kind])
+    format = form(kind, NAMES if kind == "jsonl" else None)
+    assert fails(path, format).startswith(f"{path}:1: {what}")
+
+
+@pytest.mark.parametrize("header", [b"u,i,t\n", b"u,i,t\n\n"])
+@pytest.mark.parametrize(("bad", "fields"), [(b"1,10\n", "2 fields"), (b"1\n", "1 field")])
+def test_a_first_line_shorter_than_the_header_is_reported(
+    tmp_path: Path, header: bytes, bad: bytes, fields: str
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(header + bad)
+    line = 1 + header.count(b"\n")
+    assert fails(path, form("csv", NAMES)).startswith(f"{path}:{line}: {fields} where 3 are due")
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("block", [7, 64, 1 << 24])
+@pytest.mark.parametrize("kind", GOOD)
+def test_blank_lines_are_passed_over_and_still_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, block: int, ends: bytes
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+    path = tmp_path / "log"
+    good = GOOD[kind]
+    format = form(kind, NAMES) if kind == "jsonl" else form(kind, header=True)
+    head = b"\n \n" + (b"" if kind == "jsonl" else b"x" + good) + b"\n\n"
+    text = head + good + b"\n   \n" + good + b"\n"
+    path.write_bytes((text + b" \n").replace(b"\n", ends))
+    assert rows_of(parse(path, format)) == [(1, 10, 5)] * 2
+    path.write_bytes((text + b"1\n" + good).replace(b"\n", ends))
+    line = text.count(b"\n") + 1
+    assert fails(path, format).startswith(f"{path}:{line}: ")
+    path.write_bytes((head + b" ").replace(b"\n", ends))
+    assert "holds no interactions" in fails(path, format)
+
+
+def test_dates_have_a_time_zone_all_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.csv"
+    rows = [f"1,{n},2024-01-{n:02}T10:00\n" for n in range(10, 20)]
+    for block in (64, 1 << 24):
+        monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+        path.write_text("".join(rows[:9]) + rows[9].replace("\n", "Z\n"))
+        message = "10: the timestamp '2024-01-19T10:00Z' is not a date without a time zone, as the"
+        assert f"{path}:{message}" in fails(path, form("csv"))
+        path.write_text(
+            "".join(rows).replace("\n", "+01:00\n").replace("15T10:00+01", "15T10:00-01")
+        )
+        times = parse(path, form("csv")).times
+        assert times is not None
+        assert (np.diff(times) // 10**6 // 3600).tolist() == [24, 24, 24, 24, 26, 22, 24, 24, 24]
+
+
+def test_a_date_among_dates_must_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("1,1,2018-07-07\n1,2,2018-07-32\n")
+    assert f"{path}:2: the timestamp '2018-07-32' is not a date" in fails(path, form("csv"))
+
+
+def test_a_header_without_the_column_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,t\n1,1,1\n")
+    assert f"{path}:1: the header must name one column 'u'" in fails(path, form("csv", NAMES))
+
+
+def test_a_header_that_nobody_told_of_is_no_interaction(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user,item\n1,10\n2,020\n")
+    message = fails(path, form("csv", {}))
+    assert f"{path}: the first line has 'user' and 'item', all others have numbers" in message
+    assert "'header: true'" in message
+    assert rows_of(parse(path, form("csv", {}, header=True))) == [(1, "10"), (2, "020")]
+    assert len(parse(path, form("csv", {}, header=False)).users) == 3
+    # Ids of one kind may well hold letters.
+    for text in ("user,item\n", "user,10\n1,20\n", "user,item\nann,1\n", "1,10\nuser,item\n"):
+        path.write_text(text)
+        assert len(parse(path, form("csv", {})).users) == text.count("\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_an_empty_file_is_reported(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes(content)
+    assert f"{path}: holds no interactions" in fails(path, form("text", {}))
+    path.write_bytes(b"u i\n" + content)
+    assert f"{path}: holds no interactions" in fails(path, form("text", {}, header=True))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "what"),
+    [
+        ("u", ["a", None, "b"], "row 2: the user (u) is empty"),
+        ("i", ["a", "b", " "], "row 3: the item is empty"),
+        ("u", [0.5, 1.0, 2.0], "the user column holds double"),
+        ("t", [1.0, float("nan"), 2.0], "row 2: the timestamp is not finite"),
+        ("t", ["x", "y", "z"], "the timestamp column holds string"),
+    ],
+)
+def test_a_bad_row_of_parquet_is_reported(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    values: list[object],
+    what: str,
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BATCH_ROWS", 2)  # rows are counted through all batches
+    path = tmp_path / "log.parquet"
+    good = {"u": ["a", "b", "c"], "i": ["a", "b", "c"], "t": [1, 2, 3]}
+    pq.write_table(pa.table({**good, column: values}), path)
+    assert f"{path}: {what}" in fails(path, form("parquet", NAMES))
+    assert "no column 'v' for the user; it has u, i, t" in fails(
+        path, form("parquet", {"user": "v", "item": "i"})
+    )
+    path.write_bytes(b"PAR1 and no more")
+    assert f"{path}: cannot be read as Parquet" in fails(path, form("parquet", NAMES))
+
+
+# --- archives and memory --------------------------------------------------------------------------
+
+
+def test_only_the_named_member_of_a_zip_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../evil.txt", b"broken")
+        archive.writestr("log.txt", b"1 2\n")
+    assert rows_of(parse(path, form("text", {}), "log.txt")) == [(1, 2)]
+    assert list(tmp_path.rglob("*")) == [path]
+    assert "Name the one to read as 'member'" in fails(path, form("text", {}))
+    message = fails(path, form("text", {}), "none.txt")
+    assert "no member 'none.txt'; it holds ../../evil.txt, log.txt" in message
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".gz"])
+def test_an_archive_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(raw_bytes, "MAX_UNPACKED_BYTES", 10_000)
+    path = tmp_path / f"log{suffix}"
+    COMPRESSIONS[suffix](b"1 2\n" * 10_000, path)
+    assert "Is it the right file?" in fails(path, form("text", {}))
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_bytes, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", 100)
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"1 2\n" + b"9" * 5000)
+    assert f"{path}:2: a line of more than 1,000 bytes" in fails(path, form("text", {}))
+
+
+def test_json_lines_of_yelps_form_are_read_in_bounded_memory(tmp_path: Path) -> None:
+    """Reading a file of 240 MB must not raise the peak by even half of its size."""
+    path = tmp_path / "yelp_academic_dataset_review.json"
+    text = "It was “fine”, \\n really. " * 45
+    with path.open("w", encoding="utf-8") as file:
+        for n in range(200_000):
+            file.write(
+                f'{{"review_id":"r{n:021d}","user_id":"u{n * 7919 % 30011:021d}",'
+                f'"business_id":"b{n * 104729 % 5003:021d}","stars":4.0,"useful":0,'
+                f'"text":"{text}","date":"2018-07-{1 + n % 28:02d} 22:09:11"}}\n'
+            )
+    assert path.stat().st_size > 200_000_000
+    code = (
+        "import resource, sys; from pathlib import Path;"
+        "from seqrec.datasets import Format; from seqrec.parsing import parse;"
+        "import pyarrow.json, pyarrow.compute;"
+        "columns = dict(user='user_id', item='business_id', timestamp='date');"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024;"
+        "base = peak(); log = parse(Path(sys.argv[1]), Format(kind='jsonl', columns=columns));"
+        "print(len(log.users), len(log.user_ids), len(log.item_ids), peak() - base)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    reviews, users, businesses, megabytes = map(int, done.stdout.split())
+    assert (reviews, users, businesses) == (200_000, 30_011, 5_003)
+    assert megabytes < 120
+
+
+def test_columns_default_to_the_first_two() -> None:
+    assert Columns() == Columns(user=0, item=1)

@@ -1,0 +1,192 @@
+"""The simulator: exact sizes, long tails, and an order that matters."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqrec.data.datasets import Simulation, load_dataset
+from seqrec.data.parsing import parse
+from seqrec.data.simulation import (
+    settings_like,
+    simulate,
+    simulate_dataset,
+    simulate_like,
+    write_text_log,
+)
+from seqrec.errors import SeqrecError
+from seqrec.experiment.grid import load_experiment
+
+FOLDER = Path(__file__).parents[2] / "config" / "datasets"
+Log = tuple[np.ndarray, np.ndarray]
+
+
+def demo(seed: int | None = None) -> Log:
+    settings = load_dataset("demo", FOLDER).simulate
+    assert settings is not None
+    return simulate_dataset(
+        settings if seed is None else settings.model_copy(update={"seed": seed})
+    )
+
+
+def repeats(log: Log) -> int:
+    items, offsets = log
+    users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return len(items) - len(np.unique(users * (items.max() + 1) + items))
+
+
+def test_the_same_seed_gives_the_same_log_and_another_seed_another() -> None:
+    assert all(map(np.array_equal, demo(), demo()))
+    assert not np.array_equal(demo(1)[0], demo(2)[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sizes_are_those_asked_for_every_item_occurs_and_none_twice(seed: int) -> None:
+    items, offsets = simulate(
+        users=300, items=200, mean_length=12.5, min_length=4, max_length=60, seed=seed
+    )
+    lengths = np.diff(offsets)
+    assert len(offsets) == 301
+    assert len(items) == 3750
+    assert lengths.min() == 4
+    assert lengths.max() <= 60
+    assert np.array_equal(np.unique(items), np.arange(1, 201))
+    assert repeats((items, offsets)) == 0
+    assert items.dtype == np.int32
+    assert offsets.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"users": 1, "items": 3, "mean_length": 3, "min_length": 3, "max_length": 3, "genres": 1},
+        {"users": 5, "items": 10, "mean_length": 10, "max_length": 10, "genres": 10},
+        {"users": 40, "items": 30, "mean_length": 29, "min_length": 3, "max_length": 30},
+    ],
+)
+def test_users_may_meet_every_item_there_is(settings: dict[str, float]) -> None:
+    log = simulate(**settings)
+    assert len(log[0]) == round(settings["users"] * settings["mean_length"])
+    assert repeats(log) == 0
+
+
+def test_settings_that_cannot_be_met_are_refused() -> None:
+    with pytest.raises(SeqrecError, match="max_length must not exceed items"):
+        simulate(users=5, items=10, mean_length=8, max_length=11, genres=2)
+    with pytest.raises(SeqrecError, match="unknown key 'drft'; did you mean 'drift'"):
+        simulate(users=5, items=10, mean_length=8, max_length=9, drft=0.5)
+
+
+@pytest.mark.parametrize(("name", "minimum"), [("ml-1m", 18), ("beauty", 5)])
+def test_a_log_like_a_real_one_has_its_size_and_its_long_tail(name: str, minimum: int) -> None:
+    expected = load_dataset(name, FOLDER).expected
+    assert expected is not None
+    items, offsets = simulate_like(name, seed=3, folder=FOLDER)
+    counts = np.bincount(items)[1:]
+    lengths = np.diff(offsets)
+    assert (len(lengths), len(counts), len(items)) == (
+        expected.users,
+        expected.items,
+        expected.interactions,
+    )
+    assert lengths.min() == minimum == expected.min_length
+    assert np.median(lengths) < lengths.mean()
+    assert counts.min() >= 1
+    tenth = np.sort(counts)[::-1][: len(counts) // 10].sum()
+    assert tenth > 0.3 * len(items)
+
+
+def test_a_dataset_of_unknown_size_cannot_be_imitated(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("title: Own\nmax_length: 9\nsources: [{file: a}]\n")
+    with pytest.raises(SeqrecError, match="Add 'expected'"):
+        simulate_like("own", folder=tmp_path)
+
+
+def test_a_written_log_is_read_back(tmp_path: Path) -> None:
+    items, offsets = demo()
+    write_text_log(tmp_path / "log.txt", items, offsets)
+    log = parse(tmp_path / "log.txt", load_dataset("demo", FOLDER).format)
+    assert np.array_equal(log.item_ids.to_numpy()[log.items], items)
+    users = np.repeat(np.arange(1, len(offsets)), np.diff(offsets))
+    assert np.array_equal(log.user_ids.to_numpy()[log.users], users)
+    assert (tmp_path / "log.txt").read_bytes().startswith(b"1 %d\n1 %d\n" % (items[0], items[1]))
+
+
+# --- order matters --------------------------------------------------------------------------------
+
+
+class Oracles:
+    """NDCG@10 of simple recommenders, leaving out each user's last item, all items ranked."""
+
+    def __init__(self, log: Log) -> None:
+        items, offsets = log[0] - 1, log[1]
+        users, count = len(offsets) - 1, int(items.max()) + 1
+        last = offsets[1:] - 1
+        owner = np.repeat(np.arange(users), np.diff(offsets))
+        known = np.ones(len(items), bool)
+        known[last] = False
+        self.targets = items[last]
+        self.seen = np.zeros((users, count))
+        self.seen[owner[known], items[known]] = 1
+        self.popularity = self.seen.sum(axis=0)
+        self.latest = items[last - 1]
+        follower = np.flatnonzero(known[1:] & (owner[1:] == owner[:-1])) + 1
+        self.transitions = np.zeros((count, count))
+        np.add.at(self.transitions, (items[follower - 1], items[follower]), 1)
+
+    def ndcg(self, scores: np.ndarray) -> float:
+        scores = np.where(self.seen > 0, -np.inf, scores)
+        own = np.take_along_axis(scores, self.targets[:, None], axis=1)
+        ranks = (scores >= own).sum(axis=1)
+        return float(np.where(ranks <= 10, 1 / np.log2(ranks + 1.0), 0).mean())
+
+    def by_popularity(self) -> float:
+        return self.ndcg(np.broadcast_to(self.popularity, self.seen.shape))
+
+    def by_cooccurrence(self) -> float:
+        together = self.seen.T @ self.seen
+        np.fill_diagonal(together, 0)
+        norm = np.sqrt(np.outer(self.popularity, self.popularity))
+        return self.ndcg(self.seen @ (together / np.maximum(norm, 1)))
+
+    def by_last_item(self) -> float:
+        share = self.transitions / (self.transitions.sum(axis=1, keepdims=True) + 5)
+        return self.ndcg(share[self.latest] + 1e-3 * self.popularity / self.popularity.sum())
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_in_the_demo_order_tells_far_more_than_taste_and_taste_more_than_popularity(
+    seed: int | None,
+) -> None:
+    oracles = Oracles(demo(seed))
+    popularity, taste = oracles.by_popularity(), oracles.by_cooccurrence()
+    assert taste > 2 * popularity
+    assert oracles.by_last_item() > 2 * taste
+    assert oracles.by_last_item() < 0.6  # there is something left to get wrong
+
+
+def test_it_is_following_that_makes_the_last_item_tell() -> None:
+    settings = load_dataset("demo", FOLDER).simulate
+    assert settings is not None
+    still = Simulation.model_validate({**settings.model_dump(), "follow": 0, "recall": 0})
+    without = Oracles(simulate_dataset(still)).by_last_item()
+    assert without < 0.7 * Oracles(demo()).by_last_item()
+
+
+@pytest.mark.parametrize("name", ["ml-20m", "steam", "yelp"])
+def test_the_stand_ins_have_the_sizes_and_the_models_of_what_they_stand_in_for(name: str) -> None:
+    stand_in = load_dataset(f"like-{name}", FOLDER)
+    original = load_dataset(name, FOLDER)
+    assert stand_in.simulate == settings_like(name, folder=FOLDER)
+    assert stand_in.max_length == original.max_length
+    ours = {
+        run.model: run.hyperparameters
+        for run in load_experiment("standins", config=FOLDER.parent).runs
+        if run.dataset == f"like-{name}" and run.model != "bpr-mf"
+    }
+    theirs = {
+        run.model: run.hyperparameters
+        for run in load_experiment("paper", config=FOLDER.parent).runs
+        if run.dataset == name and run.model != "bpr-mf"
+    }
+    assert ours == theirs

@@ -1,0 +1,684 @@
+"""Experiments: the paper's grid, what overrides what, and mistakes that are told."""
+
+import json
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from small_runs import ROOT, copied_config, small_config
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment.grid import Grid, load_experiment, load_run
+from seqrec.experiment.registry import load_model_entry
+from seqrec.experiment.schema import RunConfig, json_schemas
+from seqrec.models.network import Network
+from seqrec.typed_yaml import load_yaml, parse_yaml
+
+CONFIG = ROOT / "config"
+EXPERIMENTS = ["demo", "paper", "smoke"]
+PAPER_DATASETS = ["ml-1m", "ml-20m", "steam", "beauty", "yelp"]
+NEGATIVES = [10, 30, 100, 300, 1000, 3000]
+PAPER_MODELS = [
+    "popularity",
+    "bpr-mf",
+    "gru4rec",
+    "bert4rec",
+    "sasrec",
+    "sasrec+",
+    *[f"sasrec+{count}" for count in NEGATIVES],
+]
+
+
+def grid_of(project: Path, name: str = "mine", *settings: str, **content: Any) -> Grid:
+    """The grid of an experiment that is written beside the shipped ones."""
+    config = project / "config"
+    if not config.exists():
+        copied_config(project)
+    content = {"datasets": ["demo"], "models": ["sasrec+"]} | content
+    (config / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    return load_experiment(name, settings, "changed" if settings else None, config)
+
+
+def only_run(grid: Grid) -> RunConfig:
+    (run,) = grid.runs
+    return run
+
+
+def message_of(project: Path, **content: Any) -> str:
+    with pytest.raises(SeqrecError) as caught:
+        grid_of(project, **content)
+    return str(caught.value)
+
+
+# The paper's grid
+
+
+@pytest.fixture(scope="module")
+def paper() -> dict[tuple[str, str], list[RunConfig]]:
+    runs: dict[tuple[str, str], list[RunConfig]] = {}
+    for run in load_experiment("paper", config=CONFIG).runs:
+        runs.setdefault((run.dataset, run.model), []).append(run)
+    return runs
+
+
+Paper = dict[tuple[str, str], list[RunConfig]]
+
+
+def test_the_paper_has_every_model_on_every_dataset_and_nothing_else(paper: Paper) -> None:
+    assert set(paper) == {(d, m) for d in PAPER_DATASETS for m in PAPER_MODELS}
+    for (_, model), runs in paper.items():
+        assert [run.seed for run in runs] == (list(range(10)) if model == "bpr-mf" else [0])
+
+
+def test_the_paper_is_256_wide_on_ml_20m_alone(paper: Paper) -> None:
+    for (dataset, model), runs in paper.items():
+        for run in runs:
+            wide = 256 if dataset == "ml-20m" else 64
+            assert run.hyperparameters.get("hidden_size") == (
+                None if model in ("popularity", "bpr-mf") else wide
+            )
+
+
+def test_the_paper_reads_200_items_of_movielens_and_50_elsewhere(paper: Paper) -> None:
+    for (dataset, _), runs in paper.items():
+        assert {run.max_length for run in runs} == {200 if dataset.startswith("ml-") else 50}
+
+
+def test_the_papers_models_have_its_hyperparameters(paper: Paper) -> None:
+    for (dataset, model), runs in paper.items():
+        found = dict(runs[0].hyperparameters)
+        found.pop("hidden_size", None)
+        if model.startswith("sasrec"):
+            assert found == {"blocks": 2, "heads": 1, "dropout": 0.1}, dataset
+        elif model == "bert4rec":
+            assert found == {
+                "layers": 2,
+                "heads": 2,
+                "intermediate_size": 256,
+                "dropout": 0.1,
+                "mask_probability": 0.2,
+            }
+        elif model == "gru4rec":
+            assert found == {"layers": 1}
+        elif model == "bpr-mf":
+            assert found == {
+                "factors": 128,
+                "learning_rate": 0.05,
+                "regularization": 0.01,
+                "iterations": 100,
+            }
+        else:
+            assert found == {}
+
+
+def test_the_papers_losses_are_its_own(paper: Paper) -> None:
+    for (_, model), runs in paper.items():
+        loss = runs[0].loss
+        found = loss and (loss.kind, loss.negatives, loss.sharing)
+        if model in ("popularity", "bpr-mf"):
+            assert found is None
+        elif model == "sasrec":
+            assert found == ("binary-cross-entropy", 1, "position")
+        elif model in ("sasrec+", "gru4rec", "bert4rec"):
+            assert found == ("cross-entropy", None, None)
+        else:
+            count = int(model.removeprefix("sasrec+"))
+            assert found == ("sampled-cross-entropy", count, "sequence")
+
+
+def test_the_papers_optimisation_is_its_own(paper: Paper) -> None:
+    for (_, model), runs in paper.items():
+        for run in runs:
+            assert (run.evaluation.batch_size, run.evaluation.cutoffs) == (256, [10, 100])
+            if model in ("popularity", "bpr-mf"):
+                assert run.training is None
+                continue
+            assert run.training is not None
+            patient = (200, 20) if model == "bert4rec" else (100, 10)
+            assert (run.training.max_epochs, run.training.patience) == patient
+            assert (run.training.batch_size, run.training.learning_rate) == (128, 1e-3)
+            assert run.training.validation_users == 10_000
+
+
+def test_the_demo_runs_every_family_with_10_30_and_100_negatives() -> None:
+    runs = load_experiment("demo", config=CONFIG).runs
+    families = ["popularity", "bpr-mf", "gru4rec", "bert4rec", "gpt4rec", "sasrec", "sasrec+"]
+    assert [run.model for run in runs] == [*families, "sasrec+10", "sasrec+30", "sasrec+100"]
+
+
+def test_smoke_runs_everything_for_one_epoch() -> None:
+    runs = load_experiment("smoke", config=CONFIG).runs
+    assert {run.dataset for run in runs} == {"ml-1m", "beauty"}
+    assert {run.model for run in runs} == {*PAPER_MODELS, "gpt4rec"}
+    assert {run.training.max_epochs for run in runs if run.training} == {1}
+    assert {run.hyperparameters["iterations"] for run in runs if run.model == "bpr-mf"} == {1}
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "hint"),
+    [
+        ({"datsets": ["demo"]}, "top level: unknown key 'datsets'", "'datasets'"),
+        (
+            {"training": {"max_epoch": 1}},
+            "training: unknown key 'max_epoch'",
+            "'max_epochs'",
+        ),
+        (
+            {"evaluation": {"cutoff": [10]}},
+            "evaluation: unknown key 'cutoff'",
+            "'cutoffs'",
+        ),
+        (
+            {"overrides": [{}, {"model": ["sasrec+"]}]},
+            "overrides.1: unknown key 'model'",
+            "'models'",
+        ),
+        (
+            {"overrides": [{"training": {"patiense": 2}}]},
+            "overrides.0.training: unknown key 'patiense'",
+            "'patience'",
+        ),
+        (
+            {"overrides": [{"loss": {"kind": "cross-entropy", "negative": 1}}]},
+            "overrides.0.loss: unknown key 'negative'",
+            "'negatives'",
+        ),
+        (
+            {"overrides": [{"hyperparameters": {"hiden_size": 8}}]},
+            "hyperparameters: top level: unknown key 'hiden_size'",
+            "'hidden_size'",
+        ),
+        (
+            {"models": [{"name": "a", "like": "sasrec", "los": {}}]},
+            "unknown key 'los'",
+            "'loss'",
+        ),
+    ],
+)
+def test_an_unknown_key_is_refused_at_every_level(
+    tmp_path: Path, content: dict[str, Any], place: str, hint: str
+) -> None:
+    message = message_of(tmp_path, **content)
+    assert str(tmp_path / "config" / "mine.yaml") in message
+    assert place in message
+    assert f"did you mean {hint}?" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"hyperparameter": {}}, "top level: unknown key 'hyperparameter'; did you mean"),
+        ({"hyperparameters": {"block": 1}}, "unknown key 'block'; did you mean 'blocks'?"),
+        ({"loss": {"kind": "crossentropy"}}, "loss.kind: "),
+        ({"loss": {"knd": "cross-entropy"}}, "loss: unknown key 'knd'; did you mean 'kind'?"),
+        ({"loss": {"kind": "sampled-cross-entropy"}}, "loss: sampled-cross-entropy needs 'neg"),
+        ({"loss": {"kind": "cross-entropy", "negatives": 3}}, "loss: cross-entropy scores all"),
+        ({"training": {"epochs": 1}}, "training: unknown key 'epochs'; did you mean"),
+        ({"training": {"batch_size": 0}}, "training.batch_size: "),
+        ({"implementation": "sasrek"}, "Class); did you mean 'sasrec'?"),
+        ({"hyperparameters": {"hidden_size": 9, "heads": 2}}, "not a multiple of heads 2"),
+    ],
+)
+def test_a_mistake_in_a_models_entry_is_told_with_its_file(
+    tmp_path: Path, change: dict[str, Any], place: str
+) -> None:
+    config = copied_config(tmp_path)
+    path = config / "models" / "broken.yaml"
+    path.write_text(
+        yaml.safe_dump({"implementation": "sasrec", "loss": {"kind": "cross-entropy"}} | change)
+    )
+    with pytest.raises(SeqrecError) as caught:
+        load_model_entry("broken", config)
+    assert str(caught.value).startswith(str(path))
+    assert place in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"datasets": ["ml1m"]}, "datasets: no 'ml1m'; did you mean 'ml-1m'?"),
+        ({"models": ["sasrek"]}, "model 'sasrek'"),
+        ({"models": ["sasrec+N"]}, "sasrec+N needs 'negatives: [...]'"),
+        ({"datasets": ["demo", "demo"]}, "'demo' is listed twice"),
+        ({"models": ["sasrec+N", "sasrec+10"], "negatives": [10]}, "'sasrec+10' is listed twice"),
+        ({"datasets": []}, "datasets: "),
+        ({"models": ["../up"]}, "models.0"),
+        ({"seeds": [-1]}, "seeds.0: "),
+        ({"seeds": [0, 1, 0]}, "seeds: 0 is listed twice"),
+        ({"seeds": []}, "seeds: "),
+        ({"seeds": 3}, "seeds: write [3] for this seed, or [0, 1, 2] for three (got 3)"),
+        ({"seeds": [2**63]}, "seeds.0: Input should be less than or equal to 922337203685477580"),
+        ({"overrides": [{"seeds": [4, 4]}]}, "overrides.0.seeds: 4 is listed twice"),
+        ({"training": {"learning_rate": float("inf")}}, "finite number (got inf)"),
+        (
+            {"training": {"learning_rate": float("nan")}},
+            "training.learning_rate: Input should be a",
+        ),
+        (
+            {"overrides": [{"hyperparameters": {"dropout": float("nan")}}]},
+            "hyperparameters: dropout: Input should be a finite number (got nan)",
+        ),
+        ({"negatives": [0]}, "negatives.0: "),
+        ({"training": {"learning_rate": 0}}, "training.learning_rate: "),
+        ({"overrides": [{"max_length": 1}]}, "max_length: "),
+        (
+            {"overrides": [{"datasets": ["beauty"]}]},
+            "overrides.0.datasets: 'beauty' is in no run of this experiment",
+        ),
+        (
+            {"overrides": [{}, {"models": ["sasrec+", "bert*"]}]},
+            "overrides.1.models: 'bert*' is in no run of this experiment",
+        ),
+    ],
+)
+def test_a_mistake_in_an_experiment_is_told_with_its_place(
+    tmp_path: Path, content: dict[str, Any], message: str
+) -> None:
+    assert message in message_of(tmp_path, **content)
+
+
+def test_a_key_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    config = copied_config(tmp_path)
+    path = config / "twice.yaml"
+    path.write_text("datasets: [demo]\nmodels: [sasrec]\ntraining: {patience: 1}\nmodels: [a]\n")
+    with pytest.raises(SeqrecError, match=r"twice\.yaml:4: .*key 'models' is written twice"):
+        load_experiment("twice", config=config)
+
+
+def test_an_unknown_experiment_names_the_nearest() -> None:
+    with pytest.raises(SeqrecError, match=r"papr\.yaml: no such experiment; did you mean 'paper'"):
+        load_experiment("papr", config=CONFIG)
+
+
+def test_a_file_edited_in_between_is_read_again(tmp_path: Path) -> None:
+    path = copied_config(tmp_path) / "models/sasrec+.yaml"
+    assert only_run(grid_of(tmp_path)).hyperparameters["blocks"] == 2
+    path.write_text(path.read_text().replace("blocks: 2", "blocks: 1"))
+    assert only_run(grid_of(tmp_path)).hyperparameters["blocks"] == 1
+
+
+# Settings and overrides
+
+
+def test_settings_need_a_new_name(tmp_path: Path) -> None:
+    config = grid_of(tmp_path) and tmp_path / "config"
+    for rename in (None, "", "mine"):
+        with pytest.raises(SeqrecError, match=r"its results need a name of their own"):
+            load_experiment("mine", ["seeds=[1]"], rename, config)
+    for rename in ("reference", "benchmark", "../up"):
+        with pytest.raises(SeqrecError, match="experiment name"):
+            load_experiment("mine", ["seeds=[1]"], rename, config)
+    assert load_experiment("mine", ["seeds=[1]"], "new", config).name == "new"
+
+
+@pytest.mark.parametrize("settings", [[], ["seeds=[1]"]])
+def test_no_experiment_takes_the_name_and_results_of_another(
+    tmp_path: Path, settings: list[str]
+) -> None:
+    grid_of(tmp_path)
+    with pytest.raises(SeqrecError, match="'demo' is the name of another experiment"):
+        load_experiment("mine", settings, "demo", tmp_path / "config")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("max_epochs", "write key=value"),
+        ("training.max_epochs=[", "not valid YAML"),
+        ("trainig.max_epochs=1", "unknown key 'trainig'; did you mean 'training'?"),
+        ("training.max_epoch=1", "unknown key 'max_epoch'; did you mean 'max_epochs'?"),
+        ("hyperparameters.block=1", "unknown key 'block'; did you mean 'blocks'?"),
+        ("description=text", "unknown key 'description'"),
+        ("training.max_epochs=no", "training.max_epochs: "),
+    ],
+)
+def test_a_mistake_in_a_setting_is_told(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(SeqrecError) as caught:
+        grid_of(tmp_path, "mine", setting)
+    assert setting in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_what_is_written_later_wins(tmp_path: Path) -> None:
+    named = {"name": "mine", "like": "bert4rec", "training": {"patience": 11, "batch_size": 11}}
+    content: dict[str, Any] = {"models": [named]}
+
+    def patience(*settings: str, **more: Any) -> tuple[int, int]:
+        run = only_run(grid_of(tmp_path, "mine", *settings, **content, **more))
+        assert run.training is not None
+        assert run.training.max_epochs == 200  # of the entry that it is like
+        return run.training.patience, run.training.batch_size
+
+    first = {"training": {"patience": 13}}
+    second = {"training": {"patience": 14}, "models": ["mi*"]}
+    elsewhere = {
+        "training": {"patience": 99},
+        "datasets": ["demo"],
+        "models": ["mine"],
+        "seeds": [0],
+    }
+    assert patience() == (11, 11)
+    assert patience(training={"patience": 12}) == (12, 11)
+    assert patience(training={"patience": 12}, overrides=[first]) == (13, 11)
+    assert patience(overrides=[first, second]) == (14, 11)
+    assert patience(overrides=[second, first]) == (13, 11)
+    assert patience("training.patience=15", overrides=[elsewhere, second]) == (15, 11)
+    assert patience("training.patience=15", "training.batch_size=16") == (15, 16)
+
+
+def test_an_override_reaches_the_runs_it_names_and_no_others(tmp_path: Path) -> None:
+    grid = grid_of(
+        tmp_path,
+        datasets=["demo", "beauty"],
+        models=["popularity", "gru4rec", "sasrec", "sasrec+"],
+        overrides=[
+            {"datasets": ["beauty"], "models": ["sasrec*"], "hyperparameters": {"hidden_size": 8}},
+            {"models": ["gru4rec"], "seeds": [3, 4], "max_length": 7},
+            {"datasets": ["demo"], "evaluation": {"sampled_negatives": 5}},
+        ],
+    )
+    for run in grid.runs:
+        small = run.dataset == "beauty" and run.model.startswith("sasrec")
+        assert (run.hyperparameters.get("hidden_size") == 8) == small
+        assert (run.max_length == 7) == (run.model == "gru4rec")
+        assert (run.evaluation.sampled_negatives == 5) == (run.dataset == "demo")
+    seeds = Counter((run.model, run.seed) for run in grid.runs)
+    assert seeds == {
+        ("popularity", 0): 2,
+        ("gru4rec", 3): 2,
+        ("gru4rec", 4): 2,
+        ("sasrec", 0): 2,
+        ("sasrec+", 0): 2,
+    }
+
+
+def test_the_loss_is_an_axis_of_its_own(tmp_path: Path) -> None:
+    loss = {"kind": "binary-cross-entropy", "negatives": 4, "sharing": "sequence"}
+    grid = grid_of(
+        tmp_path,
+        models=["popularity", "gru4rec", {"name": "bert-bce", "like": "bert4rec", "loss": loss}],
+    )
+    assert [run.loss and run.loss.model_dump() for run in grid.runs] == [
+        None,
+        {"kind": "cross-entropy", "negatives": None, "sharing": None},
+        loss,
+    ]
+
+
+@given(st.integers(1, 100_000))
+def test_any_number_of_negatives_has_a_model(count: int) -> None:
+    entry = load_model_entry(f"sasrec+{count}", CONFIG)
+    assert entry.loss is not None
+    assert entry.loss.negatives == count
+
+
+def test_a_template_is_no_model_by_itself() -> None:
+    with pytest.raises(SeqrecError, match=r"sasrec\+N.*is a template; write a number for N"):
+        load_model_entry("sasrec+N", CONFIG)
+    with pytest.raises(SeqrecError):
+        load_model_entry("gru4rec+10", CONFIG)
+
+
+def test_settings_narrow_a_grid_whose_overrides_then_reach_nothing() -> None:
+    settings = ["datasets=[ml-1m]", "models=popularity", "seeds=[5,6]"]
+    grid = load_experiment("paper", settings, "narrow", CONFIG)
+    assert [(r.dataset, r.model, r.seed) for r in grid.runs] == [
+        ("ml-1m", "popularity", 5),
+        ("ml-1m", "popularity", 6),
+    ]
+    bpr = load_experiment("paper", ["models=bpr-mf", "seeds=[7]"], "narrow", CONFIG)
+    assert {run.seed for run in bpr.runs} == {7}
+
+
+def test_every_run_of_a_grid_is_the_same_when_it_is_asked_for_alone(tmp_path: Path) -> None:
+    named = {"name": "mine", "like": "gru4rec", "hyperparameters": {"layers": 2}}
+    overrides = [{"models": ["mi*"], "training": {"patience": 3}}]
+    grid = grid_of(tmp_path, models=["sasrec+N", named], negatives=[3], overrides=overrides)
+    for run in grid.runs:
+        where = ("mine", run.dataset, run.model, run.seed)
+        assert load_run(*where, config=tmp_path / "config") == ("mine", run)
+
+
+def test_a_run_outside_the_grid_is_resolved_as_the_experiment_would() -> None:
+    _, inside = load_run("paper", "ml-20m", "sasrec+30", 0, config=CONFIG)
+    assert inside in load_experiment("paper", config=CONFIG).runs
+    _, outside = load_run("paper", "ml-20m", "sasrec+77", 3, config=CONFIG)
+    assert outside.hyperparameters == inside.hyperparameters
+    assert outside.loss is not None
+    assert (outside.loss.negatives, outside.seed) == (77, 3)
+    with pytest.raises(SeqrecError, match="did you mean 'sasrec"):
+        load_run("paper", "ml-20m", "sasreck", 0, config=CONFIG)
+    with pytest.raises(SeqrecError, match="did you mean 'ml-20m'"):
+        load_run("paper", "ml20m", "sasrec", 0, config=CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("model", "setting", "message"),
+    [
+        ("sasrec+", "negatives=100", "'negatives' is about a grid, and this is one run"),
+        ("sasrec+", "seeds=[5]", "--seed"),
+        ("sasrec+", "models=[bert4rec]", "'models' is about a grid"),
+        ("bpr-mf", "training.learning_rate=0.5", "hyperparameters (factors, "),
+        ("popularity", "loss={kind: cross-entropy}", "hyperparameters (none)"),
+    ],
+)
+def test_a_setting_that_one_run_has_no_use_for_is_refused(
+    model: str, setting: str, message: str
+) -> None:
+    with pytest.raises(SeqrecError, match=re.escape(setting)) as caught:
+        load_run("demo", "demo", model, 0, [setting], "changed", CONFIG)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"models": [{"name": "fast", "like": "bpr-mf", "training": {"learning_rate": 0.5}}]},
+        {"models": [{"name": "fast", "like": "bpr-mf", "loss": {"kind": "cross-entropy"}}]},
+        {
+            "models": [{"name": "fast", "like": "bpr-mf"}, "sasrec"],
+            "overrides": [{"models": ["fast"], "training": {"learning_rate": 0.5}}],
+        },
+    ],
+    ids=["training", "loss", "override"],
+)
+def test_values_of_the_loop_aimed_at_a_model_without_it_are_refused(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(SeqrecError, match=r"fast: (training|loss): this model fits itself"):
+        grid_of(tmp_path, **changes)
+
+
+def test_yaml_is_read_as_people_mean_it() -> None:
+    text = "a: &base {rate: 1e-3, size: 1E5, id: 12e, name: '1e3'}\nb: {<<: *base, rate: 2}"
+    base = {"rate": 0.001, "size": 100000.0, "id": "12e", "name": "1e3"}
+    assert parse_yaml(text, "here") == {"a": base, "b": {**base, "rate": 2}}
+
+
+class OpenEnded(Network):
+    def __init__(self, num_items: int, max_length: int, *rest: int, warm: float = 1.0, **more: int):
+        raise NotImplementedError
+
+
+class Unstorable(Network):
+    def __init__(self, num_items: int, max_length: int, act: type = dict):
+        raise NotImplementedError
+
+
+def test_hyperparameters_of_own_models_are_what_their_signature_takes(tmp_path: Path) -> None:
+    copied_config(tmp_path)
+
+    def hyperparameters(model: type, **given: Any) -> dict[str, Any]:
+        entry = {
+            "implementation": f"{__name__}:{model.__name__}",
+            "loss": {"kind": "cross-entropy"},
+            "hyperparameters": given,
+        }
+        (tmp_path / "config/models/own.yaml").write_text(yaml.safe_dump(entry))
+        return only_run(grid_of(tmp_path, models=["own"])).hyperparameters
+
+    assert hyperparameters(OpenEnded) == {"warm": 1.0}
+    assert hyperparameters(OpenEnded, anything=1) == {"warm": 1.0, "anything": 1}
+    with pytest.raises(SeqrecError, match=r"act of .*Unstorable is <class 'dict'>, which a record"):
+        hyperparameters(Unstorable)
+
+
+def test_settings_of_one_run_need_to_fit_that_run_alone() -> None:
+    # Popularity, in the same experiment, has no width.
+    settings = ["hyperparameters.hidden_size=32"]
+    name, run = load_run("paper", "ml-1m", "sasrec+", 0, settings, "narrow", CONFIG)
+    assert (name, run.hyperparameters["hidden_size"]) == ("narrow", 32)
+    with pytest.raises(SeqrecError, match="its results need a name"):
+        load_run("paper", "ml-1m", "sasrec+", 0, settings, None, CONFIG)
+    with pytest.raises(SeqrecError, match="did you mean 'hidden_size'"):
+        load_run("paper", "ml-1m", "sasrec+", 0, ["hyperparameters.hidensize=2"], "x", CONFIG)
+
+
+# Identity of a run
+
+
+def shuffled(value: Any, order: random.Random) -> Any:
+    """The same mapping with its keys in another order, at every level."""
+    if isinstance(value, dict):
+        keys = list(value)
+        order.shuffle(keys)
+        return {key: shuffled(value[key], order) for key in keys}
+    return [shuffled(item, order) for item in value] if isinstance(value, list) else value
+
+
+@given(st.integers(0, 10_000))
+def test_the_order_of_keys_changes_no_run(seed: int) -> None:
+    values = small_config(loss="sampled").model_dump(mode="json")
+    other = RunConfig.model_validate(shuffled(values, random.Random(seed)))
+    assert other.json() == small_config(loss="sampled").json()
+    assert other.hash() == small_config(loss="sampled").hash()
+
+
+def test_the_order_of_keys_in_the_files_changes_no_run(tmp_path: Path) -> None:
+    before = [run.json() for run in load_experiment("paper", config=CONFIG).runs]
+    config = copied_config(tmp_path)
+    for path in [config / "paper.yaml", *(config / "models").glob("*.yaml")]:
+        data = shuffled(load_yaml(path), random.Random(1))
+        path.write_text(yaml.safe_dump(data, sort_keys=False))
+    assert [run.json() for run in load_experiment("paper", config=config).runs] == before
+
+
+def changed_leaves(value: Any) -> list[Any]:
+    """Every way to change one leaf of JSON-like data."""
+    if isinstance(value, dict):
+        return [{**value, k: new} for k, v in value.items() for new in changed_leaves(v)]
+    if isinstance(value, list):
+        return [[*value, 50]]
+    return [value * 2 if isinstance(value, int | float) and value else 1]
+
+
+def test_the_hash_changes_with_every_value_and_is_the_same_for_the_same() -> None:
+    config = small_config(loss="sampled", seed=3)
+    values = config.model_dump(mode="json")
+    hashes = {config.hash()}
+    for field in ("seed", "max_length", "hyperparameters", "training", "evaluation"):
+        for new in changed_leaves(values[field]):
+            hashes.add(RunConfig.model_validate({**values, field: new}).hash())
+    count = 1 + sum(
+        len(changed_leaves(values[field]))
+        for field in ("seed", "max_length", "hyperparameters", "training", "evaluation")
+    )
+    for changes in (
+        {"dataset": "x"},
+        {"model": "x"},
+        {"implementation": "gru4rec"},
+        {"loss": {**values["loss"], "negatives": 9}},
+        {"loss": {**values["loss"], "sharing": "position"}},
+        {"loss": {**values["loss"], "kind": "binary-cross-entropy"}},
+    ):
+        hashes.add(RunConfig.model_validate({**values, **changes}).hash())
+        count += 1
+    assert len(hashes) == count
+    assert RunConfig.model_validate(json.loads(config.json())).hash() == config.hash()
+
+
+def test_a_runs_folder_tells_dataset_model_and_seed() -> None:
+    assert small_config(model="sasrec+30", seed=2).folder == Path("runs/small/sasrec+30/seed-2")
+
+
+def test_the_grid_lists_its_runs_for_the_tables() -> None:
+    grid = load_experiment("demo", config=CONFIG)
+    content = json.loads(grid.json())
+    assert content["experiment"] == "demo"
+    assert [(r["dataset"], r["model"], r["seed"]) for r in content["runs"]] == [
+        (run.dataset, run.model, run.seed) for run in grid.runs
+    ]
+
+
+# Schemas for editors
+
+
+def test_the_schemas_for_editors_are_those_of_the_models() -> None:
+    """If this fails: run `seqrec schema` and commit what it writes."""
+    generated = {ROOT / path: text for path, text in json_schemas().items()}
+    assert set(generated) == set((CONFIG / "schema").iterdir())
+    for path, text in generated.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} has drifted"
+
+
+SHIPPED = {
+    "experiment": [CONFIG / f"{name}.yaml" for name in EXPERIMENTS],
+    "model": sorted((CONFIG / "models").glob("*.yaml")),
+    "dataset": sorted((CONFIG / "datasets").glob("*.yaml")),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [(kind, path) for kind, paths in SHIPPED.items() for path in paths],
+    ids=lambda value: value.stem if isinstance(value, Path) else None,
+)
+def test_the_schemas_accept_what_is_shipped_and_point_at_it(kind: str, path: Path) -> None:
+    schema = json.loads((CONFIG / "schema" / f"{kind}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    data = load_yaml(path)
+    if path.stem.endswith("+N"):  # a template: the value N stands for a number
+        data["loss"]["negatives"] = 10
+    jsonschema.validate(data, schema)
+    jsonschema.validate({**data, "description": "other"}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**data, "unknown": 1}, schema)
+    pointer = path.read_text(encoding="utf-8").splitlines()[0]
+    if pointer.startswith("# yaml-language-server"):
+        target = path.parent / pointer.partition("$schema=")[2]
+        assert target.resolve() == CONFIG / "schema" / f"{kind}.schema.json"
+
+
+# Speed of planning
+
+
+def test_thousands_of_runs_are_planned_without_torch(tmp_path: Path) -> None:
+    grid_of(
+        tmp_path,
+        datasets=PAPER_DATASETS,
+        models=PAPER_MODELS,
+        seeds=list(range(50)),
+    )
+    code = """
+import sys
+from pathlib import Path
+from seqrec.experiment.grid import load_experiment
+runs = load_experiment("mine", config=Path("config")).runs
+print(len(runs), len({run.hash() for run in runs}), "torch" in sys.modules)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["3000", "3000", "False"]

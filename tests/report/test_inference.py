@@ -1,0 +1,297 @@
+"""Intervals and tests against scipy, definitions and simulation."""
+
+import math
+import subprocess
+import sys
+import time
+import tracemalloc
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.report.inference import (
+    Interval,
+    Scatter,
+    Scores,
+    bootstrap_interval,
+    contrast,
+    difference,
+    holm,
+    seed_scatter,
+    trend,
+)
+
+
+def ranks(users: int, seed: int, level: float = 1.0) -> np.ndarray:
+    """Long-tailed ranks; a lower level is a better model."""
+    return np.ceil(10 ** (4 * level * np.random.default_rng(seed).random(users))).astype(np.int32)
+
+
+def scores(users: np.ndarray, *seeds: float) -> Scores:
+    return Scores(np.asarray(users, float), np.array(seeds or [np.mean(users)]))
+
+
+# Scores
+
+
+@pytest.mark.parametrize("metric", ["hit_rate@10", "ndcg@10", "mrr@100"])
+def test_scores_are_the_metrics_of_the_records(metric: str) -> None:
+    both = [ranks(300, 1), ranks(300, 2)]
+    made = Scores.of(both, metric)
+    each = [metrics_from_ranks(one, [10, 100])[metric] for one in both]
+    assert made.seeds.tolist() == each
+    assert made.users.mean() == pytest.approx(np.mean(each))
+    assert made.users.shape == (300,)
+
+
+# The bootstrap
+
+
+@pytest.mark.parametrize("metric", ["hit_rate@10", "ndcg@10"])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_interval_is_that_of_scipys_bootstrap(metric: str, seeds: int) -> None:
+    users = Scores.of([ranks(400, seed) for seed in range(seeds)], metric).users
+    theirs = stats.bootstrap(
+        [users], np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(3)
+    ).confidence_interval
+    ours = bootstrap_interval(users, resamples=10_000)
+    width = theirs.high - theirs.low
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.04 * width)
+
+
+def test_an_interval_of_many_distinct_values_is_no_other_than_one_of_few() -> None:
+    users = np.random.default_rng(0).random(5000) ** 3
+    theirs = stats.norm.interval(0.95, users.mean(), users.std() / math.sqrt(len(users)))
+    width = theirs[1] - theirs[0]
+    assert bootstrap_interval(users) == pytest.approx(theirs, abs=0.03 * width)
+
+
+def test_ninety_five_percent_of_the_intervals_hold_the_truth() -> None:
+    draw = np.random.default_rng(0)
+    covered = sum(
+        0.1 in bootstrap_interval((draw.random(500) < 0.1).astype(float), 1000) for _ in range(1000)
+    )
+    assert 0.92 < covered / 1000 < 0.97
+
+
+def test_where_all_users_are_alike_the_interval_is_a_point() -> None:
+    assert bootstrap_interval(np.full(50, 0.25)) == (0.25, 0.25)
+
+
+def test_ends_belong_to_an_interval() -> None:
+    assert 0.1 in Interval(0.1, 0.2)
+    assert 0.2 in Interval(0.1, 0.2)
+    assert 0.21 not in Interval(0.1, 0.2)
+
+
+def test_a_quarter_million_users_and_ten_seeds_take_seconds_and_little_memory() -> None:
+    many = Scores.of([ranks(280_000, seed) for seed in range(10)], "ndcg@10").users
+    few = Scores.of([ranks(280_000, 11)], "ndcg@10").users
+    tracemalloc.start()
+    start = time.process_time()
+    bootstrap_interval(few)
+    bootstrap_interval(many)
+    seconds = time.process_time() - start
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seconds < 10
+    assert peak < 200e6
+
+
+# Tests
+
+
+def test_with_one_seed_it_is_the_paired_t_test_over_users() -> None:
+    one, other = (Scores.of([ranks(500, n, level)], "ndcg@10") for n, level in ((1, 1.0), (2, 0.9)))
+    ours = difference(one, other)
+    theirs = stats.ttest_rel(one.users, other.users)
+    interval = theirs.confidence_interval()
+    assert ours.p == ours.p_users == pytest.approx(theirs.pvalue)
+    assert ours.interval == pytest.approx((interval.low, interval.high))
+    gaps = one.users - other.users
+    assert ours.value == pytest.approx(gaps.mean())
+    assert ours.effect == pytest.approx(gaps.mean() / gaps.std(ddof=1))
+    assert math.isnan(ours.p_seeds)
+
+
+def test_it_agrees_with_the_permutation_test() -> None:
+    for level in (1.0, 0.95):
+        one = Scores.of([ranks(500, 1, level)], "ndcg@10")
+        other = Scores.of([ranks(500, 2)], "ndcg@10")
+        theirs = stats.permutation_test(
+            [one.users, other.users],
+            lambda a, b, axis: np.mean(a - b, axis=axis),
+            permutation_type="samples",
+            vectorized=True,
+            n_resamples=4000,
+            batch=1000,
+            rng=np.random.default_rng(0),
+        )
+        assert difference(one, other).p == pytest.approx(theirs.pvalue, abs=0.03)
+
+
+def test_over_seeds_alone_it_is_welchs_or_with_pooled_variance_students_t_test() -> None:
+    one, other = np.array([0.2101, 0.199, 0.206]), np.array([0.202, 0.21])
+    # Users who are all alike, so that the seeds are all there is; and means so close that scatter
+    # in relation to them is scatter itself.
+    ours = difference(
+        scores(np.full(10, one.mean()), *one), scores(np.full(10, other.mean()), *other)
+    )
+    welch, student = (stats.ttest_ind(one, other, equal_var=equal) for equal in (False, True))
+    interval = student.confidence_interval()
+    assert ours.p_seeds == pytest.approx(welch.pvalue)
+    assert ours.p == pytest.approx(student.pvalue, rel=0.01)
+    assert ours.interval == pytest.approx((interval.low, interval.high), rel=0.02)
+
+
+def test_scatter_is_relative_to_the_mean_and_pooled_by_degrees_of_freedom() -> None:
+    found = seed_scatter(
+        [scores(np.ones(2), 0.9, 1.1), scores(np.ones(2), 10, 11, 12), scores(np.ones(2), 5)]
+    )
+    assert found.freedom == 3
+    assert found.variation == pytest.approx((0.02 + 2 / 11**2) / 3)
+    assert seed_scatter([scores(np.ones(2), 5)]) == (0.0, 0)
+
+
+def test_two_seeds_of_many_models_are_enough_for_a_large_difference() -> None:
+    draw = np.random.default_rng(0)
+    luck = draw.random(5000)
+
+    def model(quality: float) -> Scores:
+        hits = luck < quality * (1 + draw.normal(0, 0.03, (2, 1)))
+        return Scores(hits.mean(axis=0), hits.mean(axis=1))
+
+    models = [model(0.13), *(model(0.1) for _ in range(11))]
+    found = difference(models[0], models[1], [seed_scatter(models)] * 2)
+    assert 66 * found.p < 0.05
+    assert 66 * found.p_seeds > 0.05, "their own four seeds are not"
+
+
+def test_seeds_that_scatter_make_a_difference_less_sure() -> None:
+    users = np.random.default_rng(0).random(10_000)
+    other = scores(users)
+    close = difference(scores(users + 0.01 * np.arange(10_000) / 5000, 0.51, 0.5101), other)
+    apart = difference(scores(users + 0.01 * np.arange(10_000) / 5000, 0.40, 0.62), other)
+    assert close.value == apart.value
+    assert close.p < 1e-4 < 0.05 < apart.p
+    assert close.p_users == apart.p_users < 1e-6
+
+
+def test_equal_models_are_found_different_as_seldom_as_promised() -> None:
+    draw = np.random.default_rng(0)
+    wrong = family = users_only = 0
+    for _ in range(400):
+        level = draw.beta(1, 4, 400)
+        models = []
+        for _ in range(6):
+            # Two trainings that scatter around the same level, for the same users.
+            probability = np.clip(level * (1 + draw.normal(0, 0.1, (2, 1))), 0, 1)
+            hits = (draw.random((2, len(level))) < probability).astype(float)
+            models.append(Scores(hits.mean(axis=0), hits.mean(axis=1)))
+        scatter = [seed_scatter(models)] * 2
+        tested = [difference(one, other, scatter) for one, other in combinations(models, 2)]
+        wrong += tested[0].p < 0.05
+        users_only += tested[0].p_users < 0.05
+        family += min(holm([found.p for found in tested])) < 0.05
+    assert wrong / 400 < 0.08
+    assert family / 400 < 0.08
+    assert users_only / 400 > 0.1, "users alone would call chance in training a difference"
+
+
+def test_one_seed_against_several_is_found_different_as_seldom_as_promised() -> None:
+    draw = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(600):
+        level = draw.beta(1, 4, 400)
+        models = []
+        for seeds in (5, 1):
+            probability = np.clip(level * (1 + draw.normal(0, 0.2, (seeds, 1))), 0, 1)
+            hits = (draw.random((seeds, len(level))) < probability).astype(float)
+            models.append(Scores(hits.mean(axis=0), hits.mean(axis=1)))
+        wrong += difference(*models).p < 0.05
+    assert wrong / 600 < 0.08
+
+
+def test_models_that_scatter_differently_can_be_told_so() -> None:
+    users = np.random.default_rng(0).random(10_000)
+    steady, wild = scores(users + 0.1, 0.6), scores(users, 0.3, 0.7)
+    apart = [Scatter(0.0, 0), seed_scatter([wild])]
+    part = (0.5**2 * apart[1].variation) / 2
+    ours = difference(steady, wild, apart)
+    assert ours.interval.high - ours.value == pytest.approx(
+        float(stats.t.ppf(0.975, 1)) * math.sqrt(part), rel=1e-6
+    )
+    pooled = difference(steady, wild)
+    assert np.ptp(pooled.interval) > 1.5 * np.ptp(ours.interval)
+
+
+def test_of_one_user_nothing_is_known() -> None:
+    found = difference(scores(np.ones(1)), scores(np.zeros(1)))
+    assert (found.value, found.p, found.effect) == (1.0, 1.0, 0.0)
+    assert found.interval == (-math.inf, math.inf)
+
+
+def test_a_model_differs_in_nothing_from_itself() -> None:
+    one = Scores.of([ranks(100, 0)], "ndcg@10")
+    found = difference(one, one)
+    assert (found.value, found.p, found.effect) == (0.0, 1.0, 0.0)
+
+
+def test_a_difference_that_every_user_has_is_certain() -> None:
+    assert difference(scores(np.full(9, 0.5)), scores(np.full(9, 0.25))).p == 0.0
+
+
+def test_tiny_p_values_do_not_vanish() -> None:
+    gaps = np.random.default_rng(0).normal(0.05, 1.0, 280_000)
+    assert 0 < difference(scores(gaps), scores(np.zeros(280_000))).p < 1e-100
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=6, unique=True), st.integers(0, 99))
+def test_the_trend_is_the_mean_of_the_users_own_slopes(x: list[int], seed: int) -> None:
+    table = np.random.default_rng(seed).random((len(x), 20))
+    found = trend([scores(row) for row in table], x)
+    slopes = np.polyfit(x, table, 1)[0]
+    assert found.value == pytest.approx(slopes.mean(), rel=1e-6, abs=1e-9)
+    assert found.p == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue, rel=1e-4, abs=1e-9)
+
+
+def test_two_hundred_pairs_of_a_quarter_million_users_take_seconds() -> None:
+    models = [Scores.of([ranks(280_000, n)], "ndcg@10") for n in range(21)]
+    start = time.process_time()
+    found = [difference(a, b) for i, a in enumerate(models) for b in models[:i]]
+    assert len(found) == 210
+    assert time.process_time() - start < 15
+
+
+@given(st.lists(st.floats(0, 1), max_size=6))
+def test_holms_correction_is_the_closed_test_of_bonferroni(p: list[float]) -> None:
+    """By its definition (Marcus, Peritz and Gabriel, 1976): as sure of a pair as of the least sure
+    of all families that it belongs to."""
+    pairs = range(len(p))
+    families = list(chain.from_iterable(combinations(pairs, n + 1) for n in pairs))
+    closed = [
+        max(min(1.0, len(f) * min(p[i] for i in f)) for f in families if pair in f)
+        for pair in pairs
+    ]
+    assert holm(p) == pytest.approx(closed)
+
+
+def test_holms_correction_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_weights_other_than_a_pairs_count_squared_for_the_seeds() -> None:
+    one = scores(np.full(10, 0.2), 0.21, 0.19)
+    narrow = contrast([one, one], [1.0, 0.0]).interval
+    wide = contrast([one, one], [2.0, 0.0]).interval
+    assert np.ptp(wide) == pytest.approx(2 * np.ptp(narrow))
+
+
+def test_statistics_need_no_torch() -> None:
+    code = "import sys, seqrec.statistics; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

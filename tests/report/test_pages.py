@@ -1,0 +1,122 @@
+"""Pages of charts: complete in themselves, in the reader's colours, and true under the pointer."""
+
+import json
+import math
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from record_factory import make_history, make_record
+from test_figures import PUBLISHED
+
+from seqrec.report.figures import write_figures
+from seqrec.report.pages import FAINT, INK
+
+SVG = "{http://www.w3.org/2000/svg}"
+LINK = "{http://www.w3.org/1999/xlink}href"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("results")
+    for model in ("sasrec+", "sasrec+10", "sasrec+100", "bert4rec", "my & own"):
+        for seed in (0, 1):
+            history = make_history(7, speed=2.5 + seed)
+            make_record(results, "demo", model, seed, history=history, epochs=7, best_epoch=5)
+    make_record(results, "demo", "popularity", epochs=None, best_epoch=None)
+    write_figures(results, PUBLISHED)
+    return results
+
+
+def page(results: Path, name: str) -> str:
+    return (results / f"figures/{name}.html").read_text(encoding="utf-8")
+
+
+def figures(text: str) -> list[tuple[ElementTree.Element, list[dict]]]:
+    found = re.findall(
+        r'<figure>(<svg.*?</svg>)\s*<script type="application/json">(.*?)</script>', text, re.DOTALL
+    )
+    return [(ElementTree.fromstring(svg), json.loads(lines)) for svg, lines in found]
+
+
+NAMES = ["num_negatives", "convergence", "quality_by_time", "learning/demo"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_needs_nothing_from_elsewhere(results: Path, name: str) -> None:
+    text = page(results, name)
+    assert not re.search(r'(src|href)="(?!#)', text)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_and_grid_take_the_readers_colours(results: Path, name: str) -> None:
+    text = page(results, name)
+    for fixed in (INK, FAINT, "#000000", "#ffffff"):
+        assert fixed not in text
+    assert "currentColor" in text
+    assert "color-scheme: light dark" in text
+
+
+def test_points_that_answer_lie_where_the_markers_are_drawn(results: Path) -> None:
+    for svg, lines in figures(page(results, "convergence")):
+        groups = {group.get("id"): group for group in svg.iter(f"{SVG}g")}
+        for line in lines:
+            (marker,) = groups[line["run"]].iter(f"{SVG}use")
+            x, y, *_ = line["points"][4]  # the best epoch
+            assert x == pytest.approx(float(marker.attrib["x"]), abs=0.06)
+            assert y == pytest.approx(float(marker.attrib["y"]), abs=0.06)
+
+
+def test_points_say_their_run_and_values(results: Path) -> None:
+    (by_epoch, _) = figures(page(results, "convergence"))
+    lines = {line["run"]: line for line in by_epoch[1]}
+    assert set(lines) == {
+        f"{model}/seed-{seed}"
+        for model in ("sasrec+", "sasrec+100", "bert4rec", "my & own")
+        for seed in (0, 1)
+    }
+    line = lines["sasrec+/seed-1"]
+    assert (line["label"], line["x"], line["y"]) == ("SASRec+", "epoch", "validation NDCG@10")
+    history = make_history(7)
+    assert [point[2:] for point in line["points"]] == [
+        [row["epoch"], round(row["ndcg@10"], 4)] for row in history
+    ]
+
+
+def test_a_line_across_answers_along_its_whole_length(results: Path) -> None:
+    ((_, lines),) = figures(page(results, "num_negatives"))
+    (flat,) = [line for line in lines if line["label"] == "SASRec+"]
+    assert len(flat["points"]) > 20
+    assert {tuple(point[2:]) for point in flat["points"]} == {(None, 0.18)}
+
+
+def test_learning_curves_show_every_run_that_was_trained(results: Path) -> None:
+    loss, quality = figures(page(results, "learning/demo"))
+    for _, lines in (loss, quality):
+        assert len({line["run"] for line in lines}) == 10
+    assert loss[1][0]["y"] == "training loss"
+
+
+@pytest.mark.parametrize("damage", [math.nan, math.inf])
+def test_what_is_no_number_in_somebodys_history_spoils_no_page(
+    tmp_path: Path, damage: float
+) -> None:
+    history = make_history(5)
+    history[1]["ndcg@10"] = history[2]["training_loss"] = damage
+    make_record(tmp_path, "demo", "mine", history=history, epochs=5, best_epoch=4)
+    history = [{**row, "ndcg@10": damage} for row in history]
+    make_record(tmp_path, "demo", "yours", history=history, epochs=5, best_epoch=4)
+    write_figures(tmp_path, PUBLISHED)
+    text = page(tmp_path, "learning/demo")
+    assert "NaN" not in text and "Infinity" not in text
+    (_, loss), (_, quality) = figures(text)
+    assert [point[2] for point in loss[0]["points"]] == [1, 2, 4, 5]
+    assert [[point[2] for point in line["points"]] for line in quality] == [[1, 3, 4, 5], []]
+
+
+def test_pages_are_small(results: Path) -> None:
+    # A browser shows no page of more than two million characters inside another.
+    assert all(len(page(results, name)) < 100_000 for name in NAMES)

@@ -1,0 +1,167 @@
+"""Devices, precision and memory: what a run computes with."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seqrec.errors import SeqrecError
+from seqrec.running import device as engine
+from seqrec.running.device import (
+    LOGITS_PER_CHUNK_OF_A_GPU,
+    EngineOptions,
+    bfloat16_is_faster,
+    choose_device,
+    choose_engine,
+)
+from seqrec.training.losses import LOGITS_PER_CHUNK
+
+CPU = torch.device("cpu")
+
+
+def test_an_unknown_device_is_told_with_what_to_write() -> None:
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(SeqrecError, match=rf"--device {name}: .*Write auto, cpu, cuda"):
+            choose_device(name)
+    assert choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize(("available", "kind"), [(True, "cuda"), (False, "cpu")])
+def test_the_accelerator_is_taken_where_there_is_one(
+    available: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert choose_device("auto").type == kind
+
+
+@pytest.mark.parametrize(("ratio", "faster"), [(0.5, True), (1.0, False), (3.0, False)])
+def test_bfloat16_is_taken_where_its_products_take_less_time(
+    ratio: float, faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+        return ratio if left.dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr(engine, "_seconds_of_a_product", seconds)
+    assert bfloat16_is_faster(CPU) == faster
+    assert choose_engine(EngineOptions("cpu")).precision == ("bfloat16" if faster else "float32")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_that_is_asked_for_is_taken(
+    precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: pytest.fail("measured"))
+    chosen = choose_engine(EngineOptions("cpu", None, precision, logits_per_chunk=7, compile=True))
+    assert (chosen.precision, chosen.logits_per_chunk, chosen.compile) == (precision, 7, True)
+    assert chosen.product_type == getattr(torch, precision)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk"), [("cpu", LOGITS_PER_CHUNK), ("cuda", LOGITS_PER_CHUNK_OF_A_GPU)]
+)
+def test_a_chunk_is_as_large_as_suits_the_device(
+    kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "choose_device", lambda name: torch.device(kind))
+    options = EngineOptions(precision="float32")
+    assert choose_engine(options).logits_per_chunk == chunk
+
+
+PAGE_FAULTS = """
+import ctypes, resource, sys, torch
+from seqrec.running.memory import keep_freed_memory
+class OlderLibrary:
+    @staticmethod
+    def mallopt(parameter, value, library=ctypes.CDLL(None)):
+        return 0 if parameter == -3 and value > 2**25 else library.mallopt(parameter, value)
+if sys.argv[1] == "older":
+    ctypes.CDLL = lambda name: OlderLibrary
+if sys.argv[1] != "leave":
+    keep_freed_memory()
+def step():
+    return torch.ones(20_000_000).sum()  # 80 MB, freed at once
+for _ in range(2):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of glibc")
+def test_freed_memory_is_not_fetched_from_the_system_again() -> None:
+    faults = {
+        mode: int(
+            subprocess.run(
+                [sys.executable, "-c", PAGE_FAULTS, mode],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for mode in ("keep", "older", "leave")
+    }
+    assert faults["keep"] < faults["leave"] / 5
+    assert faults["older"] < faults["leave"] / 5
+
+
+HANDED_BACK = """
+import torch
+from pathlib import Path
+from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+keep_freed_memory()
+blocks = [torch.ones(250_000) for _ in range(200)]  # of 1 MB
+blocks = blocks[-1]  # it is in use above those that are not
+before = megabytes()
+hand_back_freed_memory()
+print(before - megabytes())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of glibc")
+def test_freed_memory_below_what_is_in_use_is_handed_back() -> None:
+    command = [sys.executable, "-c", HANDED_BACK]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(output) > 150  # MB
+
+
+GELUS = """
+import torch
+from pathlib import Path
+from seqrec.training.precision import Engine, use_onednn
+use_onednn(Engine(torch.device("cpu"), "float32"))
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+x = torch.ones(1000, 64)
+torch.nn.functional.gelu(x)
+before = megabytes()
+for rows in range(10, 1000):
+    torch.nn.functional.gelu(x[:rows])
+print(megabytes() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's account of memory")
+def test_no_code_is_kept_for_every_shape_where_products_are_in_float32() -> None:
+    command = [sys.executable, "-c", GELUS]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(output) < 20  # MB, of 130 with oneDNN
+
+
+def test_two_generations_of_processors_of_one_name_have_two_titles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processors = tmp_path / "cpuinfo"
+    titles = set()
+    for family in (25, 26):
+        block = f"cpu family\t: {family}\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t:\n"
+        processors.write_text(f"processor\t: 0\n{block}\nprocessor\t: 1\n{block}\n")
+        monkeypatch.setattr(engine, "CPUINFO", processors)
+        titles.add(engine.device_title(CPU))
+    assert titles == {"AMD EPYC (family 25, model 1)", "AMD EPYC (family 26, model 1)"}

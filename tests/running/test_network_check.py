@@ -1,0 +1,349 @@
+"""A model of one's own that would get wrong numbers is refused before it is trained."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_runs import NETWORKS, preprocessed_log, small_config
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment.registry import IMPLEMENTATIONS, import_model
+from seqrec.experiment.schema import RunConfig
+from seqrec.models.fitted import Fitted
+from seqrec.models.layers import initialise_normal, read_at
+from seqrec.models.network import Network
+from seqrec.models.tasks import MaskedItem, NextItem
+from seqrec.protocol.splits import Split
+from seqrec.running import run as runs
+from seqrec.running.device import EngineOptions
+from seqrec.running.network_check import check_network
+from seqrec.training.building import build_model
+from seqrec.training.fitting import checked_state, fitted_scorer
+
+ITEMS, WIDTH = 40, 8
+
+
+class Sound(Network):
+    """A recurrent network; those below each break it in one way."""
+
+    task = NextItem()
+
+    def __init__(self, num_items: int, max_length: int) -> None:
+        super().__init__(num_items, WIDTH)
+        self.rnn = nn.GRU(WIDTH, WIDTH, batch_first=True)
+        self.linear = nn.Linear(WIDTH, WIDTH)
+        initialise_normal(self)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden: Tensor = self.rnn(self.items(rows))[0]
+        return self.linear(hidden) + hidden
+
+
+class Masked(Sound):
+    """Reads both ways, and knows what is padding."""
+
+    task = MaskedItem()
+
+    def forward(self, rows: Tensor) -> Tensor:
+        real = (rows > 0)[..., None]
+        x = self.items(rows) * real
+        return x + x.sum(1, keepdim=True) / real.sum(1, keepdim=True)
+
+
+class LastStateOnly(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows)[:, -1]
+
+
+class TooWide(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows).repeat(1, 1, 2)
+
+
+class Pair(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.rnn(self.items(rows))  # type: ignore[no-any-return]
+
+
+class Random(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return F.dropout(super().forward(rows), 0.1)
+
+
+class ReadsBothWays(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows) + super().forward(rows.flip(1)).flip(1)
+
+
+class SeesTheNext(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = super().forward(rows)
+        return hidden + 0.1 * F.pad(hidden[:, 1:], (0, 0, 0, 1))
+
+
+class WillSeeAll(Sound):
+    """Its gate is zero until training opens it."""
+
+    def __init__(self, num_items: int, max_length: int) -> None:
+        super().__init__(num_items, max_length)
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = super().forward(rows)
+        return hidden + self.gate * hidden.mean(1, keepdim=True)
+
+
+class ReadsTheLastColumn(Sound):
+    """As if padding were on the left."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = super().forward(rows)
+        return hidden[:, -1:].expand_as(hidden)
+
+
+class PaddingOnTheLeft(Masked):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows) + self.items(rows[:, -1:])
+
+
+class MixesTheBatch(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = super().forward(rows)
+        return hidden - hidden.mean(0)
+
+
+class SeesPadding(Masked):
+    def forward(self, rows: Tensor) -> Tensor:
+        x = self.items(rows)
+        return x + x.mean(1, keepdim=True)
+
+
+class OtherStatesAt(Sound):
+    def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
+        return read_at(self(rows), positions - 1)[:, 0]
+
+
+class ManyStatesAt(Sound):
+    def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
+        return self(rows)  # type: ignore[no-any-return]
+
+
+class Detached(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows).detach()
+
+
+class ListOfLayers(Sound):
+    def __init__(self, num_items: int, max_length: int) -> None:
+        super().__init__(num_items, max_length)
+        self.layers = [nn.Linear(WIDTH, WIDTH)]
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.layers[0](super().forward(rows))  # type: ignore[no-any-return]
+
+
+class FrozenTable(Sound):
+    @property
+    def item_table(self) -> Tensor:
+        return self.items.weight.detach()
+
+
+class ShortTable(Sound):
+    @property
+    def item_table(self) -> Tensor:
+        return self.items.weight[1:]
+
+
+class NotFinite(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows) / self.linear.bias
+
+
+class OtherPrecision(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows).double()
+
+
+class ChangedInPlace(Sound):
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = super().forward(rows).sigmoid()
+        hidden += 1
+        return hidden
+
+
+class ShortOfPositions(Sound):
+    def __init__(self, num_items: int, max_length: int) -> None:
+        super().__init__(num_items, max_length)
+        self.positions = nn.Embedding(max_length - 1, WIDTH)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows) + self.positions(torch.arange(rows.shape[1]))
+
+
+class WrongSize(Sound):
+    def __init__(self, num_items: int, max_length: int) -> None:
+        super().__init__(num_items, max_length)
+        self.linear = nn.Linear(2 * WIDTH, WIDTH)
+
+
+class WithoutATask(Network):
+    def __init__(self, num_items: int, max_length: int) -> None:
+        super().__init__(num_items, WIDTH)
+
+
+class OneArgument(Sound):
+    def __init__(self, num_items: int) -> None:
+        super().__init__(num_items, 10)
+
+
+def config_of(model: type[Network] | type[Fitted]) -> RunConfig:
+    like = small_config("sasrec" if issubclass(model, Network) else "popularity")
+    changes = {"implementation": f"{__name__}:{model.__name__}", "hyperparameters": {}}
+    return like.model_copy(update=changes)
+
+
+def check(network: type[Network]) -> None:
+    config = config_of(network)
+    torch.manual_seed(0)
+    built = build_model(config, ITEMS)
+    assert isinstance(built, Network)
+    check_network(built, config, ITEMS)
+
+
+@pytest.mark.parametrize("network", [Sound, Masked])
+def test_what_keeps_to_the_contract_passes(network: type[Network]) -> None:
+    check(network)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (LastStateOnly, r"forward gives torch.float32 of shape \[3, 8\].*shape \[3, 10, 8\]"),
+        (TooWide, r"forward gives torch.float32 of shape \[3, 10, 16\].*shape \[3, 10, 8\]"),
+        (Pair, r"forward gives tuple, and must give hidden states \[batch, time, width\]"),
+        (OtherPrecision, r"forward gives torch.float64"),
+        (NotFinite, "not finite, before any training"),
+        (Random, "other hidden states when it is called again"),
+        (ReadsBothWays, "change with the items after them.*must be causal"),
+        (SeesTheNext, "change with the items after them"),
+        (WillSeeAll, "change with the items after them"),
+        (ReadsTheLastColumn, "change with the items after them"),
+        (PaddingOnTheLeft, "6 items differ between.*no position counted from the end"),
+        (MixesTheBatch, "No sequence may see another"),
+        (SeesPadding, "nor the padding, row 0 on the right"),
+        (OtherStatesAt, "states_at gives other hidden states than forward"),
+        (ManyStatesAt, r"states_at gives torch.float32 of shape \[3, 10, 8\].*\[batch, width\]"),
+        (Detached, "no gradient reaches its weights"),
+        (ListOfLayers, r"not among its parameters\(\), of shape \[8.*nn.ModuleList"),
+        (FrozenTable, "no gradient reaches item_table"),
+        (ShortTable, r"item_table is of shape \[40, 8\], and must be \[41, width\]"),
+        (ChangedInPlace, r"fails on a small batch \(RuntimeError: .*inplace operation"),
+        (ShortOfPositions, r"test_contract.py:\d+ \(IndexError: index out of range"),
+        (WrongSize, r"test_contract.py:\d+ \(RuntimeError: mat1 and mat2 shapes"),
+        (WithoutATask, r"test_contract.py:\d+ \(AttributeError: .*'task'"),
+        (OneArgument, r"fails while it is built \(TypeError: .*takes 2 positional arguments"),
+    ],
+    ids=lambda case: case.__name__ if isinstance(case, type) else "",
+)
+def test_what_breaks_it_is_named(network: type[Network], message: str) -> None:
+    with pytest.raises(SeqrecError, match=rf"{__name__}:{network.__name__}'.*{message}"):
+        check(network)
+
+
+TRAINED = [name for name in IMPLEMENTATIONS if issubclass(import_model(name), Network)]
+
+
+@pytest.mark.parametrize("hidden_size", [8, 64])
+@pytest.mark.parametrize("length", [2, 10, 200])
+@pytest.mark.parametrize("implementation", TRAINED)
+def test_the_packages_networks_keep_to_it(
+    implementation: str, length: int, hidden_size: int
+) -> None:
+    depth = "blocks" if implementation == "sasrec" else "layers"
+    for more in ({}, {depth: 3}):
+        hyperparameters = NETWORKS[implementation] | {"hidden_size": hidden_size} | more
+        config = small_config(implementation, max_length=length, hyperparameters=hyperparameters)
+        torch.manual_seed(length)
+        network = build_model(config, ITEMS)
+        assert isinstance(network, Network)
+        check_network(network, config, ITEMS)
+
+
+def test_the_check_changes_nothing_of_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = preprocessed_log(tmp_path / "data")
+    config = small_config().model_copy(update={"implementation": "seqrec.models.sasrec:SASRec"})
+    checked: list[object] = []
+
+    def noted(*arguments: Any) -> None:
+        checked.append(arguments)
+        check_network(*arguments)
+
+    def trained(name: str, check: Callable[..., None]) -> tuple[bytes, list[int], object]:
+        monkeypatch.setattr(runs, "check_network", check)
+        options = EngineOptions("cpu", 1, "float32")
+        metrics = runs.run(config, data, tmp_path / name / config.folder, options)
+        ranks = np.load(tmp_path / name / config.folder / "ranks.npy")
+        weights = (tmp_path / name / config.folder / "model.safetensors").read_bytes()
+        return weights, ranks.tolist(), metrics["validation"]
+
+    with_it = trained("with", noted)
+    assert len(checked) == 1
+    assert trained("without", lambda *arguments: None) == with_it
+
+
+class Counts(Fitted):
+    """Fitted, and sound."""
+
+    def fit(self, split: Split, seed: int, threads: int) -> None:
+        pass
+
+    def score(self, users: np.ndarray) -> Any:
+        return self.given(users)
+
+    def given(self, users: np.ndarray) -> Any:
+        return torch.ones(self.num_items).expand(len(users), -1)
+
+    def state(self) -> Any:
+        return {"counts": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (lambda users: np.ones((len(users), ITEMS)), "score gives ndarray for 5 users"),
+        (lambda users: torch.ones(len(users), ITEMS + 1), r"of shape \[5, 41\]"),
+        (lambda users: torch.ones(ITEMS), r"of shape \[40\]"),
+        (lambda users: torch.ones(len(users), ITEMS).double(), "torch.float64"),
+        (lambda users: torch.ones(len(users), ITEMS) / 0, "200 numbers that are not finite"),
+        (lambda users: users.nothing, r"fails in score in .*test_contract.py:\d+ \(AttributeErr"),
+    ],
+)
+def test_scores_of_a_fitted_model_are_checked(
+    scores: Callable[[np.ndarray], object], message: str
+) -> None:
+    config = config_of(Counts)
+    model = Counts(ITEMS, 10)
+    score = fitted_scorer(model, config, ITEMS)
+    found = score(np.arange(5))
+    found[0, 0] = -torch.inf  # as ranking does, in memory that is not the model's
+    assert torch.isfinite(score(np.arange(5))).all()
+    model.given = scores  # type: ignore[method-assign]
+    with pytest.raises(SeqrecError, match=rf"{__name__}:Counts'.*{message}"):
+        score(np.arange(5))
+
+
+@pytest.mark.parametrize("state", [{"counts": np.ones(3)}, torch.ones(3)])
+def test_the_state_of_a_fitted_model_is_checked(state: object) -> None:
+    config = config_of(Counts)
+    model = Counts(ITEMS, 10)
+    assert checked_state(model, config).keys() == {"counts"}
+    model.state = lambda: state  # type: ignore[method-assign]
+    with pytest.raises(SeqrecError, match="must give a dictionary of torch tensors"):
+        checked_state(model, config)

@@ -1,0 +1,232 @@
+"""A training that is stopped or killed goes on to the result that it would have had."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_runs import NETWORKS, preprocessed_log, small_config
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment.schema import RunConfig
+from seqrec.running import device as engine
+from seqrec.running import run as runs
+from seqrec.running.device import EngineOptions
+from seqrec.running.folder_lock import alone_in
+from seqrec.running.resume import STOPPED_EXIT_CODE, Sidecar, Stopped
+from seqrec.running.run import run
+
+CPU = EngineOptions("cpu", 1, "float32")
+EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return preprocessed_log(tmp_path_factory.mktemp("data"))
+
+
+def result(folder: Path) -> dict[str, Any]:
+    """All that a record holds but clocks and places."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    history = pd.read_csv(folder / "history.csv").drop(columns="seconds")
+    return {
+        "metrics": [metrics[key] for key in ("test", "validation", "best_epoch", "epochs")],
+        "history": history.to_csv(),
+        "ranks": np.load(folder / "ranks.npy").tobytes(),
+        "weights": {
+            name: tensor.numpy().tobytes()
+            for name, tensor in load_file(folder / "model.safetensors").items()
+        },
+    }
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    """A signal that comes after so many steps."""
+    asked = iter(range(10_000))
+    return lambda: next(asked) + 1 >= steps
+
+
+@pytest.mark.parametrize(
+    ("implementation", "precision"),
+    [*((implementation, "float32") for implementation in NETWORKS), ("sasrec", "bfloat16")],
+)
+def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
+    implementation: str,
+    precision: Any,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = small_config(implementation, "sampled", training=EPOCHS | {"max_epochs": 2})
+    options = EngineOptions("cpu", 1, precision)
+    run(config, data, tmp_path / "whole", options)
+    original = runs.train
+    for steps in range(1, 11):  # 4 steps an epoch, and a look after each epoch's validation
+        folder = tmp_path / f"stopped-{steps}"
+
+        def stopped(*arguments: Any, steps: int = steps) -> Any:
+            return original(*arguments[:-1], stop_after(steps))
+
+        monkeypatch.setattr(runs, "train", stopped)
+        with pytest.raises(Stopped):
+            run(config, data, folder, options)
+        assert not (folder / "failure.json").exists()
+        monkeypatch.setattr(runs, "train", original)
+        torch.manual_seed(steps)  # nothing may depend on where the process left its own state
+        run(config, data, folder, options)
+        assert result(folder) == result(tmp_path / "whole"), steps
+        assert not list(folder.glob("resume*"))
+
+
+@pytest.mark.parametrize("begun_in_bfloat16", [True, False])
+def test_it_goes_on_in_the_precision_it_was_begun_in_whatever_the_machine_would_choose(
+    begun_in_bfloat16: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config("sasrec", "full", training=EPOCHS | {"max_epochs": 2})
+    precision: Any = "bfloat16" if begun_in_bfloat16 else "float32"
+    run(config, data, tmp_path / "whole", EngineOptions("cpu", 1, precision))
+    folder, original = tmp_path / "moved", runs.train
+    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: begun_in_bfloat16)
+    monkeypatch.setattr(runs, "train", lambda *given: original(*given[:-1], stop_after(3)))
+    with pytest.raises(Stopped):
+        run(config, data, folder, EngineOptions("cpu", 1))
+    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: not begun_in_bfloat16)
+    monkeypatch.setattr(runs, "train", original)
+    run(config, data, folder, EngineOptions("cpu", 1))
+    assert result(folder) == result(tmp_path / "whole")
+    assert json.loads((folder / "metrics.json").read_text())["precision"] == precision
+
+
+def start(config: RunConfig, data: Path, folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "seqrec", "execute", "--config", config.json()]
+    command += ["--data", str(data), "--output", str(folder), "--device", "cpu", "--threads", "1"]
+    command += ["--precision", "float32"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(f"epoch {epoch:3d}"):
+            return
+    raise AssertionError("the training ended before it was stopped")
+
+
+LONG = small_config(training=EPOCHS | {"max_epochs": 200, "patience": 200, "batch_size": 8})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
+def test_a_signal_stops_it_with_its_own_exit_code_and_a_word_on_how_to_go_on(
+    number: signal.Signals, data: Path, tmp_path: Path
+) -> None:
+    process = start(LONG, data, tmp_path / "run")
+    wait_for_epoch(process, 2)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == STOPPED_EXIT_CODE
+    assert "the same command goes on from here" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "run/resume.pt").is_file()
+    assert not (tmp_path / "run/failure.json").exists()
+
+
+@pytest.mark.parametrize("moments", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
+    moments: int, data: Path, tmp_path: Path
+) -> None:
+    # Each life trains for about four epochs of a few hundredths of a second each.
+    epochs = 4 * moments
+    config = small_config(
+        training=EPOCHS | {"max_epochs": epochs, "patience": epochs, "batch_size": 4}
+    )
+    whole = start(config, data, tmp_path / "whole")
+    assert "Error" not in whole.communicate(timeout=300)[1]
+    draw = random.Random(0)
+    folder = tmp_path / "killed"
+    for _ in range(moments):
+        process = start(config, data, folder)
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("epoch"):
+            assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(draw.uniform(0, 0.3))
+        process.kill()
+        process.communicate()
+    last = start(config, data, folder)
+    last.communicate(timeout=300)
+    assert last.returncode == 0
+    assert result(folder) == result(tmp_path / "whole")
+
+
+def test_a_damaged_sidecar_falls_back_to_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sidecar = Sidecar(tmp_path, "key")
+    sidecar.save({"epoch": 1})
+    sidecar.save({"epoch": 2})
+    assert sidecar.load(torch.device("cpu")) == {"epoch": 2}
+    sidecar.current.write_bytes(sidecar.current.read_bytes()[:-1])
+    assert sidecar.load(torch.device("cpu")) == {"epoch": 1}
+    assert "resume.pt: damaged" in capsys.readouterr().err
+    sidecar.previous.write_bytes(b"")
+    assert sidecar.load(torch.device("cpu")) is None
+
+
+def test_a_sidecar_of_another_training_is_left_alone_and_said_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Sidecar(tmp_path, "key").save({"epoch": 1})
+    assert Sidecar(tmp_path, "other").load(torch.device("cpu")) is None
+    assert "of another configuration, data, code or device" in capsys.readouterr().err
+
+
+def test_two_processes_never_train_one_run(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(LONG, data, folder)
+    wait_for_epoch(process, 1)
+    with pytest.raises(SeqrecError, match="another process is training"):
+        run(LONG, data, folder, CPU)
+    assert not (folder / "failure.json").exists()
+    process.terminate()
+    process.communicate()
+
+
+def test_a_job_that_finds_its_run_under_way_waits_and_keeps_what_comes_of_it(
+    data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / LONG.folder
+    first = start(LONG, data, folder)
+    wait_for_epoch(first, 1)
+    second = start(LONG, data, folder)
+    assert second.stderr is not None
+    assert "another process is training this run; waiting." in second.stderr.readline()
+    assert "Error" not in first.communicate(timeout=300)[1]
+    record = (folder / "metrics.json").read_bytes()
+    assert second.communicate(timeout=60)[1] == ""  # it has trained nothing
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert (folder / "metrics.json").read_bytes() == record
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SeqrecError, match="cannot be written"):
+        run(small_config(), data, tmp_path / "file" / "run", CPU)
+
+
+def test_a_killed_process_leaves_no_lock_behind(data: Path, tmp_path: Path) -> None:
+    process = start(LONG, data, tmp_path / "run")
+    wait_for_epoch(process, 1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    with alone_in(tmp_path / "run"):
+        pass

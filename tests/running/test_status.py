@@ -1,0 +1,343 @@
+"""What `seqrec status` shows is what the experiment's folder holds."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from record_factory import folder_of, make_record
+from rich.console import Console
+from small_runs import small_config
+
+from seqrec.cli.main import main
+from seqrec.records.record import write_failure
+from seqrec.running.display import view
+from seqrec.running.progress import PROGRESS, under_way
+from seqrec.running.resume import Stopped
+from seqrec.running.status import read_status
+from seqrec.running.watch import watch, watch_during
+
+SEEDS = {"bpr-mf": [0, 1, 2]}
+MODELS = ["popularity", "bpr-mf", "gru4rec", "bert4rec", "sasrec", "sasrec+"]
+
+
+def entry(epoch: int, ndcg: float) -> dict[str, float]:
+    return {"epoch": epoch, "ndcg@10": ndcg, "seconds": 30.0 * epoch}
+
+
+def fail(results: Path, model: str, error: str) -> None:
+    """Note that the model's run on ml-1m has failed."""
+    write_failure(
+        folder_of(results, "ml-1m", model),
+        dataset="ml-1m",
+        model=model,
+        seed=0,
+        error=error,
+        where="here",
+        remedy="Lower it.",
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """An experiment in which a run of each kind can be seen."""
+    folder = tmp_path / "paper"
+    runs = [
+        {"dataset": dataset, "model": model, "seed": seed}
+        for dataset in ("ml-1m", "yelp")
+        for model in MODELS
+        for seed in SEEDS.get(model, [0])
+    ]
+    folder.mkdir()
+    (folder / "grid.json").write_text(json.dumps({"experiment": "paper", "runs": runs}))
+    make_record(folder, "ml-1m", "popularity", ndcg=0.031, epochs=None, best_epoch=None)
+    make_record(folder, "ml-1m", "bpr-mf", 0, ndcg=0.06)
+    make_record(folder, "ml-1m", "bpr-mf", 2, ndcg=0.07)
+    failure = {"dataset": "yelp", "error": "yelp.txt cannot be had", "remedy": "Put it there."}
+    (folder / "data-failures").mkdir()
+    (folder / "data-failures/yelp.json").write_text(json.dumps(failure))
+    config = small_config(training={"max_epochs": 100, "patience": 10})
+    stopped = folder_of(folder, "ml-1m", "bert4rec")
+    stopped.mkdir(parents=True)
+    with pytest.raises(Stopped), under_way(config, stopped, lambda entry: None) as report:
+        report(entry(1, 0.1234))
+        raise Stopped
+    fail(folder, "sasrec", "the training loss is nan in epoch 3")
+    running = folder_of(folder, "ml-1m", "sasrec+")
+    running.mkdir(parents=True)
+    with under_way(config, running, lambda entry: None) as report:
+        report(entry(1, 0.15))
+        report(entry(2, 0.1412))
+        alive = (running / PROGRESS).read_text()
+    (running / PROGRESS).write_text(alive)  # this process lives: it goes on running
+    return folder
+
+
+def shown(results: Path) -> str:
+    console = Console(file=io.StringIO(), width=140)
+    console.print(view(results, read_status(results)))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_every_run_has_one_state(results: Path) -> None:
+    states = {tuple(status.run): status.state for status in read_status(results)}
+    assert len(states) == 16
+    assert {run[1:]: state for run, state in states.items() if run[0] == "ml-1m"} == {
+        ("popularity", 0): "done",
+        ("bpr-mf", 0): "done",
+        ("bpr-mf", 1): "waiting",
+        ("bpr-mf", 2): "done",
+        ("gru4rec", 0): "waiting",
+        ("bert4rec", 0): "stopped",
+        ("sasrec", 0): "failed",
+        ("sasrec+", 0): "running",
+    }
+    assert {state for run, state in states.items() if run[0] == "yelp"} == {"failed"}
+
+
+def test_the_grid_has_a_line_a_model_and_a_column_a_dataset(results: Path) -> None:
+    lines = shown(results).splitlines()
+    assert lines[0] == f"{results}: 3 of 16 runs done, 1 running, 1 stopped, 9 failed, 2 waiting"
+    grid = {line.split()[0]: line.split()[1:] for line in lines[3:9]}
+    assert lines[2].split() == ["ml-1m", "yelp"]
+    assert grid == {
+        "popularity": ["0.0310", "failed"],
+        "bpr-mf": ["0.0650", "2/3", "0/3", "failed"],  # the mean of the seeds there are
+        "gru4rec": ["waiting", "failed"],
+        "bert4rec": ["stopped", "failed"],
+        "sasrec": ["failed", "failed"],
+        "sasrec+": ["epoch", "2", "failed"],
+    }
+
+
+def test_a_running_training_shows_its_metrics_and_between_what_its_end_is_expected(
+    results: Path,
+) -> None:
+    (line,) = [line for line in shown(results).splitlines() if "2 of at most 100" in line]
+    assert line.startswith("ml-1m sasrec+ seed 0")
+    assert "0.1412" in line
+    assert "0.1500 in epoch 1" in line
+    # Nine more epochs of 30 s until patience runs out, or all that are left.
+    assert line.split("30 s")[1].strip() == "4 min to 49 min"
+
+
+def test_what_stopped_or_failed_is_told_with_what_to_do_and_a_common_reason_once(
+    results: Path,
+) -> None:
+    text = shown(results)
+    assert (
+        "ml-1m bert4rec seed 0: stopped after epoch 1, validation NDCG@10 0.1234; the experiment, "
+        "started again, goes on from there." in text
+    )
+    assert "ml-1m sasrec seed 0: the training loss is nan in epoch 3. Lower it." in text
+    assert text.count("yelp.txt cannot be had") == 1
+    assert "yelp popularity seed 0 and 7 more runs: yelp.txt cannot be had. Put it there." in text
+
+
+def test_a_run_outside_of_the_grid_is_shown_while_it_is_under_way(results: Path) -> None:
+    folder = folder_of(results, "ml-1m", "sasrec+slow", 7)
+    folder.mkdir(parents=True)
+    with under_way(small_config(), folder, lambda entry: None):
+        assert "ml-1m sasrec+slow seed 7  first" in shown(results)
+
+
+def test_a_run_that_is_done_again_is_running(results: Path) -> None:
+    folder = folder_of(results, "ml-1m", "popularity")
+    with under_way(small_config("popularity"), folder, lambda entry: None):
+        states = {tuple(status.run): status.state for status in read_status(results)}
+        assert states["ml-1m", "popularity", 0] == "running"
+
+
+def test_a_run_that_failed_when_it_was_done_again_has_failed(results: Path) -> None:
+    fail(results, "popularity", "out of memory")
+    assert (
+        "ml-1m popularity seed 0: out of memory. Lower it. The record from before is kept."
+        in shown(results)
+    )
+
+
+def test_the_command_shows_it_and_reads_only(results: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    result = CliRunner().invoke(main, ["status", str(results)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert "3 of 16 runs done" in result.output
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+
+
+def test_a_copy_of_a_stopped_run_is_no_run(results: Path) -> None:
+    before = read_status(results)
+    (progress, *_) = results.glob("runs/*/*/*/progress.json")
+    shutil.copytree(progress.parent, progress.parent.with_suffix(".old"))
+    assert read_status(results) == before
+
+
+def test_a_folder_that_is_no_experiment_is_one_message(results: Path) -> None:
+    for command in (["status"], ["missing"], ["tables"]):
+        result = CliRunner().invoke(main, [*command, str(results.parent)])
+        assert result.exit_code == 1
+        assert "holds no experiment" in result.output
+        assert "Traceback" not in result.output
+    assert not (results.parent / "tables").exists()
+
+
+def test_a_command_ends_though_nobody_reads_what_it_says(results: Path) -> None:
+    many = "import sys; [print('x' * 99, flush=True) for _ in range(2000)]; open(sys.argv[1], 'w')"
+    shell = 'python="$0"; "$python" -m seqrec status "$1" -- "$python" -c "$2" "$1/ended" | head -1'
+    words = ["bash", "-c", shell, sys.executable, str(results), many]
+    subprocess.run(words, capture_output=True, timeout=60)
+    assert (results / "ended").is_file()
+
+
+def test_a_command_that_does_not_exist_is_one_message(results: Path) -> None:
+    result = CliRunner().invoke(main, ["status", str(results), "--", "snakmake"])
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: snakmake: cannot be started (No such file or directory).\n",
+    )
+
+
+def test_a_folder_that_is_not_there_is_one_message(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["status", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert "no such folder" in result.stderr
+
+
+def finished_experiment(results: Path) -> Path:
+    results.mkdir()
+    grid = {"runs": [{"dataset": "ml-1m", "model": "sasrec", "seed": 0}]}
+    (results / "grid.json").write_text(json.dumps(grid))
+    make_record(results, "ml-1m", "sasrec")
+    return results
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_watching_ends_when_all_is_done(tmp_path: Path, terminal: bool) -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=terminal)
+    watch(finished_experiment(tmp_path / "demo"), console)
+    assert isinstance(console.file, io.StringIO)
+    assert ("1 of 1 run done" in console.file.getvalue()) == terminal
+
+
+SLOWLY = """
+import sys, time
+sys.path[:0] = {path!r}
+from pathlib import Path
+from record_factory import make_record
+print("to the terminal", flush=True)
+print("bar 50%\\rbar 100%", flush=True)
+make_record(Path({results!r}), "ml-1m", "sasrec", ndcg=0.123)
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_while_a_command_runs_its_words_and_a_line_for_each_ended_run_are_shown(
+    tmp_path: Path, terminal: bool
+) -> None:
+    results = tmp_path / "demo"
+    results.mkdir()
+    grid = {"runs": [{"dataset": "ml-1m", "model": name, "seed": 0} for name in ("sasrec", "x")]}
+    (results / "grid.json").write_text(json.dumps(grid))
+    program = SLOWLY.format(path=[str(Path(__file__).parents[1])], results=str(results))
+    console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
+    status = watch_during(results, [sys.executable, "-c", program], console)
+    assert status == 3
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "to the terminal" in text
+    assert "bar 100%" in text
+    assert "bar 50%" not in text
+    line = "ml-1m sasrec seed 0: test NDCG@10 0.1230, HitRate@10 0.1230, 12 epochs in 9 min"
+    assert f"1 of 2 done. {line}" in text
+    assert text.count(line) == 1
+
+
+PATIENT = """
+import signal, sys, time
+def stop(number, frame):
+    print("told to stop", flush=True)
+    sys.exit(75)
+signal.signal(signal.SIGINT, stop)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_reaches_the_command_and_its_exit_status_comes_back(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
+    process = subprocess.Popen(
+        [*words, sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=30)[0] == "told to stop\n"
+    assert process.returncode == 75
+
+
+def test_a_command_outlives_its_terminal_under_nohup(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
+    process = subprocess.Popen(
+        ["nohup", *words, sys.executable, "-c", "print('ready', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate("go on\n", timeout=30) == ("", None)
+    assert process.returncode == 0
+
+
+def test_a_second_command_for_the_same_results_is_refused(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
+    with subprocess.Popen(
+        [*words, sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        refused = subprocess.run([*words, "echo", "begun"], capture_output=True, text=True)
+        assert refused.returncode == 1
+        assert refused.stdout == ""
+        assert f"{tmp_path}: another process is making this experiment. Wait" in refused.stderr
+        process.terminate()
+
+
+def test_a_command_ends_with_the_shell_of_make_that_it_was_started_by(tmp_path: Path) -> None:
+    (tmp_path / "patient.py").write_text(PATIENT)
+    (tmp_path / "Makefile").write_text(
+        f"all:\n\t@{sys.executable} -m seqrec status . -- {sys.executable} patient.py; exit $$?\n"
+    )
+    of_another_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # as of `make test`
+    environment = {name: text for name, text in os.environ.items() if name not in of_another_make}
+    process = subprocess.Popen(
+        ["make"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert process.communicate(timeout=30)[0] == "told to stop\n"
+
+
+def test_a_watch_ends_quietly_with_ctrl_c(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seqrec.running.watch.time.sleep", interrupt)
+    result = CliRunner().invoke(main, ["status", str(results), "--watch"])
+    assert (result.exit_code, result.stderr) == (0, "")

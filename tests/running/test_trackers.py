@@ -1,0 +1,290 @@
+"""Trackers get what the record gets, read back by their own tools, and can do a run no harm."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from record_factory import make_metrics
+from small_runs import ROOT, preprocessed_log, small_config
+
+from seqrec.cli.main import main
+from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.workflow import WorkflowConfig
+from seqrec.running import trackers
+from seqrec.running.resume import STOPPED_EXIT_CODE
+from seqrec.running.trackers import TRACKERS, MLflow, TensorBoard, Tracking
+from seqrec.typed_yaml import load_yaml
+
+CONFIG = small_config()
+LONG = small_config(training={"batch_size": 8, "max_epochs": 500, "patience": 500})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return preprocessed_log(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run's folder in a project's folder of its own, with nobody's settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith(("MLFLOW_", "CLEARML_"))]:
+        monkeypatch.delenv(name)
+    return tmp_path / "results/mine" / CONFIG.folder
+
+
+def words(config: RunConfig, data: Path, folder: Path, *more: str) -> list[str]:
+    arguments = ["execute", "--config", config.json(), "--data", str(data), "--output", str(folder)]
+    return [*arguments, "--device", "cpu", "--threads", "1", *more]
+
+
+def execute(data: Path, folder: Path, *more: str, config: RunConfig = CONFIG) -> Any:
+    result = CliRunner().invoke(main, words(config, data, folder, *more))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    return json.loads((folder / "metrics.json").read_text()), pd.read_csv(folder / "history.csv")
+
+
+def entry(epoch: int, ndcg: float) -> dict[str, Any]:
+    return {"epoch": epoch, "seconds": 2.0 * epoch, "training_loss": 3.0, "ndcg@10": ndcg}
+
+
+def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Step and value of every scalar, read by TensorBoard itself."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder))
+    found.Reload()
+    names = found.Tags()["scalars"]
+    return {name: [(e.step, e.value) for e in found.Scalars(name)] for name in names}
+
+
+def test_tensorboard_reads_the_curve_and_the_result_from_the_runs_folder(
+    data: Path, folder: Path
+) -> None:
+    assert execute(data, folder, "--track", "tensorboard").exit_code == 0
+    metrics, history = record(folder)
+    found = events(folder)
+    for column in history.columns.drop("epoch"):
+        name = column if column in ("seconds", "training_loss") else f"validation/{column}"
+        assert [step for step, _ in found[name]] == history["epoch"].tolist()
+        assert [value for _, value in found[name]] == pytest.approx(history[column].tolist())
+    for name, value in metrics["test"].items():
+        assert found[f"test/{name}"] == [(metrics["best_epoch"], pytest.approx(value))]
+
+
+def test_a_tracker_is_no_part_of_the_run(data: Path, folder: Path) -> None:
+    execute(data, folder, "--track", "tensorboard")
+    metrics, _ = record(folder)
+    assert metrics["config_hash"] == CONFIG.hash()
+    assert "track" not in json.dumps(metrics["config"])
+    assert "finished before" in execute(data, folder).stdout
+
+
+def test_a_model_without_epochs_has_a_result_to_track(data: Path, folder: Path) -> None:
+    config = small_config("popularity")
+    assert execute(data, folder, "--track", "tensorboard", config=config).exit_code == 0
+    assert events(folder)["test/ndcg@10"][0][0] == 0
+
+
+def test_an_epoch_that_is_done_again_counts_once_in_tensorboard(folder: Path) -> None:
+    for epochs in ((1, 2, 3), (3, 4)):  # killed after the third was told, before it was saved
+        tracker = TensorBoard(CONFIG, folder)
+        for epoch in epochs:
+            tracker.epoch(entry(epoch, epoch / 10))
+        tracker.close(False)
+    assert [step for step, _ in events(folder)["validation/ndcg@10"]] == [1, 2, 3, 4]
+
+
+def test_mlflow_reads_the_curve_and_the_result_from_its_file_store(
+    data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert execute(data, folder, "--track", "mlflow").exit_code == 0
+    metrics, history = record(folder)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(Path("mlruns").absolute().as_uri())
+    experiment = client.get_experiment_by_name("mine")
+    assert experiment is not None
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.status == "FINISHED"
+    assert found.info.run_name == "small sasrec seed 0"
+    assert found.data.params["training.max_epochs"] == "2"
+    curve = client.get_metric_history(found.info.run_id, "validation/ndcg_at_10")
+    assert {m.step: m.value for m in curve} == dict(
+        zip(history["epoch"], history["ndcg@10"], strict=True)
+    )
+    assert found.data.metrics["test/ndcg_at_10"] == metrics["test"]["ndcg@10"]
+
+
+def test_a_run_that_goes_on_goes_on_in_mlflow(folder: Path) -> None:
+    first = MLflow(CONFIG, folder)
+    first.epoch(entry(1, 0.1))
+    first.close(False)
+    second = MLflow(CONFIG, folder)
+    assert second.run == first.run
+    second.epoch(entry(2, 0.2))
+    second.result(make_metrics("small", "sasrec"))
+    second.close(True)
+    assert second.client.get_run(second.run).info.status == "FINISHED"
+    assert len(second.client.get_metric_history(second.run, "validation/ndcg_at_10")) == 2
+    assert MLflow(CONFIG, folder).run != first.run
+    assert MLflow(small_config(seed=1), folder).run != first.run
+
+
+def offline(folder: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "CLEARML_OFFLINE_MODE": "1",
+        "CLEARML_CACHE_DIR": str(folder / "cache"),
+        "CLEARML_CONFIG_FILE": str(folder / "none.conf"),
+    }
+
+
+def archived(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The task and the reports in the one archive of ClearML's offline mode."""
+    (path,) = (folder / "cache").rglob("offline-*.zip")
+    with zipfile.ZipFile(path) as archive:
+        lines = archive.read("metrics.jsonl").decode().splitlines()
+        task = json.loads(archive.read("task.json"))
+    return task, [report for line in lines for report in json.loads(line)]
+
+
+def test_with_clearml_a_run_stops_when_told_and_its_archive_holds_the_curve_so_far(
+    data: Path, folder: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "seqrec", *words(LONG, data, folder, "--track", "clearml")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=offline(tmp_path))
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch   3"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == STOPPED_EXIT_CODE
+    assert (folder / "resume.pt").is_file()
+    task, reports = archived(tmp_path)
+    assert task["name"] == "small sasrec seed 0"
+    curve = [r["iter"] for r in reports if (r["metric"], r["variant"]) == ("validation", "ndcg@10")]
+    assert curve[:3] == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_clearmls_archive_holds_the_configuration_and_the_result(
+    data: Path, folder: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "seqrec", *words(CONFIG, data, folder, "--track", "clearml")]
+    done = subprocess.run(command, capture_output=True, text=True, env=offline(tmp_path))
+    assert done.returncode == 0, done.stderr
+    metrics, history = record(folder)
+    task, reports = archived(tmp_path)
+    assert "max_epochs" in json.dumps(task)
+    curve = {
+        r["iter"]: r["value"]
+        for r in reports
+        if (r["metric"], r["variant"]) == ("validation", "ndcg@10")
+    }
+    assert curve == pytest.approx(dict(zip(history["epoch"], history["ndcg@10"], strict=True)))
+    assert any(
+        r["variant"] == "test/ndcg@10" and r["value"] == pytest.approx(metrics["test"]["ndcg@10"])
+        for r in reports
+    )
+
+
+# No harm
+
+
+class Broken:
+    """A tracker that fails at one moment."""
+
+    moment = ""
+    calls: list[str]
+
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        type(self).calls = []
+        self._do("start")
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        self._do("epoch")
+
+    def result(self, metrics: dict[str, Any]) -> None:
+        self._do("result")
+
+    def close(self, finished: bool) -> None:
+        self._do("close")
+
+    def _do(self, moment: str) -> None:
+        self.calls.append(moment)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if moment == self.moment:
+            raise ConnectionError("the server is away\nand more")
+
+
+@pytest.mark.parametrize("moment", ["start", "epoch", "result", "close"])
+def test_a_tracker_that_raises_is_reported_once_and_dropped(
+    data: Path, folder: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Broken, "moment", moment)
+    monkeypatch.setitem(trackers.TRACKERS, "mlflow", Broken)
+    before = signal.getsignal(signal.SIGTERM)
+    result = execute(data, folder, "--track", "mlflow", "--track", "tensorboard")
+    assert result.exit_code == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+    word = "mlflow: dropped for the rest of this run, which goes on (the server is away)."
+    assert result.stderr.count(word) == 1
+    assert Broken.calls.count(moment) == 1
+    assert Broken.calls[-1] == moment  # it was left alone from then on
+    metrics, _ = record(folder)
+    assert metrics["epochs"] == 2
+    assert len(events(folder)["validation/ndcg@10"]) == 2  # the other one saw all
+
+
+def test_one_that_is_not_installed_says_how_to_get_it(
+    data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "clearml", None)
+    result = execute(data, folder, "--track", "clearml")
+    assert result.exit_code == 0
+    assert "pip install -e '.[clearml]'" in result.stderr
+
+
+def test_one_that_is_not_set_up_is_dropped(data: Path, folder: Path, tmp_path: Path) -> None:
+    environment = {**offline(tmp_path), "CLEARML_OFFLINE_MODE": "0"}
+    command = [sys.executable, "-m", "seqrec", *words(CONFIG, data, folder, "--track", "clearml")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0
+    assert "clearml: dropped for the rest of this run" in done.stderr
+    assert "not configured" in done.stderr
+
+
+def test_nothing_is_tracked_unless_asked_for(data: Path, folder: Path, tmp_path: Path) -> None:
+    execute(data, folder)
+    assert not list(tmp_path.rglob("events.*"))
+    assert not (tmp_path / "mlruns").exists()
+    assert Tracking([], CONFIG, folder).trackers == {}
+
+
+def test_the_command_the_workflow_and_the_extras_know_the_same_trackers() -> None:
+    for command in ("train", "execute"):
+        (option,) = [p for p in main.commands[command].params if p.name == "track"]
+        assert list(option.type.choices) == list(TRACKERS)  # type: ignore[attr-defined]
+    values = load_yaml(ROOT / "config/workflow.yaml")
+    assert values["track"] == ""
+    everything = " ".join(TRACKERS)
+    assert WorkflowConfig.model_validate(values | {"track": everything}).track == everything
+    with pytest.raises(ValueError, match="track"):
+        WorkflowConfig.model_validate(values | {"track": "tensorbord"})
+    extras = (ROOT / "pyproject.toml").read_text()
+    assert all(re.search(rf"^{name} = \[", extras, re.MULTILINE) for name in ("clearml", "mlflow"))
