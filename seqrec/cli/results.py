@@ -62,8 +62,8 @@ def tell_left_out(results: Path) -> None:
     """Say which records cannot be read, as what was printed is without them."""
     from seqrec.records.survey import damaged_runs
 
-    for run in damaged_runs(results):
-        click.echo(f"{results}: left out: {run.reason}", err=True)
+    for damaged in damaged_runs(results):
+        click.echo(f"{results}: left out: {damaged.reason}", err=True)
 
 
 @click.command()
@@ -108,9 +108,9 @@ def missing(results: Path) -> None:
     from seqrec.records.survey import missing_runs
 
     found = missing_runs(results)
-    for run in found:
-        remedy = f" {run.remedy}" if run.remedy else ""
-        click.echo(f"{run.dataset} {run.model} seed {run.seed}: {run.reason}{remedy}", err=True)
+    for run, reason, remedy in found:
+        shown = f"{reason} {remedy}" if remedy else reason
+        click.echo(f"{run.dataset} {run.model} seed {run.seed}: {shown}", err=True)
     if found:
         missing = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
         click.echo(f"{missing} missing from {results}.", err=True)

@@ -23,16 +23,14 @@ from seqrec.records.record import (
 )
 from seqrec.typed_yaml import Name, check_values
 
-NOT_RUN = "not run."
-"""The reason of a run that nobody has tried."""
+NEVER_STARTED = "not run."
+"""The reason why a run that nobody has started is missing."""
 
 
 class Missing(NamedTuple):
     """A run without a finished record, why, and what to do about it."""
 
-    dataset: str
-    model: str
-    seed: int
+    run: Run
     reason: str
     remedy: str
 
@@ -55,7 +53,9 @@ class Survey:
 
     @property
     def runs(self) -> list[Run]:
-        return sorted([record.run for record in self.records] + [Run(*m[:3]) for m in self.missing])
+        return sorted(
+            [record.run for record in self.records] + [missing.run for missing in self.missing]
+        )
 
 
 class _GridRun(BaseModel):
@@ -119,16 +119,16 @@ def survey(results: Path) -> Survey:
             except SeqrecError as error:
                 # Relative to the experiment, so that its tables are the same wherever it lies.
                 reason = str(error).removesuffix(delete_hint(folder)).replace(f"{results}/", "")
-                missing.append(Missing(*run, sentence(reason), delete_hint(folder, results)))
+                missing.append(Missing(run, sentence(reason), delete_hint(folder, results)))
         elif failure := failure_in(folder):
-            missing.append(Missing(*run, *failure))
-    known = {record.run for record in records} | {Run(*m[:3]) for m in missing}
+            missing.append(Missing(run, *failure))
+    known = {record.run for record in records} | {run for run, *_ in missing}
     for run in wanted.keys() - known:
         data_failure = results / "data-failures" / f"{run.dataset}.json"
         if data_failure.is_file():
-            missing.append(Missing(*run, *read_failure(data_failure)))
+            missing.append(Missing(run, *read_failure(data_failure)))
         else:
-            missing.append(Missing(*run, NOT_RUN, "Run the experiment again."))
+            missing.append(Missing(run, NEVER_STARTED, "Run the experiment again."))
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
@@ -166,9 +166,9 @@ def damaged_runs(results: Path) -> list[Missing]:
     if not holds_experiment(results):
         return []
     return [
-        run
-        for run in missing_runs(results)
-        if (results / "runs" / place_of(Run(*run[:3])) / "metrics.json").is_file()
+        missing
+        for missing in missing_runs(results)
+        if (results / "runs" / place_of(missing.run) / "metrics.json").is_file()
     ]
 
 

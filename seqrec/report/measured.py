@@ -110,7 +110,7 @@ def without_misfits(found: Survey) -> Survey:
             if record not in most:
                 odd, other = (f"runs/{place_of(r.run).as_posix()}" for r in (record, most[0]))
                 reason = f"{odd}/target_counts.npy: has other users than {other}, on the same data."
-                missing.append(Missing(*record.run, reason, remedy))
+                missing.append(Missing(record.run, reason, remedy))
     return replace(found, records=sorted(kept, key=lambda r: r.run), missing=sorted(missing))
 
 

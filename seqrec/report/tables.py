@@ -197,7 +197,7 @@ def dataset_table(
 ) -> Table:
     """The paper's results table for one dataset, with intervals."""
     records = [record for record in found.records if record.dataset == dataset]
-    missing = [run for run in found.missing if run.dataset == dataset]
+    missing = [line for line in found.missing if line.run.dataset == dataset]
     wanted = Counter(run.model for run in found.runs if run.dataset == dataset)
     finished = grouped(records, lambda record: record.model)
     lines = [
@@ -715,11 +715,12 @@ def missing_table(missing: Iterable[Missing]) -> Table:
     missing = _sorted(missing)
     cells = [
         [Cell(t) for t in (dataset_title(run.dataset), display(run.model).title, str(run.seed))]
-        + [Cell(run.reason), Cell(run.remedy)]
-        for run in missing
+        + [Cell(reason), Cell(remedy)]
+        for run, reason, remedy in missing
     ]
     notes = [] if missing else ["Nothing is missing: every run has finished."]
-    data = pd.DataFrame(missing, columns=list(Missing._fields))
+    lines = [(*run, reason, remedy) for run, reason, remedy in missing]
+    data = pd.DataFrame(lines, columns=[*Run._fields, "reason", "remedy"])
     headings = ["Dataset", "Model", "Seed", "Reason", "What to do"]
     return Table("Runs without a finished record", headings, cells, data, notes, columns="llrss")
 
@@ -818,8 +819,8 @@ def _trained_on(record: Record) -> str:
 def _missing_notes(missing: Iterable[Missing]) -> list[str]:
     """One note a reason, however many runs share it."""
     notes = []
-    for (reason, remedy), runs in grouped(missing, lambda run: (run.reason, run.remedy)).items():
-        seeds = grouped(runs, lambda run: run.model)
+    for (reason, remedy), lines in grouped(missing, lambda m: (m.reason, m.remedy)).items():
+        seeds = grouped((line.run for line in lines), lambda run: run.model)
         names = [
             f"{display(model).title} (seed {', '.join(str(run.seed) for run in seeds[model])})"
             for model in sorted(seeds, key=model_order)
@@ -831,5 +832,5 @@ def _missing_notes(missing: Iterable[Missing]) -> list[str]:
 Line = TypeVar("Line", Record, Missing)
 
 
-def _sorted(runs: Iterable[Line]) -> list[Line]:
-    return sorted(runs, key=lambda run: run_order(run.dataset, run.model, run.seed))
+def _sorted(lines: Iterable[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: run_order(*line.run))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from seqrec.experiment.naming import run_order
 from seqrec.records.record import Record, Run, failure_in, place_of, run_of
-from seqrec.records.survey import NOT_RUN, folders_of_runs, survey
+from seqrec.records.survey import NEVER_STARTED, folders_of_runs, survey
 from seqrec.running.progress import Progress, read_progress
 
 State = Literal["done", "running", "stopped", "failed", "waiting"]
@@ -36,7 +36,7 @@ def read_status(results: Path) -> list[Status]:
     """
     found = survey(results)
     records = {record.run: record for record in found.records}
-    missing = {Run(*run[:3]): run for run in found.missing}
+    missing = {missing.run: missing for missing in found.missing}
     begun = {
         run_of(folder)
         for folder in folders_of_runs(results)
@@ -56,7 +56,7 @@ def read_status(results: Path) -> list[Status]:
             state = "done"
         elif progress:
             state = "stopped"
-        elif run not in missing or missing[run].reason == NOT_RUN:
+        elif run not in missing or missing[run].reason == NEVER_STARTED:
             state = "waiting"
         else:
             state, reason = "failed", f"{missing[run].reason} {missing[run].remedy}"

@@ -16,7 +16,7 @@ from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import fingerprint
 from seqrec.records.fingerprint import training_code_fingerprint
 from seqrec.records.promote import promote
-from seqrec.records.record import read_record, write_failure, write_record
+from seqrec.records.record import Run, read_record, write_failure, write_record
 from seqrec.records.survey import Missing, missing_runs, read_records, stale_records
 
 
@@ -141,16 +141,16 @@ def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_pa
         json.dumps({"dataset": "yelp", "error": "no file", "remedy": "Ask Yelp."})
     )
     assert missing_runs(tmp_path) == [
-        Missing("ml-1m", "bert4rec", 1, "not run.", "Run the experiment again."),
-        Missing("ml-1m", "gru4rec", 0, "CUDA out of memory.", "Halve the batch."),
-        Missing("yelp", "sasrec", 0, "no file.", "Ask Yelp."),
+        Missing(Run("ml-1m", "bert4rec", 1), "not run.", "Run the experiment again."),
+        Missing(Run("ml-1m", "gru4rec", 0), "CUDA out of memory.", "Halve the batch."),
+        Missing(Run("yelp", "sasrec", 0), "no file.", "Ask Yelp."),
     ]
 
 
 def test_without_a_grid_what_is_found_is_what_was_expected(tmp_path: Path) -> None:
     make_record(tmp_path)
     fail(folder_of(tmp_path, "ml-1m", "gru4rec"))
-    assert [m.model for m in missing_runs(tmp_path)] == ["gru4rec"]
+    assert [m.run.model for m in missing_runs(tmp_path)] == ["gru4rec"]
     assert [r.model for r in read_records(tmp_path)] == ["sasrec+"]
 
 
@@ -181,7 +181,7 @@ def test_a_damaged_record_is_named_and_does_not_hide_the_others(
 
     assert [record.model for record in read_records(tmp_path)] == ["gru4rec"]
     (missing,) = missing_runs(tmp_path)
-    assert missing[:3] == ("ml-1m", "sasrec+", 0)
+    assert missing.run == ("ml-1m", "sasrec+", 0)
     assert missing.reason.startswith(f"runs/ml-1m/sasrec+/seed-0/{name}: ")
     assert missing.remedy.startswith("Delete runs/ml-1m/sasrec+/seed-0 ")
 
@@ -191,7 +191,7 @@ def test_a_record_copied_to_the_wrong_place_is_not_believed(tmp_path: Path) -> N
     folder.parent.rename(folder.parent.with_name("sasrec"))
     assert read_records(tmp_path) == []
     (missing,) = missing_runs(tmp_path)
-    assert missing.model == "sasrec"
+    assert missing.run.model == "sasrec"
     assert "belong in runs/ml-1m/sasrec+/seed-0/" in missing.reason
 
 
