@@ -1,8 +1,11 @@
 """BERT4Rec (Sun et al., 2019): a bidirectional Transformer trained on masked items."""
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqrec.experiment.parameters import Divides, OpenProbability, PositiveInt, Probability
 from seqrec.models.layers import Attention, Dropout, initialise_normal, read_at
 from seqrec.models.network import Network
 from seqrec.models.tasks import MaskedItem
@@ -44,12 +47,12 @@ class BERT4Rec(Network):
         self,
         num_items: int,
         max_length: int,
-        hidden_size: int = 64,
-        layers: int = 2,
-        heads: int = 2,
-        intermediate_size: int = 256,
-        dropout: float = 0.1,
-        mask_probability: float = 0.2,
+        hidden_size: PositiveInt = 64,
+        layers: PositiveInt = 2,
+        heads: Annotated[PositiveInt, Divides("hidden_size")] = 2,
+        intermediate_size: PositiveInt = 256,
+        dropout: Probability = 0.1,
+        mask_probability: OpenProbability = 0.2,
     ) -> None:
         self.task = MaskedItem(mask_probability)
         super().__init__(num_items, hidden_size)

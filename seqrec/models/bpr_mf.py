@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec.experiment.parameters import NonNegativeFloat, PositiveFloat, PositiveInt
 from seqrec.models.fitted import Fitted
 from seqrec.protocol.splits import Split, seen_pairs
 
@@ -16,10 +17,10 @@ class BPRMF(Fitted):
         self,
         num_items: int,
         max_length: int,
-        factors: int = 128,
-        learning_rate: float = 0.05,
-        regularization: float = 0.01,
-        iterations: int = 100,
+        factors: PositiveInt = 128,
+        learning_rate: PositiveFloat = 0.05,
+        regularization: NonNegativeFloat = 0.01,
+        iterations: PositiveInt = 100,
     ) -> None:
         super().__init__(num_items, max_length)
         self.hyperparameters = {

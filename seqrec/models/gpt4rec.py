@@ -1,10 +1,12 @@
 """GPT4Rec: a GPT-2 encoder over items, trained to predict the next one."""
 
 import math
+from typing import Annotated
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqrec.experiment.parameters import Divides, PositiveInt, Probability
 from seqrec.models.layers import Attention, Dropout, initialise_normal, read_at, up_to
 from seqrec.models.network import Network
 from seqrec.models.tasks import NextItem
@@ -42,10 +44,10 @@ class GPT4Rec(Network):
         self,
         num_items: int,
         max_length: int,
-        hidden_size: int = 64,
-        layers: int = 2,
-        heads: int = 1,
-        dropout: float = 0.1,
+        hidden_size: PositiveInt = 64,
+        layers: PositiveInt = 2,
+        heads: Annotated[PositiveInt, Divides("hidden_size")] = 1,
+        dropout: Probability = 0.1,
     ) -> None:
         super().__init__(num_items, hidden_size)
         self.positions = nn.Embedding(max_length, hidden_size)

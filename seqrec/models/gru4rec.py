@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from seqrec.experiment.parameters import PositiveInt
 from seqrec.models.layers import initialise_normal
 from seqrec.models.network import Network
 from seqrec.models.tasks import NextItem
@@ -13,7 +14,11 @@ class GRU4Rec(Network):
     task = NextItem()
 
     def __init__(
-        self, num_items: int, max_length: int, hidden_size: int = 64, layers: int = 1
+        self,
+        num_items: int,
+        max_length: int,
+        hidden_size: PositiveInt = 64,
+        layers: PositiveInt = 1,
     ) -> None:
         super().__init__(num_items, hidden_size)
         self.rnn = nn.GRU(hidden_size, hidden_size, layers, batch_first=True)

@@ -5,10 +5,12 @@ are not; the residual of the feed-forward part is its normalised input.
 """
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from seqrec.experiment.parameters import Divides, PositiveInt, Probability
 from seqrec.models.layers import Attention, Dropout, initialise_normal, read_at, up_to
 from seqrec.models.network import Network
 from seqrec.models.tasks import NextItem
@@ -44,10 +46,10 @@ class SASRec(Network):
         self,
         num_items: int,
         max_length: int,
-        hidden_size: int = 64,
-        blocks: int = 2,
-        heads: int = 1,
-        dropout: float = 0.1,
+        hidden_size: PositiveInt = 64,
+        blocks: PositiveInt = 2,
+        heads: Annotated[PositiveInt, Divides("hidden_size")] = 1,
+        dropout: Probability = 0.1,
     ) -> None:
         super().__init__(num_items, hidden_size)
         self.positions = nn.Embedding(max_length, hidden_size)
