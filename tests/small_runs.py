@@ -1,5 +1,6 @@
 """Small logs and configurations for tests that train, and a project folder for those that read."""
 
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from safetensors.torch import load_file
 
 from seqrec.data.datasets import Dataset
 from seqrec.data.download import download
@@ -88,6 +91,21 @@ def small_config(implementation: str = "sasrec", loss: str = "full", **changes: 
         "evaluation": {"batch_size": 50},
     }
     return RunConfig.model_validate(values | changes)
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """Read everything from a run's folder except times and places."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    history = pd.read_csv(folder / "history.csv").drop(columns="seconds")
+    return {
+        "metrics": [metrics[key] for key in ("test", "validation", "best_epoch", "epochs")],
+        "history": history.to_csv(),
+        "ranks": np.load(folder / "ranks.npy").tobytes(),
+        "weights": {
+            name: tensor.numpy().tobytes()
+            for name, tensor in load_file(folder / "model.safetensors").items()
+        },
+    }
 
 
 def copied_config(project: Path) -> Path:

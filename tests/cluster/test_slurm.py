@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from test_resume import result
+from small_runs import outcome
 from test_workflow import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
@@ -187,8 +187,8 @@ def experiment(project: Project, name: str, seeds: list[int], *models: dict) -> 
 def assert_undisturbed(project: Project, name: str, seeds: list[int]) -> None:
     """Metrics, history, ranks and weights are those of the trainings that nothing disturbed."""
     for seed in seeds:
-        found = result(folder_of(project, name, seed))
-        assert found == result(folder_of(project, "local", seed)), seed
+        found = outcome(folder_of(project, name, seed))
+        assert found == outcome(folder_of(project, "local", seed)), seed
 
 
 def test_the_demo_runs_as_jobs_side_by_side_and_only_once(project: Project) -> None:

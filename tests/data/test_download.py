@@ -1,16 +1,26 @@
 """Downloads from a real server that misbehaves on purpose."""
 
-import hashlib
 import json
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from http_server import (
+    CONTENT,
+    GIT_BLOB,
+    SHA256,
+    Behaviour,
+    Server,
+    drop,
+    html,
+    send,
+    silence,
+    status,
+    truncated,
+    whole,
+)
 
 from seqrec.data import download as module
 from seqrec.data.datasets import Dataset, Simulation, Source, load_dataset
@@ -19,64 +29,6 @@ from seqrec.data.manifest import Manifest
 from seqrec.errors import SeqrecError
 from seqrec.files import git_blob_id, sha256
 
-CONTENT = b"".join(b"%d %d\n" % (user, item) for user in range(1, 900) for item in (1, 2, 3))
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-GIT_BLOB = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest()
-
-
-class Server:
-    """Answers each path by a list of behaviours, the last of which stays."""
-
-    def __init__(self, certificate: Path | None = None) -> None:
-        self.behaviours: dict[str, list[Callable[[Any], None]]] = {}
-        self.asked: list[str] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.asked.append(self.path)
-                planned = server.behaviours.get(self.path, [status(404)])
-                (planned.pop(0) if len(planned) > 1 else planned[0])(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
-            self.url = self.url.replace("http://127.0.0.1", "https://localhost")
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-
-
-def send(content: bytes, promised: int | None = None) -> Callable[[Any], None]:
-    def behave(handler: Any) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(promised or len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return behave
-
-
-def status(code: int) -> Callable[[Any], None]:
-    return lambda handler: handler.send_error(code)
-
-
-def drop(handler: Any) -> None:
-    handler.connection.close()
-
-
-def silence(handler: Any) -> None:
-    threading.Event().wait(1.0)
-
-
-whole = send(CONTENT)
-truncated = send(CONTENT[:1000], promised=len(CONTENT))
-html = send(b"\n<!DOCTYPE html><html><body>Please log in</body></html>")
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
@@ -84,8 +36,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.delenv("SEQREC_MIRROR", raising=False)
     server = Server()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
+    server.close()
 
 
 def dataset(*urls: str, **more: Any) -> Dataset:
@@ -137,7 +88,7 @@ def test_a_second_download_asks_nobody_and_changes_nothing(server: Server, tmp_p
 
 @pytest.mark.parametrize("fault", [drop, truncated, status(500), status(503), status(429)])
 def test_a_passing_fault_is_overcome_by_trying_again(
-    server: Server, tmp_path: Path, fault: Callable[[Any], None]
+    server: Server, tmp_path: Path, fault: Behaviour
 ) -> None:
     server.behaviours["/log.txt"] = [fault, fault, whole]
     download("log", dataset(f"{server.url}/log.txt"), tmp_path)
@@ -170,7 +121,7 @@ def test_a_silent_server_is_given_up(
 def test_a_lasting_fault_is_one_clear_error_and_leaves_nothing(
     server: Server,
     tmp_path: Path,
-    fault: Callable[[Any], None],
+    fault: Behaviour,
     reason: str,
     attempts: int,
 ) -> None:
@@ -190,8 +141,7 @@ def test_a_lasting_fault_is_one_clear_error_and_leaves_nothing(
 
 def test_no_network_is_said_so(server: Server, tmp_path: Path) -> None:
     url = f"{server.url}/log.txt"
-    server.http.shutdown()
-    server.http.server_close()
+    server.close()
     with pytest.raises(SeqrecError, match="no connection \\(Connection refused\\)"):
         download("log", dataset(url), tmp_path)
 

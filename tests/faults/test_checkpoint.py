@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from small_disk import small_disk
-from small_runs import preprocessed_log, small_config
-from test_resume import result
+from small_runs import outcome, preprocessed_log, small_config
 
 from seqrec.experiment.schema import RunConfig
 
@@ -38,7 +37,7 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     """What the training comes to when nothing happens."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     assert execute(SASREC, data, folder)[0] == 0
-    return result(folder)
+    return outcome(folder)
 
 
 # Lives
@@ -112,7 +111,7 @@ def test_dead_at_any_step_of_writing_it_ends_as_if_nothing_had_happened(
         code, _, reached = execute(SASREC, data, folder, death)
         assert (code, reached) == (-signal.SIGKILL, death)
         assert execute(SASREC, data, folder)[0] == 0
-        assert result(folder) == whole, f"died at step {death}"
+        assert outcome(folder) == whole, f"died at step {death}"
         left = {path.name for path in folder.iterdir()}
         assert left == {path.name for path in (tmp_path / "counted").iterdir()}
     print(f"{len(deaths)} of {steps} steps of writing were died at")
@@ -128,7 +127,7 @@ def test_dead_at_every_checkpoint_it_still_comes_to_its_end(
     for death in (5, 5, 5):
         assert execute(SASREC, data, folder, death, "resume")[0] == -signal.SIGKILL
     assert execute(SASREC, data, folder)[0] == 0
-    assert result(folder) == whole
+    assert outcome(folder) == whole
 
 
 @pytest.mark.parametrize("damaged", [1, 2], ids=["the newest", "both"])
@@ -148,7 +147,7 @@ def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(
     assert code == 0
     assert said.count("damaged, not used") == damaged
     assert said.count("epoch") == (EPOCHS - 1 if damaged == 1 else EPOCHS)
-    assert result(folder) == whole
+    assert outcome(folder) == whole
 
 
 # A full disk
@@ -183,7 +182,7 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
 
         assert code == 0
         assert said.count("epoch") == 1, "it went on from the second epoch"
-        assert result(folder) == whole
+        assert outcome(folder) == whole
 
 
 def test_a_disk_of_any_size_holds_a_whole_record_or_none(data: Path, tmp_path: Path) -> None:

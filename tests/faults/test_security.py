@@ -16,9 +16,8 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner
-from https_server import https_server
+from http_server import CONTENT, SHA256, Server, https_server, whole
 from record_factory import make_record
-from test_download import CONTENT, SHA256, Server, whole
 from test_workflow import EXPERIMENT, ROOT, Project
 
 from seqrec.cli.main import main
@@ -90,8 +89,7 @@ def test_https_is_verified_and_sent_on_to_https_alone(
         monkeypatch.delenv("REQUESTS_CA_BUNDLE")
         with pytest.raises(SeqrecError, match=r"no connection .*certificate"):
             download("log", log_at(f"{server.url}/log.txt"), tmp_path / "other", mirror="")
-    plain.http.shutdown()
-    plain.http.server_close()
+    plain.close()
 
 
 # Archives

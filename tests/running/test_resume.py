@@ -11,12 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
-from small_runs import NETWORKS, preprocessed_log, small_config
+from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
@@ -34,21 +31,6 @@ EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return preprocessed_log(tmp_path_factory.mktemp("data"))
-
-
-def result(folder: Path) -> dict[str, Any]:
-    """All that a record holds but clocks and places."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    history = pd.read_csv(folder / "history.csv").drop(columns="seconds")
-    return {
-        "metrics": [metrics[key] for key in ("test", "validation", "best_epoch", "epochs")],
-        "history": history.to_csv(),
-        "ranks": np.load(folder / "ranks.npy").tobytes(),
-        "weights": {
-            name: tensor.numpy().tobytes()
-            for name, tensor in load_file(folder / "model.safetensors").items()
-        },
-    }
 
 
 def stop_after(steps: int) -> Callable[[], bool]:
@@ -85,7 +67,7 @@ def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
         monkeypatch.setattr(runs, "train", original)
         torch.manual_seed(steps)  # nothing may depend on where the process left its own state
         run(config, data, folder, options)
-        assert result(folder) == result(tmp_path / "whole"), steps
+        assert outcome(folder) == outcome(tmp_path / "whole"), steps
         assert not list(folder.glob("resume*"))
 
 
@@ -104,7 +86,7 @@ def test_it_goes_on_in_the_precision_it_was_begun_in_whatever_the_machine_would_
     monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: not begun_in_bfloat16)
     monkeypatch.setattr(runs, "train", original)
     run(config, data, folder, EngineOptions("cpu", 1))
-    assert result(folder) == result(tmp_path / "whole")
+    assert outcome(folder) == outcome(tmp_path / "whole")
     assert json.loads((folder / "metrics.json").read_text())["precision"] == precision
 
 
@@ -165,7 +147,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     last = start(config, data, folder)
     last.communicate(timeout=300)
     assert last.returncode == 0
-    assert result(folder) == result(tmp_path / "whole")
+    assert outcome(folder) == outcome(tmp_path / "whole")
 
 
 def test_a_damaged_sidecar_falls_back_to_the_one_before(

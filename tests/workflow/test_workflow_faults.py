@@ -14,9 +14,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from https_server import https_server
+from http_server import (
+    CONTENT,
+    SHA256,
+    drop,
+    html,
+    https_server,
+    send,
+    status,
+    truncated,
+    whole,
+)
 from small_disk import small_disk
-from test_download import CONTENT, SHA256, drop, html, send, status, truncated, whole
 from test_workflow import EXPERIMENT, Project, jobs, trainings
 
 MODELS = ["popularity", "sasrec+"]
