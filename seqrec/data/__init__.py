@@ -1,0 +1,1 @@
+"""Turns raw files into one verified, compact log of interactions."""

@@ -1,0 +1,1 @@
+"""Turns an experiment file into the full configuration of every run."""

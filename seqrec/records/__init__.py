@@ -1,0 +1,1 @@
+"""What a run leaves behind: all that tables and figures read."""

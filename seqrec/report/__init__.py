@@ -1,0 +1,1 @@
+"""Turns run records into tables, figures and a web page."""

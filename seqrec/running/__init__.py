@@ -1,0 +1,1 @@
+"""Carries out one run: its device, progress, resume file and record."""

@@ -1,0 +1,1 @@
+"""Fits a model: batches, negatives, losses and the training loop."""
