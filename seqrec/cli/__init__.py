@@ -1,1 +1,1 @@
-"""The command line: one module a stage."""
+"""The commands, one module a stage."""
