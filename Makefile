@@ -133,3 +133,7 @@ lock: ## pin what a new environment installs today
 
 clean: ## remove the environment (never data or results)
 	rm -rf .venv
+
+architecture: $(READY) ## draw docs/architecture.svg from what the modules import
+	$(BIN)/python tests/draw_architecture.py
+.PHONY: architecture
