@@ -6,7 +6,7 @@ from torch import Tensor
 
 from seqrec.experiment.parameters import NonNegativeFloat, PositiveFloat, PositiveInt
 from seqrec.models.fitted import Fitted
-from seqrec.protocol.splits import Split, seen_pairs
+from seqrec.protocol.splits import Split
 
 
 class BPRMF(Fitted):
@@ -35,7 +35,7 @@ class BPRMF(Fitted):
         from implicit.cpu.bpr import BayesianPersonalizedRanking
         from scipy.sparse import csr_matrix
 
-        users, items = seen_pairs(split, np.arange(split.num_users))
+        users, items = split.pairs(np.arange(split.num_users))
         matrix = csr_matrix(
             (np.ones(len(users), np.float32), (users, items - 1)),
             shape=(split.num_users, self.num_items),

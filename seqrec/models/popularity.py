@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from seqrec.models.fitted import Fitted
-from seqrec.protocol.splits import Split, item_counts
+from seqrec.protocol.splits import Split
 
 
 class Popularity(Fitted):
@@ -14,7 +14,7 @@ class Popularity(Fitted):
     by_user = False
 
     def fit(self, split: Split, seed: int, threads: int) -> None:
-        self.counts = torch.from_numpy(item_counts(split)[1:].astype(np.float32))
+        self.counts = torch.from_numpy(split.item_counts()[1:].astype(np.float32))
 
     def score(self, users: np.ndarray) -> Tensor:
         return self.counts.repeat(len(users), 1)

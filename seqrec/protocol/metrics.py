@@ -1,6 +1,6 @@
-"""Ranking metrics with one relevant item a user, all of them computed from its rank.
+"""Ranking metrics with one relevant item a user, all computed from its rank.
 
-With one relevant item, the hit rate at k is also the recall at k, and the ideal DCG is 1.
+With one relevant item the hit rate at k is also the recall at k, and the ideal DCG is 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,29 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import RunConfig
 
 STOPPING_METRIC = "ndcg@10"
 """The validation metric by which training is stopped, and quality is judged."""
+
+REPORTED_METRICS = ("hit_rate@10", STOPPING_METRIC)
+"""The test metrics that every record has, and that tables and figures show."""
 
 GAINS: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
     "hit_rate": np.ones_like,
     "ndcg": lambda ranks: 1.0 / np.log2(ranks + 1.0),
     "mrr": lambda ranks: 1.0 / ranks,
 }
-"""What a rank within the cutoff is worth. NDCG: Järvelin and Kekäläinen, 2002."""
+"""Gain of a rank within the cutoff. NDCG: Järvelin and Kekäläinen, 2002."""
 
 
 def user_metric(ranks: npt.ArrayLike, name: str, cutoff: int) -> npt.NDArray[np.float64]:
-    """The metric `name` of each user at `cutoff`, from 1-based `ranks` `[users]`; same shape."""
+    """Compute the metric `name` at `cutoff` of each user from 1-based `ranks`, both `[users]`."""
     ranks = np.asarray(ranks, dtype=np.float64)
     return np.where(ranks <= cutoff, GAINS[name](ranks), 0.0)
 
 
 def metrics_from_ranks(ranks: npt.ArrayLike, cutoffs: Sequence[int]) -> dict[str, float]:
-    """Mean `hit_rate@k`, `ndcg@k` and `mrr@k` of 1-based `ranks` `[users]`, for each cutoff k.
+    """Average `hit_rate@k`, `ndcg@k` and `mrr@k` over 1-based `ranks` `[users]`, for each cutoff k.
 
-    A miss is any rank beyond the largest cutoff.
+    A miss is any rank beyond the largest cutoff. Raises `SeqrecError` if there is no user.
     """
     ranks = np.asarray(ranks, dtype=np.float64)
     if len(ranks) == 0:
@@ -41,6 +43,6 @@ def metrics_from_ranks(ranks: npt.ArrayLike, cutoffs: Sequence[int]) -> dict[str
     }
 
 
-def metric_cutoffs(config: RunConfig) -> list[int]:
-    """The configured cutoffs and 10, which early stopping reads."""
-    return sorted({10, *config.evaluation.cutoffs})
+def with_stopping_cutoff(cutoffs: Sequence[int]) -> list[int]:
+    """Add the cutoff that early stopping reads to the configured ones; sorted, each once."""
+    return sorted({int(STOPPING_METRIC.partition("@")[2]), *cutoffs})

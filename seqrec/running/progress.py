@@ -1,28 +1,26 @@
-"""What a run under way says of itself in its folder, for others to see from other machines.
+"""Report how far a run is, in `progress.json` in its folder, for readers on any machine.
 
-`progress.json` is there from the start of a run until it has a result or has failed; a run that was
-stopped or killed leaves it behind. Nobody can ask a process on another host whether it lives, so a
-living one touches the file every `BEAT_SECONDS`, whatever it is busy with.
+The file is there from the start of a run until it has a result or has failed; a run that is stopped
+or killed leaves it behind. Nobody can ask a process on another host whether it lives, so a living
+one touches the file every `BEAT_SECONDS`, whatever it is busy with.
 """
 
 import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from seqrec.errors import Stopped
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
-from seqrec.running.resume import Stopped
+from seqrec.layout import RunFiles
+from seqrec.protocol.epoch import Epoch
 from seqrec.typed_yaml import Strict
-
-PROGRESS = "progress.json"
-
 
 BEAT_SECONDS = 15.0
 
@@ -40,33 +38,32 @@ class Progress(Strict):
     max_epochs: PositiveInt | None
     patience: PositiveInt | None
     epoch: NonNegativeInt = 0
-    """The last that is over."""
+    """The last epoch that is over."""
     ndcg: float = 0.0
     """Validation NDCG@10 after that epoch."""
     best_epoch: NonNegativeInt = 0
     best_ndcg: float = 0.0
     seconds_per_epoch: float | None = None
     stopped: bool = False
-    """The process left the run unfinished, and said so."""
+    """Whether the process left the run unfinished, and said so."""
 
-    def after(self, entry: dict[str, Any]) -> "Progress":
-        """With one more epoch, of which `entry` is the line in the history."""
-        epoch, ndcg = entry["epoch"], entry["ndcg@10"]
+    def after(self, epoch: Epoch) -> "Progress":
+        """Return the progress after one more epoch."""
         changes = {
-            "epoch": epoch,
-            "ndcg": ndcg,
-            "seconds_per_epoch": entry["seconds"] / epoch,
+            "epoch": epoch.number,
+            "ndcg": epoch.quality,
+            "seconds_per_epoch": epoch.seconds / epoch.number,
         }
         # A training that starts over, as one with other data does, has no best epoch yet.
-        if ndcg > self.best_ndcg or not self.best_epoch or epoch <= self.epoch:
-            changes |= {"best_epoch": epoch, "best_ndcg": ndcg}
+        if epoch.quality > self.best_ndcg or not self.best_epoch or epoch.number <= self.epoch:
+            changes |= {"best_epoch": epoch.number, "best_ndcg": epoch.quality}
         return self.model_copy(update=changes)
 
     def seconds_left(self) -> tuple[float, float] | None:
-        """At least and at most; None before an epoch has shown how long one takes.
+        """Estimate the least and the most time left; None before the first epoch is over.
 
-        At least: no later epoch is better than the best so far. At most: early stopping never
-        fires. Both suppose that epochs go on taking as long as they have on average.
+        The least if no later epoch is better than the best so far, the most if early stopping never
+        fires. Both assume that epochs go on taking as long as they have on average.
         """
         if self.seconds_per_epoch is None or self.max_epochs is None or self.patience is None:
             return None
@@ -76,8 +73,8 @@ class Progress(Strict):
 
 
 def read_progress(folder: Path) -> tuple[Progress, bool] | None:
-    """What the run in `folder` has said, and whether it is alive; None where it says nothing."""
-    path = folder / PROGRESS
+    """Return what the run in `folder` has reported, and whether it is alive; None if nothing."""
+    path = RunFiles(folder).progress
     try:
         silent_seconds = time.time() - path.stat().st_mtime
         progress = Progress.model_validate_json(path.read_text(encoding="utf-8"))
@@ -89,49 +86,54 @@ def read_progress(folder: Path) -> tuple[Progress, bool] | None:
     return progress, alive
 
 
+class Reporter:
+    """Keeps `progress.json` in a run's folder, whose lock the caller holds."""
+
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        self.path = RunFiles(folder).progress
+        training = config.training
+        self.progress = Progress(
+            config_hash=config.hash(),
+            host=platform.node(),
+            pid=os.getpid(),
+            max_epochs=training.max_epochs if training else None,
+            patience=training.patience if training else None,
+        )
+        left = read_progress(folder)
+        if left and left[0].config_hash == self.progress.config_hash:
+            # A training that goes on has these epochs behind it.
+            so_far = left[0].model_dump(exclude={"host", "pid", "stopped"})
+            self.progress = self.progress.model_copy(update=so_far)
+        self._write()
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Report one more epoch."""
+        self.progress = self.progress.after(epoch)
+        self._write()
+
+    def stopped(self) -> None:
+        """Report that the process leaves the run unfinished."""
+        self.progress = self.progress.model_copy(update={"stopped": True})
+        self._write()
+
+    def _write(self) -> None:
+        write_text(self.path, self.progress.model_dump_json(indent=2) + "\n")
+
+
 @contextmanager
-def under_way(
-    config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], None]
-) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Keep `progress.json` in `folder` while the block runs; yields a `report` that updates it.
-
-    The caller holds the folder's lock.
-    """
-    path, training = folder / PROGRESS, config.training
-    progress = Progress(
-        config_hash=config.hash(),
-        host=platform.node(),
-        pid=os.getpid(),
-        max_epochs=training.max_epochs if training else None,
-        patience=training.patience if training else None,
-    )
-    left = read_progress(folder)
-    if left and left[0].config_hash == progress.config_hash:
-        # Of a training that goes on, these epochs are behind it.
-        so_far = left[0].model_dump(exclude={"host", "pid", "stopped"})
-        progress = progress.model_copy(update=so_far)
-
-    def write() -> None:
-        write_text(path, progress.model_dump_json(indent=2) + "\n")
-
-    def updating(entry: dict[str, Any]) -> None:
-        nonlocal progress
-        progress = progress.after(entry)
-        write()
-        report(entry)
-
-    write()
-    with _heartbeat(path):
+def reported(config: RunConfig, folder: Path) -> Iterator[Reporter]:
+    """Report the run in `folder` as under way while the block runs, and as stopped if it stops."""
+    reporter = Reporter(config, folder)
+    with _heartbeat(reporter.path):
         try:
-            yield updating
+            yield reporter
         except (Stopped, KeyboardInterrupt):
-            progress = progress.model_copy(update={"stopped": True})
-            write()
+            reporter.stopped()
             raise
         except BaseException:
-            path.unlink(missing_ok=True)
+            reporter.path.unlink(missing_ok=True)
             raise
-    path.unlink(missing_ok=True)
+    reporter.path.unlink(missing_ok=True)
 
 
 @contextmanager

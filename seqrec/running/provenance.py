@@ -1,47 +1,42 @@
-"""Which code, libraries and machine make a run."""
+"""Which code and libraries make a run, and in which job of a cluster."""
 
 import os
 import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
 
 import seqrec
 from seqrec.experiment.schema import RunConfig
 from seqrec.records.fingerprint import model_code, training_code_fingerprint
-from seqrec.running.device import device_title
-from seqrec.training.precision import Engine
+from seqrec.records.record import Provenance
 
 
-def provenance(engine: Engine, config: RunConfig) -> dict[str, Any]:
-    """By what and on what a run is made."""
-    job = {key.lower(): os.environ[key] for key in ("SLURM_JOB_ID",) if key in os.environ}
+def code_version(config: RunConfig) -> Provenance:
+    """Return the version of the code that would train this configuration now."""
+    return Provenance(
+        version=seqrec.__version__,
+        commit=_commit(),
+        training_code=training_code_fingerprint(),
+        model_code=model_code(config.implementation),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a result may depend on."""
     return {
-        "seqrec": {
-            "version": seqrec.__version__,
-            "commit": _commit(),
-            "training_code": training_code_fingerprint(),
-            "model_code": model_code(config.implementation),
-        },
-        "libraries": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "numpy", "implicit")},
-        },
-        "device": device_title(engine.device),
-        "device_kind": engine.device.type,
-        "threads": torch.get_num_threads(),
-        "precision": engine.precision,
-        "logits_per_chunk": engine.logits_per_chunk,
-        "compile": engine.compile,
-        "job": job or None,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "numpy", "implicit")},
     }
 
 
+def cluster_job() -> dict[str, str] | None:
+    """Return the job's number on a cluster; None outside of one."""
+    return {key.lower(): os.environ[key] for key in ("SLURM_JOB_ID",) if key in os.environ} or None
+
+
 def _commit() -> str | None:
-    """The checkout's commit, marked `-dirty` where files differ from it; None outside of git."""
+    """Return the checkout's commit, with `-dirty` where files differ from it; None outside git."""
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],

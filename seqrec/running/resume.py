@@ -1,103 +1,111 @@
-"""The resume sidecar: the state of an unfinished training beside its record, gone once it is done.
+"""Save and load the state of an unfinished training.
 
-A sidecar is whole or absent. The one before the last is kept too, so that a damaged file costs an
-epoch and not the run. It belongs to one configuration, data, training code, precision and kind of
-device: under any other key it is ignored, since going on from it would give neither's result.
+The files lie beside the run's record and are removed once it is written. Each is whole or absent,
+and the last but one is kept too, so that a damaged file costs an epoch and not the run. A state
+belongs to one configuration, data, training code, precision and kind of device: under any other key
+it is ignored, since a training that went on from it would give neither's result.
 """
 
 import hashlib
 import io
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import torch
 
 from seqrec.files import replacing
+from seqrec.layout import RunFiles
 from seqrec.signals import handling
+from seqrec.training.loop import Trainer
 
 STOPPED_EXIT_CODE = 75
 """Exit code of a training that was told to stop and can go on (EX_TEMPFAIL of sysexits.h)."""
 
 
-class Stopped(Exception):
-    """A training was told to stop by a signal; its sidecar holds all it needs to go on."""
+class SavedState(NamedTuple):
+    """What a resume file holds."""
+
+    key: str
+    """Of the training that it belongs to."""
+    state: dict[str, Any]
+    """A snapshot of the trainer."""
+    runs_sharing_device: int
+    """The most runs seen on the device, over all pieces of the training."""
 
 
-class Sidecar:
-    """The two newest states of a training in `folder`, for the training with this `key`."""
+class ResumeFiles:
+    """The two newest states of a training in a run's folder."""
 
-    def __init__(self, folder: Path, key: str = "") -> None:
-        self.current = folder / "resume.pt"
-        self.previous = folder / "resume.previous.pt"
-        self.key = key
-        self.runs_sharing_device = 1
-        """The most, over all pieces of the training."""
+    def __init__(self, folder: Path) -> None:
+        files = RunFiles(folder)
+        self.current, self.previous = files.resume, files.previous_resume
 
-    def key_of_newest(self) -> str | None:
-        """The key of the newest whole state, whatever training it is of; None where none is."""
-        found = self._saved(torch.device("cpu"), lambda words: None)
-        return next((saved["key"] for _, saved in found), None)
-
-    def save(self, state: dict[str, Any]) -> None:
-        """Write `state` (tensors, numbers, strings and containers of them) in one step."""
+    def save(self, saved: SavedState) -> None:
+        """Write a state in one step; it holds tensors, numbers, strings and containers of them."""
         buffer = io.BytesIO()
-        sharing = self.runs_sharing_device
-        torch.save({"key": self.key, "state": state, "runs_sharing_device": sharing}, buffer)
+        torch.save(saved._asdict(), buffer)
         content = buffer.getvalue()
         with replacing(self.current) as part:
             part.write_bytes(hashlib.sha256(content).digest() + content)
             if self.current.exists():
                 self.current.replace(self.previous)
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest whole state of this training, or None; says why one is not used."""
+    def load(self, key: str) -> SavedState | None:
+        """Return the newest whole state of the training with this key, if there is one.
 
-        def tell(words: str) -> None:
-            click.echo(words, err=True)
-
-        for path, saved in self._saved(device, tell):
-            if saved["key"] == self.key:
-                self.runs_sharing_device = saved["runs_sharing_device"]
-                return saved["state"]
-            tell(f"{path}: of another configuration, data, code or device; not used.")
+        Says on the terminal why a file is not used.
+        """
+        for path in (self.current, self.previous):
+            saved = _read(path, tell=True)
+            if saved and saved.key == key:
+                return saved
+            if saved:
+                click.echo(
+                    f"{path}: of another configuration, data, code or device; not used.", err=True
+                )
         return None
 
-    def _saved(
-        self, device: torch.device, tell: Callable[[str], None]
-    ) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """What whole files hold, the newest first; tells of each that is damaged."""
-        for path in (self.current, self.previous):
-            try:
-                found = path.read_bytes()
-            except FileNotFoundError:
-                continue
-            digest, content = found[:32], found[32:]
-            try:
-                if hashlib.sha256(content).digest() != digest:
-                    raise ValueError("not what was written")
-                # weights_only: a file in a results folder must not be able to run code.
-                saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-                saved = {name: saved[name] for name in ("key", "state", "runs_sharing_device")}
-            except (ValueError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError):
-                tell(f"{path}: damaged, not used.")
-                continue
-            yield path, saved
+    def newest_key(self) -> str | None:
+        """Return the key of the newest whole state, whatever training it belongs to."""
+        saved = _read(self.current) or _read(self.previous)
+        return saved.key if saved else None
 
     def remove(self) -> None:
-        """The training is done."""
+        """Remove the states of a training that is done."""
         self.current.unlink(missing_ok=True)
         self.previous.unlink(missing_ok=True)
 
 
+def _read(path: Path, tell: bool = False) -> SavedState | None:
+    """Read a whole state, onto the host; None where there is no file, or a damaged one."""
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, content = found[:32], found[32:]
+    try:
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError("not what was written")
+        # weights_only: a file in a results folder must not be able to run code.
+        saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return SavedState(**saved)
+    except (ValueError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError):
+        if tell:
+            click.echo(f"{path}: damaged, not used.", err=True)
+        return None
+
+
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGTERM, SIGINT, SIGUSR1 or SIGHUP has come since."""
-    received: list[int] = []
-    numbers = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
-    with handling(lambda number, frame: received.append(number), *numbers):
-        yield lambda: bool(received)
+def stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+    """Tell `trainer` to stop on SIGTERM, SIGINT, SIGUSR1 or SIGHUP while the block runs."""
+
+    def stop(*_: object) -> None:
+        trainer.stop_requested = True
+
+    with handling(stop, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        yield

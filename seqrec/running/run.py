@@ -1,12 +1,13 @@
-"""One run, from its configuration to its record: the only place where the parts meet."""
+"""Do one run, from its configuration to its record.
 
-import errno
-import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+This is where the parts meet. Read `run` first: it trains or fits a model and records what came of
+it. The loop over epochs is in `_train`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -14,29 +15,58 @@ import yaml
 from safetensors.torch import save
 
 from seqrec.data.interactions import Interactions
-from seqrec.errors import SeqrecError, is_out_of_memory
+from seqrec.errors import Stopped
 from seqrec.experiment.custom import custom_code, is_custom
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import replacing, write_text
+from seqrec.layout import RunFiles
+from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
-from seqrec.protocol.metrics import metric_cutoffs, metrics_from_ranks
-from seqrec.protocol.ranking import ScoreUsers, rank_users
-from seqrec.protocol.splits import Split, Splits, item_counts, leave_one_out
-from seqrec.records.fingerprint import model_code, training_code_fingerprint
-from seqrec.records.record import write_failure, write_record
-from seqrec.running.device import AUTOMATIC, EngineOptions, Precision, choose_engine
+from seqrec.protocol.epoch import Epoch
+from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
+from seqrec.protocol.ranking import rank_all
+from seqrec.protocol.sampled import sampled_metrics
+from seqrec.protocol.splits import Splits, leave_one_out
+from seqrec.records.record import Data, Provenance, Record
+from seqrec.records.writing import write_record
+from seqrec.running.device import device_title
 from seqrec.running.device_places import Place, place_on_device
+from seqrec.running.engine import AUTOMATIC, EngineOptions, Precision, choose_engine
+from seqrec.running.failures import failure_noted
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, peak_memory
 from seqrec.running.network_check import check_network
-from seqrec.running.progress import under_way
-from seqrec.running.provenance import provenance
-from seqrec.running.resume import Sidecar, Stopped, stop_signals
-from seqrec.training.building import build_model
-from seqrec.training.fitting import Outcome, fit, sampled_metrics
-from seqrec.training.loop import train
-from seqrec.training.precision import Engine, use_onednn
-from seqrec.training.scoring import network_scorer
+from seqrec.running.progress import Reporter, reported
+from seqrec.running.provenance import cluster_job, code_version, library_versions
+from seqrec.running.resume import ResumeFiles, SavedState, stopped_by_signals
+from seqrec.training.building import seeded_model
+from seqrec.training.fitting import fit
+from seqrec.training.loop import Trainer, train
+from seqrec.training.precision import Engine, set_arithmetic
+from seqrec.training.scoring import Outcome
+
+
+class Observer(Protocol):
+    """Whoever is told how a run goes, such as the terminal or a tracker."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Take one more epoch."""
+
+    def result(self, record: Record) -> None:
+        """Take the record of the finished run."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a run works with."""
+
+    config: RunConfig
+    folder: Path
+    log: Interactions
+    splits: Splits
+    engine: Engine
+    code: Provenance
+    place: Place
 
 
 def run(
@@ -44,216 +74,155 @@ def run(
     data: Path,
     folder: Path,
     options: EngineOptions = AUTOMATIC,
-    report: Callable[[dict[str, Any]], None] = lambda epoch: None,
-) -> dict[str, Any]:
-    """Do one run on the log in `data` and write its record into `folder`; returns the metrics.
+    observers: Sequence[Observer] = (),
+) -> Record:
+    """Do one run on the log in `data` and write its record into `folder`.
 
-    A training that was stopped before goes on from its sidecar. On failure `failure.json` says
-    what, where and how to go on, and the error is raised again. Where the options leave
-    a choice of GPUs, it is made by `place_on_device`.
+    A training that was stopped before goes on from its saved state. Where the options leave a
+    choice of GPUs, `place_on_device` makes it. On failure `failure.json` says what went wrong,
+    where and how to go on, and the error is raised again. Raises `Stopped` after a signal to stop.
     """
     if config.loss is None:  # a library's fit or a count has no use for a GPU
         options = replace(options, device="cpu")
-    # Nor has a torch without CUDA for a place on one.
+    # Without CUDA in torch, there is no use for a place on a GPU either.
     wanted = options.device if torch.version.cuda else "cpu"
     with (
         alone_in(folder),
-        _failure_noted(config, data, folder),
+        failure_noted(config, data, folder),
         place_on_device(wanted, options.runs_per_gpu) as place,
         custom_code(config.implementation, "while it is run"),
-        under_way(config, folder, report) as report,
+        reported(config, folder) as progress,
     ):
-        return _run(config, data, folder, options, report, place)
+        keep_freed_memory()
+        log = Interactions.load(data)
+        engine = _engine_as_begun(choose_engine(options), options, config, log, folder)
+        set_arithmetic(engine)
+        # Read before training: the code that runs is the code of this moment.
+        code = code_version(config)
+        job = Job(config, folder, log, leave_one_out(log), engine, code, place)
+        model = _checked_model(job)
+        if isinstance(model, Network):
+            outcome = _train(model, job, progress, observers)
+        else:
+            outcome = fit(model, job.splits, config)
+        record = _write(job, outcome)
+    for observer in observers:
+        observer.result(record)
+    return record
 
 
-@contextmanager
-def _failure_noted(config: RunConfig, data: Path, folder: Path) -> Iterator[None]:
-    """Leave `failure.json` in `folder` when the block fails; a stop is no failure."""
-    try:
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            raise _out_of_memory(error, config) from error
-        except OSError as error:
-            raise _out_of_disk(error, folder) from error
-    except Stopped:
-        raise  # it goes on when it is started again
-    except Exception as error:
-        expected = isinstance(error, SeqrecError)
-        with suppress(SeqrecError):  # on a full disk the first error is the one to be told
-            write_failure(
-                folder,
-                dataset=config.dataset,
-                model=config.model,
-                seed=config.seed,
-                error=str(error) if expected else f"{type(error).__name__}: {error}",
-                where=f"{data}, on {platform.node()}",
-                remedy="Mend what the error names and run the same command again; "
-                "finished runs are kept."
-                if expected
-                else "This is a fault of the program: see the run's log for the traceback.",
-            )
-        raise
-
-
-def _run(
-    config: RunConfig,
-    data: Path,
-    folder: Path,
-    options: EngineOptions,
-    report: Callable[[dict[str, Any]], None],
-    place: Place,
-) -> dict[str, Any]:
-    keep_freed_memory()
-    interactions = Interactions.load(data)
-    engine = choose_engine(options)
-    if options.precision == "auto":
-        engine = _as_begun(engine, config, interactions, folder)
-    use_onednn(engine)
-    device = engine.device
-    torch.use_deterministic_algorithms(device.type == "cpu")
-    # Before training: the code that runs is the code of this moment.
-    made_by = provenance(engine, config)
-    splits = leave_one_out(interactions)
-    torch.manual_seed(config.seed)
-    model = build_model(config, interactions.num_items)
-    if isinstance(model, Network) and is_custom(config.implementation):
-        check_network(model.to(device), config, interactions.num_items)
-        # That leaves other weights and has drawn numbers, so begin anew.
-        torch.manual_seed(config.seed)
-        model = build_model(config, interactions.num_items)
-    if isinstance(model, Network):
-        sidecar = Sidecar(folder, _resume_key(config, interactions, engine))
-
-        def look_and_report(epoch: dict[str, Any]) -> None:
-            sidecar.runs_sharing_device = max(sidecar.runs_sharing_device, place.look())
+def _train(
+    network: Network, job: Job, progress: Reporter, observers: Sequence[Observer]
+) -> Outcome:
+    """Train `network` to the end, from its saved state if there is one."""
+    trainer = Trainer(network.to(job.engine.device), job.splits, job.config, job.engine)
+    resume, key, place = (
+        ResumeFiles(job.folder),
+        _resume_key(job.config, job.log, job.engine),
+        job.place,
+    )
+    if begun := resume.load(key):
+        trainer.restore(begun.state)
+        place.most_runs = max(place.most_runs, begun.runs_sharing_device)
+    with stopped_by_signals(trainer):
+        for epoch in train(trainer):
+            place.look()
+            # Saved first, since a tracker's server may take its time to answer.
+            resume.save(SavedState(key, trainer.snapshot(), place.most_runs))
+            progress.epoch(epoch)
             hand_back_freed_memory()
-            report(epoch)
+            for observer in observers:
+                observer.epoch(epoch)
+        if trainer.stop_requested:
+            resume.save(SavedState(key, trainer.snapshot(), place.most_runs))
+            raise Stopped
+    return trainer.outcome()
 
-        outcome = _train(model.to(device), splits, config, engine, look_and_report, sidecar)
-    else:
-        outcome = fit(model, splits, config)
 
-    def ranks(score: ScoreUsers, split: Split) -> np.ndarray:
-        with torch.inference_mode():
-            return rank_users(
-                score, split, np.arange(split.num_users), config.evaluation.batch_size
-            )
+def _checked_model(job: Job) -> Network | Fitted:
+    """Build the model from the run's seed; a custom network is tried on a few sequences first."""
+    config, num_items = job.config, job.log.num_items
+    model = seeded_model(config, num_items)
+    if isinstance(model, Network) and is_custom(config.implementation):
+        check_network(model.to(job.engine.device), config, num_items)
+        # The check leaves other weights and has drawn numbers, so begin anew.
+        model = seeded_model(config, num_items)
+    return model
 
-    cutoffs = metric_cutoffs(config)
-    test_ranks = ranks(outcome.test_score, splits.test)
-    metrics: dict[str, Any] = {
-        "format": 1,
-        "dataset": config.dataset,
-        "model": config.model,
-        "negatives": config.loss.negatives if config.loss else None,
-        "seed": config.seed,
-        "config": config.model_dump(mode="json"),
-        "config_hash": config.hash(),
-        "data": {"sha256": interactions.digest, "statistics": interactions.statistics},
-        **made_by,
-        "device_id": place.device,
+
+def _write(job: Job, outcome: Outcome) -> Record:
+    """Evaluate what was trained, and write weights, configuration and record."""
+    config, splits, engine, place = job.config, job.splits, job.engine, job.place
+    batch_size, cutoffs = config.evaluation.batch_size, config.evaluation.cutoffs
+    cutoffs = with_stopping_cutoff(cutoffs)
+    test_ranks = rank_all(outcome.test_score, splits.test, batch_size)
+    validation_ranks = rank_all(outcome.validation_score, splits.validation, batch_size)
+    plain_config = config.model_dump(mode="json")
+    record = Record(
+        folder=job.folder,
+        format=1,
+        dataset=config.dataset,
+        model=config.model,
+        negatives=config.loss.negatives if config.loss else None,
+        seed=config.seed,
+        config=plain_config,
+        config_hash=config.hash(),
+        data=Data(sha256=job.log.digest, statistics=job.log.statistics),
+        seqrec=job.code,
+        libraries=library_versions(),
+        device=device_title(engine.device),
+        device_kind=engine.device.type,
+        device_id=place.device,
+        threads=torch.get_num_threads(),
         # As seen when the run took its place, after each epoch and now.
-        "runs_sharing_device": max(
-            place.look(), sidecar.runs_sharing_device if isinstance(model, Network) else 1
-        ),
-        "epochs": len(outcome.history) or None,
-        "best_epoch": outcome.best_epoch,
-        "training_seconds": outcome.training_seconds,
-        "seconds_per_epoch": outcome.training_seconds / len(outcome.history)
-        if outcome.history
-        else None,
-        "parameters": sum(tensor.numel() for tensor in outcome.weights.values()),
-        "validation": metrics_from_ranks(
-            ranks(outcome.validation_score, splits.validation), cutoffs
-        ),
-        "test": metrics_from_ranks(test_ranks, cutoffs),
-    }
-    if config.evaluation.sampled_negatives is not None:
-        metrics["test_sampled"] = sampled_metrics(outcome.test_score, splits, config, cutoffs)
-    metrics["peak_memory_bytes"] = peak_memory(device)
-
+        runs_sharing_device=place.look(),
+        precision=engine.precision,
+        logits_per_chunk=engine.logits_per_chunk,
+        compile=engine.compile,
+        job=cluster_job(),
+        parameters=sum(tensor.numel() for tensor in outcome.weights.values()),
+        epochs=len(outcome.history) or None,
+        best_epoch=outcome.best_epoch,
+        training_seconds=outcome.training_seconds,
+        validation=metrics_from_ranks(validation_ranks, cutoffs),
+        test=metrics_from_ranks(test_ranks, cutoffs),
+        test_sampled=sampled_metrics(outcome.test_score, splits, config.evaluation, config.seed),
+        peak_memory_bytes=peak_memory(engine.device),
+    )
+    files = RunFiles(job.folder)
     # Copies: safetensors refuses weights that share memory, as tied ones do.
     weights = {
         name: tensor.clone(memory_format=torch.contiguous_format)
         for name, tensor in outcome.weights.items()
     }
-    with replacing(folder / "model.safetensors") as part:
-        # Not save_file, whose errors of a full disk are none of the operating system's.
+    with replacing(files.weights) as part:
+        # Not save_file: its error for a full disk is no OSError.
         part.write_bytes(save(weights))
-    write_text(
-        folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
-    )
+    write_text(files.config, yaml.safe_dump(plain_config, sort_keys=True))
     targets = splits.test.targets(np.arange(splits.test.num_users))
-    target_counts = item_counts(splits.train)[targets]
-    write_record(folder, metrics, outcome.history, test_ranks, target_counts)
-    if isinstance(model, Network):
-        sidecar.remove()
-    return metrics
+    write_record(record, outcome.history, test_ranks, splits.train.item_counts()[targets])
+    ResumeFiles(job.folder).remove()
+    return record
 
 
-def _train(
-    network: Network,
-    splits: Splits,
-    config: RunConfig,
-    engine: Engine,
-    report: Callable[[dict[str, Any]], None],
-    sidecar: Sidecar,
-) -> Outcome:
-    with stop_signals() as stopping:
-        trained = train(network, splits, config, engine, report, sidecar, stopping)
-    network.eval()
-    weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
-    validation, test = (
-        network_scorer(network, split, config.max_length, engine.device)
-        for split in (splits.validation, splits.test)
-    )
-    return Outcome(
-        trained.history, trained.best_epoch, trained.training_seconds, weights, validation, test
-    )
-
-
-def _out_of_memory(error: Exception, config: RunConfig) -> Exception:
-    """A message with the remedy if `error` is about memory, else `error` itself."""
-    if not is_out_of_memory(error):
-        return error
-    size = config.training.batch_size if config.training else config.evaluation.batch_size
-    return SeqrecError(
-        f"out of memory ({str(error).splitlines()[0] if str(error) else 'host'}). Lower "
-        f"training.batch_size (it is {size}) or evaluation.batch_size (it is "
-        f"{config.evaluation.batch_size}), or use a device with more memory."
-    )
-
-
-def _out_of_disk(error: OSError, folder: Path) -> Exception:
-    """A message with the remedy if `error` is about space, else `error` itself."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return error
-    return SeqrecError(
-        f"{folder}: {error.strerror}. Free some disk space, then run again; "
-        "nothing that was there is lost."
-    )
-
-
-def _resume_key(config: RunConfig, interactions: Interactions, engine: Engine) -> str:
-    """What a sidecar must have been made by, for a training to go on from it."""
-    parts = [config.hash(), interactions.digest, training_code_fingerprint()]
-    if own := model_code(config.implementation):
-        parts.append(own)
+def _resume_key(config: RunConfig, log: Interactions, engine: Engine) -> str:
+    """Name all that a saved state must have been made by for this training to go on from it."""
+    code = code_version(config)
+    parts = [config.hash(), log.digest, code.training_code, code.model_code]
     options = (engine.precision, engine.logits_per_chunk, engine.compile, engine.device.type)
-    return " ".join([*parts, *map(str, options)])
+    return " ".join(map(str, (*filter(None, parts), *options)))
 
 
-def _as_begun(
-    engine: Engine, config: RunConfig, interactions: Interactions, folder: Path
+def _engine_as_begun(
+    engine: Engine, options: EngineOptions, config: RunConfig, log: Interactions, folder: Path
 ) -> Engine:
-    """The engine with the precision in which the training in `folder` was begun, if it was.
+    """Return the engine with the precision in which the training in `folder` was begun, if it was.
 
-    The nodes of a cluster may differ in what is the faster one.
+    The nodes of a cluster may differ in which precision is faster.
     """
-    begun = Sidecar(folder).key_of_newest()
+    begun = ResumeFiles(folder).newest_key() if options.precision == "auto" else None
     for precision in get_args(Precision):
         other = replace(engine, precision=precision)
-        if _resume_key(config, interactions, other) == begun:
+        if begun and _resume_key(config, log, other) == begun:
             return other
     return engine

@@ -1,10 +1,11 @@
-"""Training batches without padding to speak of: sequences of similar length side by side.
+"""Training batches with next to no padding: sequences of similar length side by side.
 
-A batch is the users that the protocol puts together; how they are laid out for the network changes
-no result. Everything is prepared on the host, so that no accelerator is ever waited for.
+The protocol decides which users form a batch; how they are laid out for the network changes no
+result. Everything is prepared on the host, so that it never waits for an accelerator.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.errors import SeqrecError
 from seqrec.models.tasks import Task
 from seqrec.protocol.ranking import to_device
-from seqrec.protocol.splits import Split, last_items
+from seqrec.protocol.splits import Split
 
 PADDING_PER_GROUP = 512
 """Padded positions that cost about as much as one more call of the network, on a CPU."""
+
+USERS_AT_ONCE = 4096
+"""Users whose sequences are counted at a time."""
 
 
 class Batch(NamedTuple):
@@ -29,47 +34,73 @@ class Batch(NamedTuple):
     targets: Tensor
     """Labels of all groups' labelled positions, `[positions]`, in rows of the item table."""
     sequences: Tensor
-    """Item numbers `[batch, longest]`, right-padded with 0."""
+    """Item numbers `[batch, longest]`, padded with 0 on the right."""
     counts: list[int]
     """Labelled positions of each sequence."""
 
 
-def training_batch(
-    split: Split,
-    users: np.ndarray,
-    window: int,
-    task: Task,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Batch:
-    """The last `window` items of each user, made into inputs and labels by the task.
+@dataclass(frozen=True)
+class TrainingSequences:
+    """What a network is trained on: the last items of every user who has enough of them."""
 
-    On a CPU these are groups with little padding. An accelerator has fewer calls and always the
-    same shape to do: what has been prepared or recorded for one step serves the next.
-    """
-    lengths = np.minimum(split.lengths(users), window)
-    order = np.argsort(-lengths, kind="stable")
-    sequences = torch.from_numpy(last_items(split, users[order], window))
-    on_cpu = device.type == "cpu"
-    if not on_cpu:
-        sequences = F.pad(sequences, (0, window - sequences.shape[1]))
-    inputs, labels = task.training_batch(sequences, generator)
-    labelled = labels > 0
-    groups = []
-    for group in length_groups(lengths[order], PADDING_PER_GROUP if on_cpu else None):
-        time = max(1, int((inputs[group.start] > 0).sum())) if on_cpu else inputs.shape[1]
-        place = labelled[group, :time].flatten().nonzero()[:, 0]
-        groups.append((to_device(device, inputs[group, :time]), to_device(device, place)))
-    return Batch(
-        groups,
-        to_device(device, labels[labelled]),
-        to_device(device, sequences),
-        labelled.sum(1).tolist(),
-    )
+    split: Split
+    task: Task
+    window: int
+    """Items of the longest sequence."""
+    users: np.ndarray
+    """int64 `[trainable users]`: those whose train part gives at least one label."""
+
+    @classmethod
+    def of(cls, split: Split, task: Task, max_length: int) -> "TrainingSequences":
+        """Take the trainable users of `split`. Raises `SeqrecError` if there are none."""
+        shortest = task.shortest()
+        users = np.flatnonzero(np.diff(split.offsets) - split.held_out >= shortest)
+        if len(users) == 0:
+            raise SeqrecError(
+                f"no user has {shortest} train interactions, so there is nothing to train on: two "
+                "of each user's interactions are held out for validation and test."
+            )
+        return cls(split, task, task.training_window(max_length), users)
+
+    def batch(self, users: np.ndarray, generator: torch.Generator, device: torch.device) -> Batch:
+        """Turn the last items of `users` into inputs and labels; the task draws from `generator`.
+
+        On a CPU they come in groups with little padding. An accelerator gets a single group that
+        always has the same shape: what it has prepared or recorded for one step serves the next.
+        """
+        lengths = np.minimum(self.split.lengths(users), self.window)
+        order = np.argsort(-lengths, kind="stable")
+        sequences = torch.from_numpy(self.split.last_items(users[order], self.window))
+        on_cpu = device.type == "cpu"
+        if not on_cpu:
+            sequences = F.pad(sequences, (0, self.window - sequences.shape[1]))
+        inputs, labels = self.task.training_batch(sequences, generator)
+        labelled = labels > 0
+        groups = []
+        for group in length_groups(lengths[order], PADDING_PER_GROUP if on_cpu else None):
+            time = max(1, int((inputs[group.start] > 0).sum())) if on_cpu else inputs.shape[1]
+            place = labelled[group, :time].flatten().nonzero()[:, 0]
+            groups.append((to_device(device, inputs[group, :time]), to_device(device, place)))
+        return Batch(
+            groups,
+            to_device(device, labels[labelled]),
+            to_device(device, sequences),
+            labelled.sum(1).tolist(),
+        )
+
+    def most_distinct_items(self) -> int:
+        """Count the distinct items of the sequence that has the most."""
+        most = 0
+        for first in range(0, len(self.users), USERS_AT_ONCE):
+            users = self.users[first : first + USERS_AT_ONCE]
+            items = np.sort(self.split.last_items(users, self.window), axis=1)
+            new = (items[:, 1:] != items[:, :-1]) & (items[:, 1:] > 0)
+            most = max(most, int((new.sum(1) + (items[:, 0] > 0)).max()))
+        return most
 
 
 def length_groups(lengths: Sequence[int] | np.ndarray, padding: int | None) -> Iterator[slice]:
-    """Runs of `lengths`, which descend, that are each padded by at most `padding` positions.
+    """Cut descending `lengths` into runs, each padded by at most `padding` positions.
 
     None puts all into one run.
     """
@@ -83,6 +114,7 @@ def length_groups(lengths: Sequence[int] | np.ndarray, padding: int | None) -> I
 
 
 def places(counts: Sequence[int], longest: int, device: torch.device) -> Tensor:
-    """Where each position stands in a flattened `[sequences, longest]` of the given counts."""
+    """Return where each of `counts` positions a sequence stands in a flattened
+    `[sequences, longest]`."""
     inside = torch.arange(longest) < torch.tensor(counts)[:, None]
     return to_device(device, inside.flatten().nonzero()[:, 0])

@@ -1,4 +1,6 @@
-"""Build a run's model, its weights drawn from the run's seed."""
+"""Build the model of a run; its weights are drawn from the run's seed."""
+
+import torch
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_code
@@ -8,15 +10,24 @@ from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 
 
+def seeded_model(config: RunConfig, num_items: int) -> Network | Fitted:
+    """Seed torch, whose stream dropout draws from later, and build the model."""
+    torch.manual_seed(config.seed)
+    return build_model(config, num_items)
+
+
 def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
-    """An instance of the configured implementation, its weights drawn from torch's seed."""
+    """Build an instance of the configured implementation.
+
+    Raises `SeqrecError` for a class of the wrong kind, and for what a custom constructor raises.
+    """
     model_class = import_model(config.implementation)
     wanted = Network if config.loss else Fitted
     if not issubclass(model_class, wanted):
         raise SeqrecError(
             f"implementation {config.implementation!r}: an entry "
             f"{'with' if config.loss else 'without'} a loss must be a subclass of "
-            f"{wanted.__module__}.{wanted.__name__}."
+            f"seqrec.models.{wanted.__name__}."
         )
     with custom_code(config.implementation, "while it is built", all_of_it=True):
         model: Network | Fitted = model_class(

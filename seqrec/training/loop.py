@@ -5,7 +5,8 @@ validation items under full ranking as the stopping metric, the best epoch's wei
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,23 +15,44 @@ import torch
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import RunConfig, Training
+from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
-from seqrec.protocol.metrics import metric_cutoffs, metrics_from_ranks
+from seqrec.protocol.epoch import Epoch
+from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import Split, Splits
-from seqrec.running.resume import Sidecar, Stopped
-from seqrec.training.batches import training_batch
+from seqrec.training.batches import TrainingSequences
 from seqrec.training.objective import make_encoder, make_objective, make_sampler
 from seqrec.training.precision import Engine
-from seqrec.training.scoring import network_scorer
+from seqrec.training.scoring import Outcome, network_scorer
 
-STOPPING_METRIC = "ndcg@10"
+
+def train(trainer: "Trainer") -> Iterator[Epoch]:
+    """Train to the end, and yield each epoch once it has been validated.
+
+    In the end the network holds the best epoch's weights. A trainer that is told to stop leaves
+    off after the present step; from its `snapshot` another goes on to the same result, bit for bit.
+    The time that a reader of the epochs takes is not training time.
+
+    Raises `SeqrecError` when the loss stops being finite.
+    """
+    while not (trainer.finished or trainer.stop_requested):
+        with trainer.clock():
+            if not trainer.in_epoch:
+                trainer.begin_epoch()
+            while trainer.users_left:
+                trainer.step()
+                if trainer.stop_requested:
+                    return
+            epoch = trainer.end_epoch()
+        yield epoch
+    if trainer.finished:
+        trainer.network.load_state_dict(trainer.position.best_weights)
 
 
 @dataclass
-class Progress:
-    """How far a training has come: with the weights and random states, all it needs to go on."""
+class Position:
+    """How far a training has come."""
 
     epoch: int = 0
     """The epoch under way, counted from 1; 0 before the first."""
@@ -39,212 +61,191 @@ class Progress:
     first: int = 0
     """How many of `order` have been trained on."""
     total_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    """Sum over the labels of this epoch so far."""
     labels: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
-    best_metric: float = -1.0
+    best_quality: float = -1.0
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
-    """Of training so far, over all its pieces."""
+    """Training time so far, over all pieces of the training."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """How a training went; the network holds the best epoch's weights."""
+class Trainer:
+    """A training under way: a network, what it learns from, and how far it has come."""
 
-    history: list[dict[str, Any]]
-    """One entry an epoch: epoch, seconds since the start, training loss, validation metrics."""
-    best_epoch: int
-    """Counted from 1."""
-    training_seconds: float
-    """The loop with its validations, until early stopping has fired."""
+    def __init__(self, network: Network, splits: Splits, config: RunConfig, engine: Engine) -> None:
+        """Prepare to train `network` in place.
 
+        Raises `SeqrecError` when there is nobody to train on, or too few items for the negatives.
+        """
+        if config.training is None or config.loss is None:
+            raise ValueError(f"{config.model} has no loss to train with")
+        self.network, self.splits = network, splits
+        self.config, self.settings = config, config.training
+        self.device = engine.device
+        self.sequences = TrainingSequences.of(splits.train, network.task, config.max_length)
+        # Streams of their own: what one draws never depends on how much another does.
+        order, validation, negatives = np.random.SeedSequence(config.seed).spawn(3)
+        self.generator = torch.Generator().manual_seed(int(order.generate_state(1)[0]))
+        self.validated = sample_users(splits.validation, self.settings.validation_users, validation)
+        self.sampler = make_sampler(self.sequences, config.loss, negatives, self.device)
+        self.objective = make_objective(network, config.loss, self.sampler, engine)
+        self.encode = make_encoder(network, engine)
+        self.score = network_scorer(network, splits.validation, config.max_length, self.device)
+        self.optimiser = torch.optim.Adam(
+            network.parameters(), lr=self.settings.learning_rate, fused=True
+        )
+        self.position = Position()
+        self.stop_requested = False
+        """Set it to leave off after the present step."""
 
-def train(
-    network: Network,
-    splits: Splits,
-    config: RunConfig,
-    engine: Engine,
-    report: Callable[[dict[str, Any]], None] = lambda epoch: None,
-    sidecar: Sidecar | None = None,
-    stopping: Callable[[], bool] = lambda: False,
-) -> Trained:
-    """Train `network` in place; `report` gets each epoch's history entry.
+    # How far it is
 
-    With a `sidecar` the state is saved after each epoch, and a training that finds its own state
-    goes on from there to the same result, bit for bit. When `stopping` turns true the state is
-    saved in the middle of the epoch and `Stopped` is raised.
+    @property
+    def in_epoch(self) -> bool:
+        """Whether an epoch has begun and not yet been validated."""
+        return self.position.order is not None
 
-    Raises `SeqrecError` when nobody can be trained on, when there are too few items for the
-    negatives, and when the loss stops being finite.
-    """
-    training, loss = config.training, config.loss
-    if training is None or loss is None:
-        raise ValueError(f"{config.model} has no loss to train with")
-    task = network.task
-    device = engine.device
-    window = task.training_window(config.max_length)
-    users = trainable_users(splits.train, task.shortest())
-    # Streams of their own: what one draws never depends on how much another does.
-    seeds = np.random.SeedSequence(config.seed).spawn(3)
-    generator = torch.Generator().manual_seed(int(seeds[0].generate_state(1)[0]))
-    validated = sample_users(splits.validation, training.validation_users, seeds[1])
-    sampler = make_sampler(splits.train, loss, seeds[2], device)
-    objective = make_objective(network, splits.train, users, window, loss, sampler, engine)
-    encode = make_encoder(network, engine)
-    score = network_scorer(network, splits.validation, config.max_length, device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate, fused=True)
-    cutoffs = metric_cutoffs(config)
-    generators = [generator, *([sampler.generator] if sampler else [])]
+    @property
+    def users_left(self) -> bool:
+        """Whether the epoch under way has users that have not been trained on."""
+        order = self.position.order
+        return order is not None and self.position.first < len(order)
 
-    progress = Progress(total_loss=torch.zeros((), device=device))
-    if sidecar is not None:
-        progress = restore(sidecar, network, optimiser, generators, device) or progress
-    start = time.perf_counter() - progress.seconds
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch allowed is over, or early stopping has fired."""
+        at = self.position
+        return not self.in_epoch and (
+            at.epoch >= self.settings.max_epochs
+            or at.epoch - at.best_epoch >= self.settings.patience
+        )
 
-    def save() -> None:
-        if sidecar is not None:
-            progress.seconds = time.perf_counter() - start
-            sidecar.save(snapshot(progress, network, optimiser, generators, device))
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Count the time of the block as training time."""
+        self._started = time.perf_counter() - self.position.seconds
+        try:
+            yield
+        finally:
+            self.position.seconds = self._seconds()
 
-    while not finished(progress, training):
-        if progress.order is None:
-            progress.epoch += 1
-            progress.order = torch.from_numpy(users)[
-                torch.randperm(len(users), generator=generator)
-            ]
-            progress.first, progress.labels = 0, 0
-            progress.total_loss = torch.zeros((), device=device)
-        network.train()
-        while progress.first < len(progress.order):
-            members = progress.order[progress.first : progress.first + training.batch_size]
-            progress.first += len(members)
-            batch = training_batch(splits.train, members.numpy(), window, task, generator, device)
-            labels = sum(batch.counts)
-            if labels > 0:  # short masked sequences may draw no mask at all
-                optimiser.zero_grad(set_to_none=True)
-                states = [
-                    encode(inputs).flatten(0, 1).index_select(0, labelled)
-                    for inputs, labelled in batch.groups
-                ]
-                value = objective(torch.cat(states), batch)
-                value.backward()
-                optimiser.step()
-                progress.total_loss += value.detach() * labels
-                progress.labels += labels
-            if stopping():
-                save()
-                raise Stopped
+    def _seconds(self) -> float:
+        """Training time up to now, while the clock runs."""
+        return time.perf_counter() - self._started
 
-        training_loss = float(progress.total_loss) / max(1, progress.labels)
+    # An epoch
+
+    def begin_epoch(self) -> None:
+        """Shuffle the users for the next epoch."""
+        at, users = self.position, torch.from_numpy(self.sequences.users)
+        at.epoch += 1
+        at.order = users[torch.randperm(len(users), generator=self.generator)]
+        at.first, at.labels = 0, 0
+        at.total_loss = torch.zeros((), device=self.device)
+        self.network.train()
+
+    def step(self) -> None:
+        """Train on the next batch of users."""
+        at = self.position
+        if at.order is None:
+            raise ValueError("no epoch has begun")
+        users = at.order[at.first : at.first + self.settings.batch_size]
+        at.first += len(users)
+        batch = self.sequences.batch(users.numpy(), self.generator, self.device)
+        labels = sum(batch.counts)
+        if labels == 0:  # short masked sequences may draw no mask at all
+            return
+        self.optimiser.zero_grad(set_to_none=True)
+        hidden = [
+            self.encode(inputs).flatten(0, 1).index_select(0, labelled)
+            for inputs, labelled in batch.groups
+        ]
+        loss = self.objective(torch.cat(hidden), batch)
+        loss.backward()
+        self.optimiser.step()
+        at.total_loss += loss.detach() * labels
+        at.labels += labels
+
+    def end_epoch(self) -> Epoch:
+        """Validate the network, and keep its weights if it is the best so far."""
+        at = self.position
+        # The one time in an epoch that the host waits for an accelerator.
+        training_loss = float(at.total_loss) / max(1, at.labels)
         if not np.isfinite(training_loss):
             raise SeqrecError(
-                f"the training loss is {training_loss} in epoch {progress.epoch}. "
-                f"Lower training.learning_rate (it is {training.learning_rate})."
+                f"the training loss is {training_loss} in epoch {at.epoch}. "
+                f"Lower training.learning_rate (it is {self.settings.learning_rate})."
             )
-        metrics = validate(network, score, splits.validation, validated, config, cutoffs)
-        entry = {
-            "epoch": progress.epoch,
-            "seconds": time.perf_counter() - start,
-            "training_loss": training_loss,
-            **metrics,
-        }
-        progress.history.append(entry)
-        if metrics[STOPPING_METRIC] > progress.best_metric:
-            progress.best_epoch, progress.best_metric = progress.epoch, metrics[STOPPING_METRIC]
-            progress.best_weights = {
-                name: tensor.clone() for name, tensor in network.state_dict().items()
+        validation = self.validate()
+        epoch = Epoch(at.epoch, self._seconds(), training_loss, validation)
+        at.history.append(epoch)
+        if epoch.quality > at.best_quality:
+            at.best_epoch, at.best_quality = epoch.number, epoch.quality
+            at.best_weights = {
+                name: tensor.clone() for name, tensor in self.network.state_dict().items()
             }
-        progress.order = None
-        save()  # first, since a tracker's server may take its time to answer
-        saved = time.perf_counter()
-        report(entry)
-        start += time.perf_counter() - saved
-        if stopping():
-            raise Stopped
-    training_seconds = progress.history[-1]["seconds"]
-    network.load_state_dict(progress.best_weights)
-    return Trained(progress.history, progress.best_epoch, training_seconds)
+        at.order = None
+        return epoch
 
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Compute the metrics of the validated users' targets, with dropout off."""
+        evaluation, split = self.config.evaluation, self.splits.validation
+        self.network.eval()
+        ranks = rank_users(self.score, split, self.validated, evaluation.batch_size)
+        return metrics_from_ranks(ranks, with_stopping_cutoff(evaluation.cutoffs))
 
-def finished(progress: Progress, training: Training) -> bool:
-    """Whether the last epoch allowed is over, or early stopping has fired."""
-    return progress.order is None and (
-        progress.epoch >= training.max_epochs
-        or progress.epoch - progress.best_epoch >= training.patience
-    )
+    # To and from a file
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that the rest of the training depends on: tensors, numbers and their
+        containers."""
+        return {
+            "position": asdict(self.position),
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generators": [generator.get_state() for generator in self._generators()],
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
 
-def snapshot(
-    progress: Progress,
-    network: Network,
-    optimiser: torch.optim.Optimizer,
-    generators: list[torch.Generator],
-    device: torch.device,
-) -> dict[str, Any]:
-    """Everything that the rest of a training depends on."""
-    return {
-        "progress": asdict(progress),
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "generators": [generator.get_state() for generator in generators],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-    }
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Put everything back as `snapshot` found it."""
+        position = dict(snapshot["position"])
+        position["history"] = [Epoch(**epoch) for epoch in position["history"]]
+        self.position = Position(**position)
+        self.position.total_loss = self.position.total_loss.to(self.device)
+        self.network.load_state_dict(snapshot["network"])
+        self.network.train(self.in_epoch)
+        self.optimiser.load_state_dict(snapshot["optimiser"])
+        for generator, state in zip(self._generators(), snapshot["generators"], strict=True):
+            generator.set_state(state)
+        torch.set_rng_state(snapshot["torch"])
+        if snapshot["cuda"] is not None:
+            torch.cuda.set_rng_state(snapshot["cuda"], self.device)
 
+    def _generators(self) -> list[torch.Generator]:
+        return [self.generator, *([self.sampler.generator] if self.sampler else [])]
 
-def restore(
-    sidecar: Sidecar,
-    network: Network,
-    optimiser: torch.optim.Optimizer,
-    generators: list[torch.Generator],
-    device: torch.device,
-) -> Progress | None:
-    """Put everything back as `snapshot` found it; None where there is nothing to go on from."""
-    state = sidecar.load(torch.device("cpu"))
-    if state is None:
-        return None
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    for generator, random_state in zip(generators, state["generators"], strict=True):
-        generator.set_state(random_state)
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"], device)
-    progress = Progress(**state["progress"])
-    progress.total_loss = progress.total_loss.to(device)
-    return progress
+    # The end
 
-
-@torch.no_grad()
-def validate(
-    network: Network,
-    score: Callable[[np.ndarray], Tensor],
-    split: Split,
-    users: np.ndarray,
-    config: RunConfig,
-    cutoffs: list[int],
-) -> dict[str, float]:
-    """Metrics of the given users' targets with dropout off."""
-    network.eval()
-    return metrics_from_ranks(
-        rank_users(score, split, users, config.evaluation.batch_size), cutoffs
-    )
-
-
-def trainable_users(split: Split, shortest: int) -> np.ndarray:
-    """Users whose train part gives at least one label."""
-    users = np.flatnonzero(np.diff(split.offsets) - split.held_out >= shortest)
-    if len(users) == 0:
-        raise SeqrecError(
-            f"no user has {shortest} train interactions, so there is nothing to train on: two of "
-            "each user's interactions are held out for validation and test."
+    def outcome(self) -> Outcome:
+        """Return what a finished training leaves, with the network ready to score."""
+        network, config, splits = self.network.eval(), self.config, self.splits
+        return Outcome(
+            self.position.history,
+            self.position.best_epoch,
+            self.position.history[-1].seconds,
+            {name: tensor.cpu() for name, tensor in network.state_dict().items()},
+            self.score,
+            network_scorer(network, splits.test, config.max_length, self.device),
         )
-    return users
 
 
 def sample_users(split: Split, limit: int, seed: np.random.SeedSequence) -> np.ndarray:
-    """All users, or `limit` of them drawn once where there are more."""
+    """Return all users, or `limit` of them drawn once where there are more, int64 `[users]`."""
     if split.num_users <= limit:
         return np.arange(split.num_users)
     rng = np.random.default_rng(seed)

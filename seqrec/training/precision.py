@@ -1,4 +1,7 @@
-"""The arithmetic of training: its precision, and torch's process-wide settings."""
+"""The arithmetic of a run: its precision, and torch's process-wide settings.
+
+Which of these a run takes is chosen elsewhere; what they do to a result is decided here.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,12 +13,12 @@ from seqrec.training.losses import LOGITS_PER_CHUNK
 
 @dataclass(frozen=True)
 class Engine:
-    """The options of the training loop, decided."""
+    """What a run computes on, how precisely, and in what portions."""
 
     device: torch.device
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of products with the item table in a loss and, on a GPU, of the network's in training.
-    Weights, their gradients, sums and evaluation are float32."""
+    """Precision of the loss's products with the item table and, on a GPU, of the network in
+    training. Weights, their gradients, sums and evaluation are float32."""
     logits_per_chunk: int = LOGITS_PER_CHUNK
     """Logits that a loss holds at a time."""
     compile: bool = False
@@ -26,11 +29,15 @@ class Engine:
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
-def use_onednn(engine: Engine) -> None:
-    """oneDNN for products in bfloat16 alone, process-wide.
+def set_arithmetic(engine: Engine) -> None:
+    """Set how torch computes in this process.
 
-    In float32 nothing is left to it but the GELU, for which it prepares code for each new shape and
-    keeps it between the blocks of a step. The gaps between them grow: a training of BERT4Rec took
-    3.9 GB in the end. Without, its first epochs take 1.1 GB and no more with each.
+    A CPU is deterministic. cuDNN's recurrent layers do not compute in TF32, their default, which
+    no record would mention. oneDNN serves products in bfloat16 alone: in float32 only the GELU is
+    left to it, for which it prepares code for each new shape and keeps it between the blocks of a
+    step. The gaps between them grow, and a training of BERT4Rec ended at 3.9 GB; without oneDNN it
+    stays at 1.1 GB.
     """
+    torch.use_deterministic_algorithms(engine.device.type == "cpu")
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.mkldnn.enabled = engine.precision == "bfloat16"  # type: ignore[assignment]

@@ -1,23 +1,44 @@
-"""Scores of a trained network for whole users."""
+"""What training leaves: weights, history, and a way to score whole users."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqrec.models.network import Network
+from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.ranking import ScoreUsers, to_device
-from seqrec.protocol.splits import Split, last_items
+from seqrec.protocol.splits import Split
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trained or fitted model leaves for its record."""
+
+    history: Sequence[Epoch]
+    """Empty for a model that fits itself."""
+    best_epoch: int | None
+    training_seconds: float
+    weights: dict[str, Tensor]
+    """On the host, by their names in the saved file."""
+    validation_score: ScoreUsers
+    test_score: ScoreUsers
 
 
 def network_scorer(
     network: Network, split: Split, max_length: int, device: torch.device
 ) -> ScoreUsers:
-    """Scores of a network, reading each user's last items up to the network's window."""
+    """Score users by a network that reads their last items, up to its window.
+
+    The network is expected in evaluation mode.
+    """
     window = network.task.prediction_window(max_length)
     special = network.task.special_rows
 
     def score(users: np.ndarray) -> Tensor:
-        histories = last_items(split, users, window)
+        histories = split.last_items(users, window)
         batch = network.task.prediction_batch(to_device(device, torch.from_numpy(histories)))
         states = network.states_at(batch.inputs, batch.positions)
         return (states @ network.item_table[special:].T).float()

@@ -9,7 +9,7 @@ from small_runs import log_of
 from torch import Tensor
 
 from seqrec.models.tasks import MaskedItem, NextItem
-from seqrec.protocol.splits import last_items, leave_one_out
+from seqrec.protocol.splits import leave_one_out
 
 histories = st.lists(st.lists(st.integers(1, 9), min_size=3, max_size=12), min_size=1, max_size=5)
 
@@ -21,7 +21,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def windows(users: list[list[int]], window: int) -> Tensor:
     """The last `window` train items of each user."""
     splits = leave_one_out(log_of(users, 9))
-    return torch.from_numpy(last_items(splits.train, np.arange(len(users)), window))
+    return torch.from_numpy(splits.train.last_items(np.arange(len(users)), window))
 
 
 def real(rows: Tensor) -> list[list[int]]:

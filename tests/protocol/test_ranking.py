@@ -16,8 +16,9 @@ from seqrec.experiment.registry import import_model
 from seqrec.models.network import Network
 from seqrec.models.tasks import MaskedItem, NextItem
 from seqrec.protocol.metrics import metrics_from_ranks
-from seqrec.protocol.ranking import MISS, checked_scores, rank_users, rank_users_sampled
-from seqrec.protocol.splits import Split, last_items, leave_one_out, seen_pairs
+from seqrec.protocol.ranking import MISS, rank_users, require_finite
+from seqrec.protocol.sampled import Draw, rank_among_sampled
+from seqrec.protocol.splits import Split, leave_one_out
 from seqrec.training.scoring import network_scorer
 
 ITEMS = 9
@@ -83,7 +84,7 @@ def test_too_little_memory_for_a_batch_is_met_by_a_smaller_one(fits: int) -> Non
     assert sum(size > fits for size in asked) <= 6
     uniform = np.ones(200)
     sampled = [
-        rank_users_sampled(scorer, split, uniform, 5, 64, np.random.default_rng(1))
+        rank_among_sampled(scorer, split, Draw(uniform, 5, np.random.default_rng(1)), 64)
         for scorer in (limited, table_scorer(table))
     ]
     assert np.array_equal(*sampled)
@@ -129,7 +130,7 @@ def test_scores_that_are_not_finite_are_an_error_with_a_remedy(value: float) -> 
     split = leave_one_out(log_of([[1, 2, 3], [1, 2, 3]], ITEMS)).test
     with pytest.raises(SeqrecError, match=r"not finite.*Lower training\.learning_rate"):
         rank_users(table_scorer(table), split, np.arange(2), 1)
-    assert checked_scores(torch.zeros(1)) == 0
+    assert require_finite(torch.zeros(1)) == 0
 
 
 class Recent(Network):
@@ -194,9 +195,9 @@ def test_special_rows_are_never_ranked(implementation: str) -> None:
 def test_windows_and_pairs_hold_the_histories(users: list[list[int]], window: int) -> None:
     split = leave_one_out(log_of(users, ITEMS)).test
     chosen = np.arange(len(users))[::-1].copy()
-    rows = last_items(split, chosen, window)
+    rows = split.last_items(chosen, window)
     pairs = [[] for _ in users]
-    for row, item in zip(*seen_pairs(split, chosen), strict=True):
+    for row, item in zip(*split.pairs(chosen), strict=True):
         pairs[row].append(int(item))
     for user, line, pair in zip(chosen, rows, pairs, strict=True):
         kept = users[user][:-1][-window:]
@@ -216,7 +217,7 @@ def sampled(
 ) -> np.ndarray:
     weights = np.ones(split.num_items) if weights is None else weights
     rng = np.random.default_rng(seed)
-    return rank_users_sampled(table_scorer(table), split, weights, negatives, 2, rng)
+    return rank_among_sampled(table_scorer(table), split, Draw(weights, negatives, rng), 2)
 
 
 @given(users_histories, st.data())

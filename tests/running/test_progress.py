@@ -6,19 +6,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import preprocessed_log, small_config
 
-from seqrec.errors import SeqrecError
+from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import RunFiles
+from seqrec.protocol.epoch import Epoch
+from seqrec.records.record import Record
 from seqrec.running import progress as module
-from seqrec.running.device import EngineOptions
-from seqrec.running.progress import DEAD_SECONDS, PROGRESS, Progress, read_progress, under_way
-from seqrec.running.resume import Stopped
+from seqrec.running.engine import EngineOptions
+from seqrec.running.progress import DEAD_SECONDS, Progress, read_progress, reported
 from seqrec.running.run import run
 
 CPU = EngineOptions("cpu", 1, "float32")
@@ -36,8 +37,8 @@ def read(folder: Path) -> tuple[Progress, bool]:
     return found
 
 
-def entry(epoch: int, ndcg: float, seconds_per_epoch: float = 2.0) -> dict[str, Any]:
-    return {"epoch": epoch, "ndcg@10": ndcg, "seconds": epoch * seconds_per_epoch}
+def entry(epoch: int, ndcg: float, seconds_per_epoch: float = 2.0) -> Epoch:
+    return Epoch(epoch, epoch * seconds_per_epoch, 1.0, {"ndcg@10": ndcg})
 
 
 def test_a_run_tells_each_epoch_while_it_is_under_way_and_nothing_once_it_is_done(
@@ -46,24 +47,28 @@ def test_a_run_tells_each_epoch_while_it_is_under_way_and_nothing_once_it_is_don
     config = small_config(training={"batch_size": 32, "max_epochs": 3, "patience": 2})
     seen = []
 
-    def report(epoch: dict[str, Any]) -> None:
-        seen.append((epoch, *read(tmp_path)))
+    class Reader:
+        def epoch(self, epoch: Epoch) -> None:
+            seen.append((epoch, *read(tmp_path)))
 
-    run(config, data, tmp_path, CPU, report)
+        def result(self, record: Record) -> None:
+            pass
+
+    run(config, data, tmp_path, CPU, [Reader()])
     assert [progress.epoch for _, progress, _ in seen] == [1, 2, 3]
     assert all(alive for _, _, alive in seen)
     for epoch, progress, _ in seen:
-        assert progress.ndcg == epoch["ndcg@10"]
-        assert progress.best_ndcg == max(e["ndcg@10"] for e, *_ in seen[: progress.epoch])
-        assert progress.seconds_per_epoch == epoch["seconds"] / progress.epoch
+        assert progress.ndcg == epoch.quality
+        assert progress.best_ndcg == max(e.quality for e, *_ in seen[: progress.epoch])
+        assert progress.seconds_per_epoch == epoch.seconds / progress.epoch
         assert (progress.max_epochs, progress.patience) == (3, 2)
         assert progress.config_hash == config.hash()
     assert read_progress(tmp_path) is None
-    assert not (tmp_path / PROGRESS).exists()
+    assert not RunFiles(tmp_path).progress.exists()
 
 
 def test_a_model_without_epochs_is_under_way_too(tmp_path: Path) -> None:
-    with under_way(small_config("popularity"), tmp_path, lambda entry: None):
+    with reported(small_config("popularity"), tmp_path):
         progress, alive = read(tmp_path)
     assert alive
     assert (progress.epoch, progress.seconds_left()) == (0, None)
@@ -72,37 +77,37 @@ def test_a_model_without_epochs_is_under_way_too(tmp_path: Path) -> None:
 def test_a_stopped_run_leaves_word_of_how_far_it_came_and_goes_on_from_there(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(Stopped), under_way(LONG, tmp_path, lambda entry: None) as report:
-        report(entry(1, 0.2))
-        report(entry(2, 0.1))
+    with pytest.raises(Stopped), reported(LONG, tmp_path) as reporter:
+        reporter.epoch(entry(1, 0.2))
+        reporter.epoch(entry(2, 0.1))
         raise Stopped
     progress, alive = read(tmp_path)
     assert not alive
     assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (2, 1, 0.2)
 
-    with under_way(LONG, tmp_path, lambda entry: None) as report:
+    with reported(LONG, tmp_path) as reporter:
         assert read(tmp_path)[1]
-        report(entry(3, 0.15))
+        reporter.epoch(entry(3, 0.15))
         progress, _ = read(tmp_path)
     assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (3, 1, 0.2)
 
 
 def test_a_training_that_starts_over_has_no_best_epoch_of_the_one_before(tmp_path: Path) -> None:
-    with pytest.raises(Stopped), under_way(LONG, tmp_path, lambda entry: None) as report:
-        report(entry(1, 0.2))
-        report(entry(2, 0.3))
+    with pytest.raises(Stopped), reported(LONG, tmp_path) as reporter:
+        reporter.epoch(entry(1, 0.2))
+        reporter.epoch(entry(2, 0.3))
         raise Stopped
-    with under_way(LONG, tmp_path, lambda entry: None) as report:
-        report(entry(1, 0.1))
+    with reported(LONG, tmp_path) as reporter:
+        reporter.epoch(entry(1, 0.1))
         progress, _ = read(tmp_path)
     assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (1, 1, 0.1)
 
 
 def test_another_configuration_does_not_take_over_what_was_left(tmp_path: Path) -> None:
-    with pytest.raises(Stopped), under_way(LONG, tmp_path, lambda entry: None) as report:
-        report(entry(1, 0.2))
+    with pytest.raises(Stopped), reported(LONG, tmp_path) as reporter:
+        reporter.epoch(entry(1, 0.2))
         raise Stopped
-    with under_way(small_config(seed=1), tmp_path, lambda entry: None):
+    with reported(small_config(seed=1), tmp_path):
         assert read(tmp_path)[0].epoch == 0
 
 
@@ -133,17 +138,17 @@ def test_a_killed_process_of_this_host_is_not_running(data: Path, tmp_path: Path
 
 def on_another_host(config: RunConfig, folder: Path) -> None:
     """A run whose process cannot be asked."""
-    with pytest.raises(Stopped), under_way(config, folder, lambda entry: None):
+    with pytest.raises(Stopped), reported(config, folder):
         raise Stopped
     progress = read(folder)[0].model_copy(update={"host": "elsewhere", "stopped": False, "pid": 1})
-    (folder / PROGRESS).write_text(progress.model_dump_json())
+    RunFiles(folder).progress.write_text(progress.model_dump_json())
 
 
 def test_a_silent_process_of_another_host_is_not_running(tmp_path: Path) -> None:
     on_another_host(LONG, tmp_path)
     assert read(tmp_path)[1]
     silent = time.time() - DEAD_SECONDS - 1
-    os.utime(tmp_path / PROGRESS, (silent, silent))
+    os.utime(RunFiles(tmp_path).progress, (silent, silent))
     assert not read(tmp_path)[1]
 
 
@@ -152,10 +157,10 @@ def test_a_living_process_is_never_silent_however_long_an_epoch_takes(
 ) -> None:
     assert 4 * module.BEAT_SECONDS <= DEAD_SECONDS
     monkeypatch.setattr(module, "BEAT_SECONDS", 0.01)
-    with under_way(LONG, tmp_path, lambda entry: None):
-        os.utime(tmp_path / PROGRESS, (0, 0))
+    with reported(LONG, tmp_path):
+        os.utime(RunFiles(tmp_path).progress, (0, 0))
         until = time.monotonic() + 30
-        while (tmp_path / PROGRESS).stat().st_mtime < 1:
+        while RunFiles(tmp_path).progress.stat().st_mtime < 1:
             assert time.monotonic() < until, "no sign of life"
             time.sleep(0.01)
 
@@ -163,7 +168,7 @@ def test_a_living_process_is_never_silent_however_long_an_epoch_takes(
 def test_what_is_no_progress_file_says_nothing(tmp_path: Path) -> None:
     assert read_progress(tmp_path) is None
     for text in ("", "{", "[]", '{"epoch": 3}'):
-        (tmp_path / PROGRESS).write_text(text)
+        RunFiles(tmp_path).progress.write_text(text)
         assert read_progress(tmp_path) is None
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ import pytest
 import torch
 from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 
-from seqrec.errors import SeqrecError
+from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
-from seqrec.running import device as engine
-from seqrec.running import run as runs
-from seqrec.running.device import EngineOptions
+from seqrec.running import engine
+from seqrec.running.engine import EngineOptions
 from seqrec.running.folder_lock import alone_in
-from seqrec.running.resume import STOPPED_EXIT_CODE, Sidecar, Stopped
+from seqrec.running.resume import STOPPED_EXIT_CODE, ResumeFiles, SavedState
 from seqrec.running.run import run
+from seqrec.training.loop import Trainer
 
 CPU = EngineOptions("cpu", 1, "float32")
 EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
@@ -33,10 +32,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return preprocessed_log(tmp_path_factory.mktemp("data"))
 
 
-def stop_after(steps: int) -> Callable[[], bool]:
-    """A signal that comes after so many steps."""
-    asked = iter(range(10_000))
-    return lambda: next(asked) + 1 >= steps
+def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a signal come after so many steps, be they of training or the end of an epoch."""
+    left = iter(range(steps - 1, -1, -1))
+    for name in ("step", "end_epoch"):
+        original = getattr(Trainer, name)
+
+        def stopped(trainer: Trainer, original: Any = original) -> Any:
+            result = original(trainer)
+            if next(left, 0) == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return result
+
+        monkeypatch.setattr(Trainer, name, stopped)
 
 
 @pytest.mark.parametrize(
@@ -53,18 +61,12 @@ def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
     config = small_config(implementation, "sampled", training=EPOCHS | {"max_epochs": 2})
     options = EngineOptions("cpu", 1, precision)
     run(config, data, tmp_path / "whole", options)
-    original = runs.train
-    for steps in range(1, 11):  # 4 steps an epoch, and a look after each epoch's validation
+    for steps in range(1, 11):  # 4 steps an epoch, and the end of each
         folder = tmp_path / f"stopped-{steps}"
-
-        def stopped(*arguments: Any, steps: int = steps) -> Any:
-            return original(*arguments[:-1], stop_after(steps))
-
-        monkeypatch.setattr(runs, "train", stopped)
-        with pytest.raises(Stopped):
+        with monkeypatch.context() as signalled, pytest.raises(Stopped):
+            stop_after(steps, signalled)
             run(config, data, folder, options)
         assert not (folder / "failure.json").exists()
-        monkeypatch.setattr(runs, "train", original)
         torch.manual_seed(steps)  # nothing may depend on where the process left its own state
         run(config, data, folder, options)
         assert outcome(folder) == outcome(tmp_path / "whole"), steps
@@ -78,13 +80,12 @@ def test_it_goes_on_in_the_precision_it_was_begun_in_whatever_the_machine_would_
     config = small_config("sasrec", "full", training=EPOCHS | {"max_epochs": 2})
     precision: Any = "bfloat16" if begun_in_bfloat16 else "float32"
     run(config, data, tmp_path / "whole", EngineOptions("cpu", 1, precision))
-    folder, original = tmp_path / "moved", runs.train
+    folder = tmp_path / "moved"
     monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: begun_in_bfloat16)
-    monkeypatch.setattr(runs, "train", lambda *given: original(*given[:-1], stop_after(3)))
-    with pytest.raises(Stopped):
+    with monkeypatch.context() as signalled, pytest.raises(Stopped):
+        stop_after(3, signalled)
         run(config, data, folder, EngineOptions("cpu", 1))
     monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: not begun_in_bfloat16)
-    monkeypatch.setattr(runs, "train", original)
     run(config, data, folder, EngineOptions("cpu", 1))
     assert outcome(folder) == outcome(tmp_path / "whole")
     assert json.loads((folder / "metrics.json").read_text())["precision"] == precision
@@ -150,25 +151,26 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     assert outcome(folder) == outcome(tmp_path / "whole")
 
 
-def test_a_damaged_sidecar_falls_back_to_the_one_before(
+def test_a_damaged_state_falls_back_to_the_one_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sidecar = Sidecar(tmp_path, "key")
-    sidecar.save({"epoch": 1})
-    sidecar.save({"epoch": 2})
-    assert sidecar.load(torch.device("cpu")) == {"epoch": 2}
-    sidecar.current.write_bytes(sidecar.current.read_bytes()[:-1])
-    assert sidecar.load(torch.device("cpu")) == {"epoch": 1}
+    files = ResumeFiles(tmp_path)
+    states = [SavedState("key", {"epoch": epoch}, 1) for epoch in (1, 2)]
+    for state in states:
+        files.save(state)
+    assert files.load("key") == states[1]
+    files.current.write_bytes(files.current.read_bytes()[:-1])
+    assert files.load("key") == states[0]
     assert "resume.pt: damaged" in capsys.readouterr().err
-    sidecar.previous.write_bytes(b"")
-    assert sidecar.load(torch.device("cpu")) is None
+    files.previous.write_bytes(b"")
+    assert files.load("key") is None
 
 
-def test_a_sidecar_of_another_training_is_left_alone_and_said_so(
+def test_a_state_of_another_training_is_left_alone_and_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Sidecar(tmp_path, "key").save({"epoch": 1})
-    assert Sidecar(tmp_path, "other").load(torch.device("cpu")) is None
+    ResumeFiles(tmp_path).save(SavedState("key", {"epoch": 1}, 1))
+    assert ResumeFiles(tmp_path).load("other") is None
     assert "of another configuration, data, code or device" in capsys.readouterr().err
 
 

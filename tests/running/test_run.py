@@ -16,20 +16,23 @@ from safetensors.torch import load_file
 from small_runs import NETWORKS, preprocessed_log, small_config
 
 import seqrec
-import seqrec.running.device_places
+import seqrec.running.run
 from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
+from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.models.sasrec import SASRec
+from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import leave_one_out
 from seqrec.records.fingerprint import training_code_fingerprint
-from seqrec.records.record import read_record
+from seqrec.records.record import Record, read_record
 from seqrec.records.survey import missing_runs
-from seqrec.running import run as runs
-from seqrec.running.device import EngineOptions
+from seqrec.running import device_places
+from seqrec.running.engine import EngineOptions
+from seqrec.running.run import run
 from seqrec.training.building import build_model
 from seqrec.training.losses import LOGITS_PER_CHUNK
 from seqrec.training.scoring import network_scorer
@@ -53,7 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recorded(results: Path, data: Path, config: RunConfig, **more: Any) -> tuple[dict, Path]:
     folder = results / config.folder
-    return runs.run(config, data, folder, CPU, **more), folder
+    return run(config, data, folder, CPU, **more).content(), folder
 
 
 def contents(folder: Path) -> set[str]:
@@ -186,13 +189,11 @@ def test_a_model_that_fits_itself_takes_no_place_on_a_gpu(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(seqrec.running.device_places, "visible_gpus", lambda: ["GPU-1"])
+    monkeypatch.setattr(device_places, "visible_gpus", lambda: ["GPU-1"])
     folder = tmp_path / "runs/small/popularity/seed-5"
-    with seqrec.running.device_places.place_on(
-        ["GPU-1"], 1
-    ):  # the only one; a run that wanted it would wait
-        metrics = runs.run(small_config("popularity"), data, folder, EngineOptions("auto", 1))
-    assert (metrics["device_kind"], metrics["device_id"]) == ("cpu", "cpu")
+    with device_places.place_on(["GPU-1"], 1):  # the only one; a run that wanted it would wait
+        record = run(small_config("popularity"), data, folder, EngineOptions("auto", 1))
+    assert (record.device_kind, record.device_id) == ("cpu", "cpu")
 
 
 @pytest.mark.parametrize("implementation", ["popularity", "bpr-mf"])
@@ -200,7 +201,7 @@ def test_what_a_fitted_model_is_given_holds_no_target(
     tmp_path: Path, data: Path, implementation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted = []
-    model = runs.import_model(implementation)
+    model = import_model(implementation)
     original = model.fit
     monkeypatch.setattr(
         model,
@@ -231,10 +232,20 @@ def test_sampled_metrics_are_recorded_where_they_are_asked_for(tmp_path: Path, d
     assert plain["test"] == metrics["test"]
 
 
-def test_each_epoch_is_reported_as_it_ends(tmp_path: Path, data: Path) -> None:
-    epochs: list[dict[str, Any]] = []
-    recorded(tmp_path, data, small_config(), report=epochs.append)
-    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+def test_observers_take_each_epoch_as_it_ends_and_then_the_record(
+    tmp_path: Path, data: Path
+) -> None:
+    told: list[Any] = []
+
+    class Listener:
+        def epoch(self, epoch: Epoch) -> None:
+            told.append(epoch.number)
+
+        def result(self, record: Record) -> None:
+            told.append(record.run)
+
+    recorded(tmp_path, data, small_config(), observers=[Listener()])
+    assert told == [1, 2, ("small", "sasrec", 0)]
 
 
 # Failures
@@ -243,7 +254,7 @@ def test_each_epoch_is_reported_as_it_ends(tmp_path: Path, data: Path) -> None:
 def failure_of(results: Path, data: Path, config: RunConfig) -> tuple[Exception, dict[str, Any]]:
     folder = results / config.folder
     with pytest.raises(Exception) as caught:
-        runs.run(config, data, folder, CPU)
+        run(config, data, folder, CPU)
     assert contents(folder) == {"failure.json"}
     return caught.value, json.loads((folder / "failure.json").read_text())
 
@@ -334,7 +345,7 @@ def test_a_full_disk_is_told_and_leaves_no_record(
     def no_space(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(runs, "save", no_space)
+    monkeypatch.setattr(seqrec.running.run, "save", no_space)
     error, failure = failure_of(tmp_path, data, small_config())
     assert isinstance(error, SeqrecError)
     assert "No space left on device" in failure["error"]

@@ -13,7 +13,7 @@ from seqrec.models.network import Network
 from seqrec.models.tasks import MaskedItem, NextItem, Task
 from seqrec.protocol.splits import leave_one_out
 from seqrec.training import batches
-from seqrec.training.batches import length_groups, places, training_batch
+from seqrec.training.batches import TrainingSequences, length_groups, places
 from seqrec.training.building import build_model
 from seqrec.training.objective import make_objective, make_sampler
 from seqrec.training.precision import Engine
@@ -58,7 +58,8 @@ def test_a_batch_has_the_labels_of_its_users_and_their_inputs(
     users = [[10 * u + i for i in range(1, u + 3)] + [97, 98] for u in range(8)]
     split = leave_one_out(log_of(users, 99)).train
     chosen = np.array([5, 0, 7, 2])
-    batch = training_batch(split, chosen, 6, task, torch.Generator().manual_seed(0), CPU)
+    sequences = TrainingSequences(split, task, 6, np.arange(8))
+    batch = sequences.batch(chosen, torch.Generator().manual_seed(0), CPU)
     shift = task.special_rows - 1
     order = [5, 7, 2, 0]  # the longest first, as far as the window reads
     windows = [users[u][:-2][-6:] for u in order]
@@ -93,13 +94,11 @@ def test_the_layout_changes_neither_loss_nor_gradients(
         assert isinstance(network, Network)
         assert config.loss is not None
         users = np.arange(40)
-        window = network.task.training_window(config.max_length)
-        sampler = make_sampler(SPLITS.train, config.loss, np.random.SeedSequence(0), CPU)
-        objective = make_objective(
-            network, SPLITS.train, users, window, config.loss, sampler, Engine(CPU)
-        )
+        sequences = TrainingSequences.of(SPLITS.train, network.task, config.max_length)
+        sampler = make_sampler(sequences, config.loss, np.random.SeedSequence(0), CPU)
+        objective = make_objective(network, config.loss, sampler, Engine(CPU))
         generator = torch.Generator().manual_seed(0)
-        batch = training_batch(SPLITS.train, users, window, network.task, generator, device)
+        batch = sequences.batch(users, generator, device)
         network.train()
         hidden = torch.cat([network(rows).flatten(0, 1)[at] for rows, at in batch.groups])
         value = objective(hidden, batch)
@@ -123,7 +122,7 @@ def test_an_accelerator_is_given_one_shape_whoever_is_in_the_batch(
     shortest, longest, short_window = np.arange(5), np.arange(15, 20), np.arange(5) * 3
     shapes = set()
     for users in (shortest, longest, short_window):
-        batch = training_batch(split, users, window, task, generator, META)
+        batch = TrainingSequences.of(split, task, 8).batch(users, generator, META)
         assert len(batch.groups) == 1
         shapes.add((batch.groups[0][0].shape, batch.sequences.shape))
     assert shapes == {((5, 8), (5, window))}

@@ -1,7 +1,7 @@
 """The training loop: seeds, early stopping, and every loss with every network."""
 
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,15 @@ from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.models.tasks import MaskedItem, NextItem
-from seqrec.protocol.metrics import metric_cutoffs, metrics_from_ranks
+from seqrec.protocol.epoch import Epoch
+from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import Splits, leave_one_out
-from seqrec.running.resume import Sidecar
 from seqrec.training import losses
-from seqrec.training.building import build_model
-from seqrec.training.loop import Trained, sample_users, train, trainable_users
-from seqrec.training.objective import longest_distinct, make_encoder
+from seqrec.training.batches import TrainingSequences
+from seqrec.training.building import build_model, seeded_model
+from seqrec.training.loop import Position, Trainer, sample_users, train
+from seqrec.training.objective import make_encoder
 from seqrec.training.precision import Engine
 from seqrec.training.scoring import network_scorer
 
@@ -30,12 +31,26 @@ CPU = Engine(torch.device("cpu"))
 SPLITS = leave_one_out(simulated_log())
 
 
-def trained(config: RunConfig, splits: Splits = SPLITS) -> tuple[Trained, Network]:
-    """Build from the seed and train, as a run does."""
-    torch.manual_seed(config.seed)
-    network = build_model(config, splits.test.num_items)
+def network_of(config: RunConfig, splits: Splits = SPLITS) -> Network:
+    """Build from the seed, as a run does."""
+    network = seeded_model(config, splits.test.num_items)
     assert isinstance(network, Network)
-    return train(network, splits, config, CPU), network
+    return network
+
+
+def train_network(
+    network: Network, config: RunConfig, splits: Splits = SPLITS, engine: Engine = CPU
+) -> Position:
+    """Train to the end; how that went."""
+    trainer = Trainer(network, splits, config, engine)
+    assert list(train(trainer)) == trainer.position.history
+    return trainer.position
+
+
+def trained(config: RunConfig, splits: Splits = SPLITS) -> tuple[Position, Network]:
+    """Build from the seed and train, as a run does."""
+    network = network_of(config, splits)
+    return train_network(network, config, splits), network
 
 
 def ranks_of(network: Network, config: RunConfig, part: str, splits: Splits = SPLITS) -> np.ndarray:
@@ -46,8 +61,8 @@ def ranks_of(network: Network, config: RunConfig, part: str, splits: Splits = SP
         return rank_users(score, split, np.arange(split.num_users), 64)
 
 
-def without_clock(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in history]
+def without_clock(history: list[Epoch]) -> list[Epoch]:
+    return [replace(epoch, seconds=0.0) for epoch in history]
 
 
 def with_training(config: RunConfig, **values: Any) -> RunConfig:
@@ -67,8 +82,8 @@ def test_every_loss_trains_every_network(implementation: str, loss: str) -> None
     before = build_model(config, SPLITS.test.num_items)
     assert isinstance(before, Network)
     weights = {name: tensor.clone() for name, tensor in before.state_dict().items()}
-    result = train(before, SPLITS, with_training(config, max_epochs=3, learning_rate=5e-3), CPU)
-    values = [epoch["training_loss"] for epoch in result.history]
+    result = train_network(before, with_training(config, max_epochs=3, learning_rate=5e-3))
+    values = [epoch.training_loss for epoch in result.history]
     assert values[-1] < values[0]
     after = before.state_dict()
     moved = {name for name, tensor in after.items() if not torch.equal(tensor, weights[name])}
@@ -104,7 +119,7 @@ def test_the_seed_of_the_run_also_orders_users_and_draws_negatives() -> None:
         torch.manual_seed(0)  # the same initial weights each time
         network = build_model(config, SPLITS.test.num_items)
         assert isinstance(network, Network)
-        train(network, SPLITS, config.model_copy(update={"seed": seed}), CPU)
+        train_network(network, config.model_copy(update={"seed": seed}))
         weights.append(network.state_dict())
     assert same(weights[0], weights[1])
     assert not same(weights[0], weights[2])
@@ -121,7 +136,7 @@ OVERFITTING = with_training(
 
 def test_training_stops_after_patience_and_keeps_the_best_epochs_weights() -> None:
     result, network = trained(OVERFITTING)
-    curve = [epoch["ndcg@10"] for epoch in result.history]
+    curve = [epoch.quality for epoch in result.history]
     assert result.best_epoch == 1 + int(np.argmax(curve))
     assert len(curve) == result.best_epoch + 3 < 60
     kept = metrics_from_ranks(ranks_of(network, OVERFITTING, "validation"), [10])
@@ -143,39 +158,23 @@ def test_an_epoch_that_is_only_as_good_is_not_better() -> None:
 
 def test_the_history_has_a_line_an_epoch_with_metrics_at_each_cutoff() -> None:
     config = small_config(evaluation={"cutoffs": [5, 20]})
-    reported: list[dict[str, Any]] = []
-    torch.manual_seed(0)
-    network = build_model(config, SPLITS.test.num_items)
-    assert isinstance(network, Network)
-    result = train(network, SPLITS, config, CPU, reported.append)
-    assert reported == result.history
-    assert [epoch["epoch"] for epoch in result.history] == [1, 2]
-    assert metric_cutoffs(config) == [5, 10, 20]  # early stopping reads 10
+    result, _ = trained(config)
+    assert [epoch.number for epoch in result.history] == [1, 2]
     columns = ["epoch", "seconds", "training_loss"]
     columns += [f"{m}@{k}" for k in (5, 10, 20) for m in ("hit_rate", "ndcg", "mrr")]
-    assert list(result.history[0]) == columns
-    seconds = [epoch["seconds"] for epoch in result.history]
-    assert 0 < seconds[0] < seconds[1] <= result.training_seconds
+    assert list(result.history[0].line()) == columns  # early stopping reads 10
+    seconds = [epoch.seconds for epoch in result.history]
+    assert 0 < seconds[0] < seconds[1] <= result.seconds
 
 
-def test_an_epoch_is_saved_before_it_is_reported_and_reports_take_no_training_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config, waited, saved = small_config(), 0.0, []
+def test_what_is_done_with_an_epoch_takes_no_training_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, waited = small_config(), 0.0
     clock = time.perf_counter
     monkeypatch.setattr(time, "perf_counter", lambda: clock() + waited)
-
-    def slow_server(epoch: dict[str, Any]) -> None:
-        nonlocal waited
+    trainer = Trainer(network_of(config), SPLITS, config, CPU)
+    for _ in train(trainer):
         waited += 10_000
-        state = Sidecar(tmp_path).load(torch.device("cpu"))
-        saved.append(state and state["progress"]["epoch"])
-
-    network = build_model(config, SPLITS.test.num_items)
-    assert isinstance(network, Network)
-    result = train(network, SPLITS, config, CPU, slow_server, Sidecar(tmp_path))
-    assert saved == [1, 2]
-    assert result.training_seconds < 10_000
+    assert trainer.outcome().training_seconds < 10_000
 
 
 def test_validation_uses_one_sample_of_users_for_the_whole_run() -> None:
@@ -186,8 +185,8 @@ def test_validation_uses_one_sample_of_users_for_the_whole_run() -> None:
         torch.manual_seed(0)
         network = build_model(config, SPLITS.test.num_items)
         assert isinstance(network, Network)
-        result = train(network, SPLITS, config.model_copy(update={"seed": seed}), CPU)
-        curves.append([epoch["hit_rate@10"] for epoch in result.history])
+        result = train_network(network, config.model_copy(update={"seed": seed}))
+        curves.append([epoch.validation["hit_rate@10"] for epoch in result.history])
         assert len(set(curves[-1])) == 1
         assert curves[-1][0] * 20 == pytest.approx(round(curves[-1][0] * 20))
     assert len({curve[0] for curve in curves}) > 1  # each run draws its own
@@ -214,8 +213,8 @@ def test_the_size_of_the_validation_sample_changes_no_weight() -> None:
 def test_users_too_short_to_train_on_are_validated_and_tested_all_the_same() -> None:
     long, short = [1, 2, 3, 4, 5, 6], [7, 8, 9]
     splits = leave_one_out(log_of([long, short, long, short], 12))
-    assert trainable_users(splits.train, 2).tolist() == [0, 2]
-    assert trainable_users(splits.train, 1).tolist() == [0, 1, 2, 3]
+    for task, users in ((NextItem(), [0, 2]), (MaskedItem(), [0, 1, 2, 3])):
+        assert TrainingSequences.of(splits.train, task, 10).users.tolist() == users
     for implementation in NETWORKS:
         config = small_config(implementation)
         _, network = trained(config, splits)
@@ -250,11 +249,12 @@ def _loss(values: dict[str, Any]) -> Any:
 
 
 def test_the_fullest_sequence_is_counted_in_distinct_items_of_its_window() -> None:
-    splits = leave_one_out(log_of([[1, 2, 2, 3, 3, 8, 9], [4, 5, 8, 9]], 9))
-    everyone = np.arange(2)
-    assert longest_distinct(splits.train, everyone, 9) == 3
-    assert longest_distinct(splits.train, everyone, 2) == 2
-    assert longest_distinct(splits.train, everyone[:1], 2) == 1
+    histories = [[1, 2, 2, 3, 3, 8, 9], [4, 5, 8, 9]]
+    for users, window, most in ((histories, 9, 3), (histories, 2, 2), (histories[:1], 2, 1)):
+        split = leave_one_out(log_of(users, 9)).train
+        task = NextItem()
+        sequences = TrainingSequences.of(split, task, window - 1)
+        assert (sequences.window, sequences.most_distinct_items()) == (window, most)
 
 
 class Watcher(Network):
@@ -278,7 +278,7 @@ def test_every_user_is_trained_on_once_an_epoch_in_a_new_order_with_the_smaller_
     splits = leave_one_out(log_of(users, 40))
     network = Watcher(40, NextItem())
     config = with_training(small_config(), batch_size=4, max_epochs=3, patience=9)
-    train(network, splits, config, CPU)
+    train_network(network, config, splits)
     assert [len(rows) for rows in network.seen] == [4, 4, 3] * 3
     epochs = [torch.cat(network.seen[i : i + 3])[:, 0].tolist() for i in (0, 3, 6)]
     assert all(sorted(epoch) == list(range(1, 12)) for epoch in epochs)
@@ -288,7 +288,7 @@ def test_every_user_is_trained_on_once_an_epoch_in_a_new_order_with_the_smaller_
 def test_masks_are_drawn_anew_each_epoch() -> None:
     splits = leave_one_out(log_of([list(range(1, 13))], 40))
     network = Watcher(40, MaskedItem(0.5))
-    train(network, splits, with_training(small_config(), max_epochs=4, patience=9), CPU)
+    train_network(network, with_training(small_config(), max_epochs=4, patience=9), splits)
     assert len({tuple(rows[0].tolist()) for rows in network.seen}) > 1
 
 
@@ -299,7 +299,7 @@ def test_the_order_of_users_comes_from_the_runs_seed_alone() -> None:
         torch.manual_seed(process_seed)
         network = Watcher(40, NextItem())
         config = with_training(small_config(seed=seed), max_epochs=1)
-        train(network, splits, config, CPU)
+        train_network(network, config, splits)
         orders.append(torch.cat(network.seen)[:, 0].tolist())
     assert orders[0] == orders[1] != orders[2]
 
@@ -327,7 +327,7 @@ def test_negatives_are_rows_of_unseen_train_items_whatever_the_special_rows(
         max_epochs=8,
         patience=9,
     )
-    train(Watcher(12, task), splits, config, CPU)
+    train_network(Watcher(12, task), config, splits)
     shift = task.special_rows - 1
     found = set()
     for targets, negatives, counts in drawn:
@@ -398,10 +398,9 @@ def test_an_accelerator_replays_what_it_has_recorded(
 def test_a_compiled_network_learns_the_same(implementation: str) -> None:
     config = small_config(implementation, hyperparameters=without_dropout(implementation))
     plain, _ = trained(config)
-    torch.manual_seed(config.seed)
-    network = build_model(config, SPLITS.test.num_items)
-    assert isinstance(network, Network)
-    compiled = train(network, SPLITS, config, Engine(torch.device("cpu"), compile=True))
+    network = network_of(config)
+    engine = Engine(torch.device("cpu"), compile=True)
+    compiled = train_network(network, config, engine=engine)
     for one, other in zip(plain.history, compiled.history, strict=True):
-        assert one["training_loss"] == pytest.approx(other["training_loss"], rel=1e-4)
+        assert one.training_loss == pytest.approx(other.training_loss, rel=1e-4)
     assert not any("_orig_mod" in name for name in network.state_dict())

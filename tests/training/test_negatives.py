@@ -12,6 +12,7 @@ from small_runs import log_of, small_config
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
+from seqrec.training.batches import TrainingSequences
 from seqrec.training.negatives import NegativeSampler
 from seqrec.training.objective import make_objective, make_sampler
 from seqrec.training.precision import Engine
@@ -157,10 +158,10 @@ def objective(users: list[list[int]], num_items: int, **loss: Any) -> Any:
     network = SASRec(num_items, 2, hidden_size=2)
     config = small_config().model_validate(small_config().model_dump() | {"loss": loss})
     assert config.loss is not None
-    everyone = np.arange(len(users))
     engine = Engine(torch.device("cpu"))
-    sampler = make_sampler(splits.train, config.loss, np.random.SeedSequence(0), engine.device)
-    return make_objective(network, splits.train, everyone, 3, config.loss, sampler, engine)
+    sequences = TrainingSequences.of(splits.train, network.task, 2)
+    sampler = make_sampler(sequences, config.loss, np.random.SeedSequence(0), engine.device)
+    return make_objective(network, config.loss, sampler, engine)
 
 
 # Train parts [1, 2, 3, 4] and [5, 5]; the window keeps 2, 3, 4, so two of five items are left.

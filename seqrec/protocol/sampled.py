@@ -1,0 +1,78 @@
+"""Optional metrics against sampled items: each target among a few unseen ones instead of all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment.schema import Evaluation
+from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
+from seqrec.protocol.ranking import MISS, ScoreUsers, rank_in_batches, require_finite
+from seqrec.protocol.splits import Split, Splits
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How unseen items are drawn for each user, without replacement."""
+
+    weights: np.ndarray
+    """`[items]`: an item's chance, equal for uniform, train counts for popularity."""
+    negatives: int
+    """Items drawn for each user."""
+    rng: np.random.Generator
+
+
+def sampled_metrics(
+    score: ScoreUsers, splits: Splits, evaluation: Evaluation, seed: int
+) -> dict[str, dict[str, float]] | None:
+    """Compute test metrics against sampled items, drawn uniformly and by popularity in training.
+
+    None unless the evaluation asks for them.
+    """
+    negatives = evaluation.sampled_negatives
+    if negatives is None:
+        return None
+    counts = splits.train.item_counts()[1:]
+    found: dict[str, dict[str, float]] = {}
+    for name, weights in (("uniform", np.ones(len(counts))), ("popularity", counts)):
+        # A key of its own keeps these draws apart from those of training.
+        draw = Draw(weights, negatives, np.random.default_rng([seed, negatives, len(found)]))
+        with torch.inference_mode():
+            ranks = rank_among_sampled(score, splits.test, draw, evaluation.batch_size)
+        found[name] = metrics_from_ranks(ranks, with_stopping_cutoff(evaluation.cutoffs))
+    return found
+
+
+def rank_among_sampled(score: ScoreUsers, split: Split, draw: Draw, batch_size: int) -> np.ndarray:
+    """Rank every user's target among drawn unseen items, int32 `[users]`.
+
+    Successive draws by weight are the smallest of exponential keys divided by weight (Efraimidis
+    and Spirakis, 2006). Raises `SeqrecError` if a user leaves too few items to draw from.
+    """
+    negatives = draw.negatives
+
+    def rank(batch: np.ndarray) -> Tensor:
+        scores = require_finite(score(batch)).cpu().numpy()
+        seen_user, seen_item = split.pairs(batch)
+        targets = split.targets(batch) - 1
+        rows = np.arange(len(batch))
+        with np.errstate(divide="ignore"):
+            keys = draw.rng.exponential(size=scores.shape) / draw.weights
+        keys[seen_user, seen_item - 1] = np.inf
+        keys[rows, targets] = np.inf
+        drawable = np.isfinite(keys).sum(1).min()
+        if drawable < negatives:
+            raise SeqrecError(
+                f"evaluation.sampled_negatives: {negatives} unseen items cannot be drawn for every "
+                f"user; the fewest that a user leaves is {drawable}. Ask for fewer."
+            )
+        drawn = np.argpartition(keys, negatives - 1, axis=1)[:, :negatives]
+        against = np.take_along_axis(scores, drawn, axis=1)
+        found = 1 + (against >= scores[rows, targets, None]).sum(1)
+        seen_target = np.zeros(len(batch), bool)
+        seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
+        return torch.from_numpy(np.where(seen_target, MISS, found))
+
+    return rank_in_batches(rank, split.num_users, batch_size)

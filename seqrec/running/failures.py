@@ -1,0 +1,64 @@
+"""Leave word of a failed run in its folder, and turn lacks of memory and disk into messages."""
+
+import errno
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from seqrec.errors import SeqrecError, Stopped, is_out_of_memory
+from seqrec.experiment.schema import RunConfig
+from seqrec.records.failure import Failure, write_failure
+from seqrec.records.record import Run
+
+
+@contextmanager
+def failure_noted(config: RunConfig, data: Path, folder: Path) -> Iterator[None]:
+    """Write `failure.json` into `folder` when the block fails; to be stopped is no failure."""
+    try:
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            raise _explained_memory(error, config) from error
+        except OSError as error:
+            raise _explained_disk(error, folder) from error
+    except Stopped:
+        raise  # it goes on when it is started again
+    except Exception as error:
+        with suppress(SeqrecError):  # on a full disk, the first error is the one to report
+            write_failure(folder, _failure(error, config, data))
+        raise
+
+
+def _failure(error: Exception, config: RunConfig, data: Path) -> Failure:
+    expected = isinstance(error, SeqrecError)
+    return Failure(
+        run=Run(config.dataset, config.model, config.seed),
+        error=str(error) if expected else f"{type(error).__name__}: {error}",
+        where=f"{data}, on {platform.node()}",
+        remedy="Mend what the error names and run the same command again; finished runs are kept."
+        if expected
+        else "This is a fault of the program: see the run's log for the traceback.",
+    )
+
+
+def _explained_memory(error: Exception, config: RunConfig) -> Exception:
+    """Return a message with the remedy if `error` is about memory, else `error` itself."""
+    if not is_out_of_memory(error):
+        return error
+    size = config.training.batch_size if config.training else config.evaluation.batch_size
+    return SeqrecError(
+        f"out of memory ({str(error).splitlines()[0] if str(error) else 'host'}). Lower "
+        f"training.batch_size (it is {size}) or evaluation.batch_size (it is "
+        f"{config.evaluation.batch_size}), or use a device with more memory."
+    )
+
+
+def _explained_disk(error: OSError, folder: Path) -> Exception:
+    """Return a message with the remedy if `error` is about space, else `error` itself."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
+    return SeqrecError(
+        f"{folder}: {error.strerror}. Free some disk space, then run again; "
+        "nothing that was there is lost."
+    )
