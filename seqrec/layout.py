@@ -16,6 +16,7 @@ RESULTS = Path("results")
 
 REFERENCE = "reference"
 """The results that promoted records are copied into; nothing is ever trained into them."""
+REFERENCE_RESULTS = RESULTS / REFERENCE
 RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")

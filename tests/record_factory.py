@@ -7,23 +7,30 @@ from typing import Any
 import numpy as np
 
 from seqrec.experiment.naming import sampled_negatives
+from seqrec.layout import ResultFiles, RunFiles
+from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.records.failure import Failure, write_failure
 from seqrec.records.fingerprint import training_code_fingerprint
-from seqrec.records.record import write_record
+from seqrec.records.record import HISTORY_COLUMNS, Record, Run
+from seqrec.records.writing import write_record
+from seqrec.typed_yaml import check_values
 
 USERS = 1000
 
 
 def make_ranks(ndcg: float | None = None, seed: int = 0) -> np.ndarray:
-    """Of users in an order of the seed's: with the NDCG@10 that is asked for, a multiple of 1/1000,
-    by hits at the first rank alone; else one of 0.18 with a hit rate of 0.31."""
+    """Ranks of `USERS` users with NDCG@10 0.18 and hit rate 0.31, in an order that `seed` decides.
+
+    With `ndcg`, a multiple of 1/1000, every hit has rank 1 and that is the NDCG@10.
+    """
     hits = {1: 50, 3: 260, 15: 279} if ndcg is None else {1: round(ndcg * USERS)}
     ranks = np.repeat([*hits, 2000], [*hits.values(), USERS - sum(hits.values())])
     return np.random.default_rng(seed).permutation(ranks)
 
 
 def make_metrics(dataset: str, model: str, seed: int = 0, **changes: Any) -> dict[str, Any]:
-    """What a training hands to `write_record`; `changes` replace values at the top level."""
+    """The content of `metrics.json`; `changes` replace values at the top level."""
     test = metrics_from_ranks(make_ranks(), [10, 100])
     return {
         "format": 1,
@@ -47,18 +54,21 @@ def make_metrics(dataset: str, model: str, seed: int = 0, **changes: Any) -> dic
             "version": "0.1.0",
             "commit": None,
             "training_code": training_code_fingerprint(),
+            "model_code": None,
         },
         "libraries": {"numpy": np.__version__},
         "device": "Some CPU",
         "device_kind": "cpu",
+        "device_id": "cpu",
         "threads": 2,
         "runs_sharing_device": 1,
         "precision": "float32",
+        "logits_per_chunk": 1000,
+        "compile": False,
         "job": None,
         "epochs": 12,
         "best_epoch": 9,
         "training_seconds": 540.125,
-        "seconds_per_epoch": 45.0,
         "peak_memory_bytes": 10**9,
         "parameters": 300_000,
         "validation": test,
@@ -67,7 +77,7 @@ def make_metrics(dataset: str, model: str, seed: int = 0, **changes: Any) -> dic
 
 
 def make_history(epochs: int = 12, peak: float = 0.18, speed: float = 45.0) -> list[dict[str, Any]]:
-    """A curve that rises to about `peak`, an epoch every `speed` seconds."""
+    """A curve that rises to about `peak`, with an epoch every `speed` seconds, as its lines."""
     return [
         {
             "epoch": epoch,
@@ -79,8 +89,20 @@ def make_history(epochs: int = 12, peak: float = 0.18, speed: float = 45.0) -> l
     ]
 
 
+def epoch_of(line: dict[str, Any]) -> Epoch:
+    """The epoch that a line of a history shows."""
+    number, seconds, loss = (line[name] for name in HISTORY_COLUMNS)
+    validation = {name: value for name, value in line.items() if name not in HISTORY_COLUMNS}
+    return Epoch(number, seconds, loss, validation)
+
+
 def folder_of(results: Path, dataset: str, model: str, seed: int = 0) -> Path:
-    return results / "runs" / dataset / model / f"seed-{seed}"
+    return ResultFiles(results).run(dataset, model, seed).folder
+
+
+def record_of(folder: Path, metrics: dict[str, Any]) -> Record:
+    """The record with this content, in memory."""
+    return check_values(Record, {**metrics, "folder": folder}, str(folder))
 
 
 def make_record(
@@ -95,20 +117,29 @@ def make_record(
     history: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
-    """Write a finished record with its checkpoint and configuration; returns its folder.
+    """Write a finished record with its weights and configuration; returns its folder.
 
     Its test metrics are those of its ranks, `ranks` or `make_ranks` of `ndcg` and the seed.
     """
     folder = folder_of(results, dataset, model, seed)
-    metrics = make_metrics(dataset, model, seed, **changes)
     if ranks is None:
         ranks = make_ranks(ndcg, seed)
-    metrics["test"] = changes.get("test", metrics_from_ranks(ranks, [10, 100]))
+    changes = {"test": metrics_from_ranks(ranks, [10, 100])} | changes
+    record = record_of(folder, make_metrics(dataset, model, seed, **changes))
     if history is None:
-        history = make_history(metrics["epochs"]) if metrics["epochs"] else []
+        history = make_history(record.epochs) if record.epochs else []
     if target_counts is None:
         target_counts = np.arange(len(ranks))
-    write_record(folder, metrics, history, np.asarray(ranks), np.asarray(target_counts))
-    (folder / "config.yaml").write_text("hidden: 64\n")
-    (folder / "model.safetensors").write_bytes(b"weights")
+    epochs = [epoch_of(line) for line in history]
+    write_record(record, epochs, np.asarray(ranks), np.asarray(target_counts))
+    files = RunFiles(folder)
+    files.config.write_text("hidden: 64\n")
+    files.weights.write_bytes(b"weights")
     return folder
+
+
+def make_failure(
+    folder: Path, error: str = "out of memory", remedy: str = "Halve the batch."
+) -> None:
+    """Leave word in a run's folder that the run has failed."""
+    write_failure(folder, Failure(Run.of(folder), error, "epoch 3", remedy))

@@ -1,1 +1,6 @@
-"""What a run leaves behind: all that tables and figures read."""
+"""Run records: the contract between training and everything after it."""
+
+from seqrec.records.record import Record, read_record
+from seqrec.records.survey import read_records
+
+__all__ = ["Record", "read_record", "read_records"]

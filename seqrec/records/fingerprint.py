@@ -1,6 +1,11 @@
-"""Which code made a record: fingerprints of the training code and of custom models."""
+"""Fingerprints of the code that decides a result: they tell which records today's code has made."""
 
 import hashlib
+import io
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from seqrec.experiment.custom import custom_module
@@ -9,56 +14,95 @@ from seqrec.records.record import Record
 PACKAGE = Path(__file__).parents[1]
 
 DECISIVE_ROOMS = ("protocol", "models", "training")
-"""The rooms of the package that decide what a training results in, all of it."""
-
+"""The rooms of the package that decide what a training results in."""
 
 SAME_RESULTS = {
     # Drawing negatives for sequences that fill most of a small pool: raised, now draws.
     "b0c0f7707314547f08b95ba55b0b7ce9787ba48798510840dd40cc82b42af1c4": (
         "d494b05688444eca0225523ea0cf7399c5dc02386eed2250cae02efaa794050a"
     ),
-    # Ranks are read back once an evaluation; the largest logit is found by its bits.
+    # Ranks are read back once per evaluation; the largest logit is found by its bits.
     "d494b05688444eca0225523ea0cf7399c5dc02386eed2250cae02efaa794050a": (
         "abc3dda3830b2046943c1206558aa0b40bcb5041f0f966848d4094a34a92f6f7"
     ),
-    # Evaluation sums up attention in another order. Weights are the same bits; of ml-1m's ranks at
-    # most 1 in 6,040 moved, of beauty's 49 in 40,226, each to a neighbouring one.
+    # Evaluation sums up attention in another order. The weights are the same bits; at most 1 of the
+    # 6,040 ranks of ml-1m and 49 of the 40,226 of beauty moved, each by one.
     "abc3dda3830b2046943c1206558aa0b40bcb5041f0f966848d4094a34a92f6f7": (
         "5e57c0a60f8e6c3f4033827ac12c9b31c1c637c500b937ae5e9e7df936049566"
     ),
 }
-"""Fingerprints of training code, and of the next one, which gives every record of theirs bit for
-bit, or but for the rounding by which two kinds of CPU differ, too. Only for changes of which that
-was shown, as by doing epochs of committed records again."""
+"""Training code whose results the next version reproduces: its fingerprint, and the next one's.
+
+The records of the first version stay current. Add a pair only when it has been shown that both
+versions give the same bits, or differ by no more than two kinds of CPU do; for example by training
+some epochs of committed records again."""
 
 
-def is_current(record: Record, code: str) -> bool:
-    """Whether this training code has made it, or one of the same results, and its own model's file,
-    if any, is as it was."""
-    own, made_by = model_code(str(record.config.get("implementation"))), record.seqrec.training_code
-    while made_by != code and made_by in SAME_RESULTS:
+def is_current(record: Record, training_code: str) -> bool:
+    """Tell whether training again would give the same record.
+
+    That is so if training code with this fingerprint, or with the same results, made the record,
+    and the file of its custom model has not changed or is not here.
+    """
+    made_by = record.seqrec.training_code
+    while made_by != training_code and made_by in SAME_RESULTS:
         made_by = SAME_RESULTS[made_by]
-    return made_by == code and own in (None, record.seqrec.model_code)
+    custom = model_code(str(record.config.get("implementation")))
+    return made_by == training_code and custom in (None, record.seqrec.model_code)
 
 
 def training_code_fingerprint(package: Path = PACKAGE) -> str:
-    """SHA-256 over the training code, the same whatever line ends a checkout gives its files."""
+    """SHA-256 of the package's training code, without comments, docstrings and blank lines."""
     digest = hashlib.sha256()
     paths = [path for room in DECISIVE_ROOMS for path in (package / room).rglob("*.py")]
     for name, path in sorted((path.relative_to(package).as_posix(), path) for path in paths):
-        source = _source(path)
-        digest.update(f"{name}\0{len(source)}\0".encode() + source)
+        code = code_that_runs(path.read_text(encoding="utf-8")).encode()
+        digest.update(f"{name}\0{len(code)}\0".encode() + code)
     return digest.hexdigest()
 
 
 def model_code(implementation: str) -> str | None:
-    """SHA-256 of the file of an own model, `package.module:Class`; not of what that imports.
+    """SHA-256 of the file of a custom model, `package.module:Class`, with its comments.
 
-    None for the package's models, and where no such file is found.
+    Modules that the file imports do not count. None for the package's models, and if there is no
+    such file.
     """
     path = custom_module(implementation)
-    return None if path is None else hashlib.sha256(_source(path)).hexdigest()
+    return None if path is None else hashlib.sha256(_unix_lines(path.read_bytes())).hexdigest()
 
 
-def _source(path: Path) -> bytes:
-    return path.read_bytes().replace(b"\r\n", b"\n")
+@cache
+def code_that_runs(source: str) -> str:
+    """Remove comments, docstrings, blank lines and trailing blanks from a Python source.
+
+    The result is cut out of the source, so it does not depend on the version of Python. A source
+    that is not valid Python is returned as it is.
+    """
+    try:
+        return "".join(f"{line}\n" for line in _lines_that_run(source))
+    except (SyntaxError, tokenize.TokenError):
+        return source
+
+
+def _lines_that_run(source: str) -> Iterator[str]:
+    """Yield the lines; a string that spans several of them stays as it is, in one piece."""
+    starts = list(accumulate(map(len, io.StringIO(source)), initial=0))
+    lines: list[str] = []
+    kinds: set[int] = set()
+    begin = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE):
+            start, end = (starts[row - 1] + column for row, column in (token.start, token.end))
+            if line := source[begin:start].rstrip():
+                lines.append(line)
+            begin = end
+        elif token.type not in (tokenize.INDENT, tokenize.DEDENT):
+            kinds.add(token.type)
+        if token.type == tokenize.NEWLINE:
+            if kinds != {tokenize.STRING}:  # a statement that is only a string does nothing
+                yield from lines
+            lines, kinds = [], set()
+
+
+def _unix_lines(source: bytes) -> bytes:
+    return source.replace(b"\r\n", b"\n")

@@ -1,8 +1,8 @@
-"""JSON as records hold it: whole, finite, sorted, and written in one step."""
+"""JSON as records hold it: complete, finite and sorted."""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,8 +10,10 @@ from seqrec.errors import SeqrecError
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises `SeqrecError` if it is incomplete or has NaN or an infinity."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (OSError, ValueError) as error:
         raise SeqrecError(f"{path}: is not whole JSON ({error}).") from None
     if not isinstance(data, dict):
@@ -23,30 +25,29 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text} is too large")
+    return value
+
+
 def as_json(data: dict[str, Any]) -> str:
+    """Return `data` as JSON with sorted keys. Raises `ValueError` for NaN and infinities."""
     text = json.dumps(data, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False)
     return text + "\n"
 
 
-def plain_value(value: Any) -> Any:
-    """Numpy's and torch's scalars as Python's own."""
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} has no place in a run record: {value!r}")
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def sentence(text: str) -> str:
-    """One line that another can follow."""
-    line = one_line(text)
-    return line if line.endswith((".", "!", "?")) else f"{line}."
+def plain_values(data: Any) -> Any:
+    """Replace the scalars of numpy and torch in JSON-like data by Python's own."""
+    if isinstance(data, Mapping):
+        return {key: plain_values(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain_values(value) for value in data]
+    return data.item() if hasattr(data, "item") else data
 
 
 def not_finite(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
-    """The places in JSON-like data that hold NaN or an infinity."""
+    """Find NaN and infinities in JSON-like data; yields their places, such as `test.ndcg@10`."""
     if isinstance(value, float) and not math.isfinite(value):
         yield place, value
     elif isinstance(value, dict | list):

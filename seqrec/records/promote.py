@@ -1,32 +1,30 @@
 """Copy finished records into results/reference."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, write_text
+from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, RunFiles
 from seqrec.records.json_files import as_json
-from seqrec.records.record import place_of
+from seqrec.records.record import Record, Run
 from seqrec.records.survey import (
     dataset_and_model,
     grouped,
     holds_experiment,
-    read_grid,
     read_records,
     survey,
 )
-
-PROMOTED = ("config.yaml", "history.csv", "ranks.npy", "target_counts.npy", "metrics.json")
-"""The files of a record that are kept for good, `metrics.json` last; checkpoints are not."""
+from seqrec.records.wanted import wanted_runs
 
 
 def promote(
-    source: Path, reference: Path = Path("results/reference"), *, replace: bool = False
+    source: Path, reference: Path = REFERENCE_RESULTS, *, replace: bool = False
 ) -> list[Path]:
-    """Copy the finished records of `source` into `reference`, without checkpoints.
+    """Copy the finished records of `source` into `reference`, without weights.
 
-    Returns the `metrics.json` of each record that is new there. A record that would take the place
-    of a different one is refused, before anything is copied, unless `replace`; so is one that
+    Returns the `metrics.json` of each record that is new there. Raises `SeqrecError`, before
+    anything is copied, if a record would replace a different one and `replace` is false, or if it
     differs in more than the seed from the records of its model that stay.
     """
     if source.resolve() == reference.resolve():
@@ -34,44 +32,54 @@ def promote(
     found = survey(source)
     if not found.records:
         raise SeqrecError(f"{source}: holds no finished record. Run the experiment first.")
-    copies = [
-        (record.folder, target)
+    copies = {
+        target: record.files
         for record in found.records
-        if _contents(record.folder)
-        != _contents(target := reference / "runs" / place_of(record.run))
-    ]
-    taken = [target for _, target in copies if _contents(target)]
+        if _contents(record.files) != _contents(target := ResultFiles(reference).run(*record.run))
+    }
+    taken = [target.folder for target in copies if _contents(target)]
     if taken and not replace:
         raise SeqrecError(
-            "\n".join(f"{target}: holds a different record already." for target in taken)
+            "\n".join(f"{folder}: holds a different record already." for folder in taken)
             + f"\nNothing was copied. Add --replace to put the records of {source} in their place."
         )
     promoted = {record.run for record in found.records}
     kept = read_records(reference) if holds_experiment(reference) else []
-    kept = [record for record in kept if record.run not in promoted]
-    for group in grouped([*found.records, *kept], dataset_and_model).values():
-        first = group[0]
-        for record in group[1:]:
+    _require_like_seeds([*found.records, *(one for one in kept if one.run not in promoted)])
+    _copy(copies)
+    _ask_for(found.runs, reference)
+    return [target.metrics for target in copies]
+
+
+def _contents(files: RunFiles) -> Sequence[tuple[str, bytes]]:
+    return [(path.name, path.read_bytes()) for path in files.promoted if path.is_file()]
+
+
+def _require_like_seeds(records: Iterable[Record]) -> None:
+    for first, *others in grouped(records, dataset_and_model).values():
+        for record in others:
             if record.settings != first.settings:
                 raise SeqrecError(
                     f"{record.folder}: differs in more than the seed from {first.folder}, so the "
                     "two are not seeds of one model. Nothing was copied. `seqrec compare` of the "
                     "two says in which settings; train all seeds alike and promote them together."
                 )
-    for folder, target in copies:
-        (target / "metrics.json").unlink(missing_ok=True)
-        for name in PROMOTED:
-            if (folder / name).is_file():
-                with replacing(target / name) as part:
-                    part.write_bytes((folder / name).read_bytes())
+
+
+def _copy(copies: Mapping[RunFiles, RunFiles]) -> None:
+    """Copy records by target and source; until its last file is there, a target has no record."""
+    for target, source in copies.items():
+        target.metrics.unlink(missing_ok=True)
+        for original, copy in zip(source.promoted, target.promoted, strict=True):
+            if original.is_file():
+                with replacing(copy) as part:
+                    part.write_bytes(original.read_bytes())
             else:
-                (target / name).unlink(missing_ok=True)
-    wanted = read_grid(reference / "grid.json").keys() | set(found.runs)
-    grid = {"experiment": "reference", "runs": [run._asdict() for run in sorted(wanted)]}
-    write_text(reference / "grid.json", as_json(grid))
-    return [target / "metrics.json" for _, target in copies]
+                copy.unlink(missing_ok=True)
 
 
-def _contents(folder: Path) -> Sequence[tuple[str, bytes]]:
-    paths = [folder / name for name in PROMOTED]
-    return [(path.name, path.read_bytes()) for path in paths if path.is_file()]
+def _ask_for(runs: Iterable[Run], reference: Path) -> None:
+    """Add runs to those that the reference's grid asks for."""
+    wanted = sorted({*wanted_runs(reference), *runs})
+    grid = {"experiment": REFERENCE, "runs": [run._asdict() for run in wanted]}
+    write_text(ResultFiles(reference).grid, as_json(grid))

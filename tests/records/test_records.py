@@ -1,7 +1,8 @@
 """Run records: written whole, read with care, promoted without loss."""
 
 import json
-import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +10,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from record_factory import USERS, folder_of, make_history, make_metrics, make_record
+from record_factory import (
+    USERS,
+    folder_of,
+    make_failure,
+    make_history,
+    make_metrics,
+    make_record,
+    record_of,
+)
 
 from seqrec.errors import SeqrecError
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import fingerprint
-from seqrec.records.fingerprint import training_code_fingerprint
+from seqrec.records.fingerprint import is_current, training_code_fingerprint
+from seqrec.records.json_files import as_json
 from seqrec.records.promote import promote
-from seqrec.records.record import Run, read_record, write_failure, write_record
+from seqrec.records.record import Run, read_record
 from seqrec.records.survey import Missing, missing_runs, read_records, stale_records
+from seqrec.records.writing import write_record
+
+REFERENCE = sorted((Path(__file__).parents[2] / "results/reference/runs").glob("*/*/seed-*"))
 
 
 def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
@@ -25,19 +38,6 @@ def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
     results.mkdir(parents=True, exist_ok=True)
     grid = {"experiment": results.name, "runs": [dict(zip(keys, r, strict=True)) for r in runs]}
     (results / "grid.json").write_text(json.dumps(grid))
-
-
-def fail(folder: Path, error: str = "out of memory") -> None:
-    dataset, model, seed = folder.parts[-3:]
-    write_failure(
-        folder,
-        dataset=dataset,
-        model=model,
-        seed=int(seed[5:]),
-        error=error,
-        where="epoch 3",
-        remedy="Halve the batch.",
-    )
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -86,7 +86,8 @@ def test_metrics_json_comes_last_and_a_failure_before_it_leaves_the_old_record(
 
     monkeypatch.setattr(Path, "replace", note)
     with pytest.raises(ValueError, match="shape"):
-        write_record(folder, make_metrics("ml-1m", "sasrec+"), [], [[1], [1, 2]], [])  # type: ignore[arg-type]
+        record = record_of(folder, make_metrics("ml-1m", "sasrec+"))
+        write_record(record, [], [[1], [1, 2]], [])  # type: ignore[arg-type]
     assert files(folder) == before
     assert renamed == []
     make_record(tmp_path)
@@ -95,22 +96,61 @@ def test_metrics_json_comes_last_and_a_failure_before_it_leaves_the_old_record(
 
 
 def test_a_diverged_run_is_refused_with_the_place_of_the_nan(tmp_path: Path) -> None:
-    metrics = make_metrics("ml-1m", "sasrec+")
-    metrics["validation"] = metrics["validation"] | {"mrr@10": float("nan")}
+    validation = {"ndcg@10": 0.1, "mrr@10": float("nan")}
     with pytest.raises(SeqrecError, match=r"validation\.mrr@10 is nan.*learning rate"):
-        write_record(folder_of(tmp_path, "ml-1m", "sasrec+"), metrics, [], np.ones(3), np.ones(3))
+        make_record(tmp_path, validation=validation)
     assert files(tmp_path) == {}
 
 
-def test_metrics_that_lack_something_tables_need_are_refused(tmp_path: Path) -> None:
-    metrics = make_metrics("ml-1m", "sasrec+")
-    del metrics["device"]
-    with pytest.raises(SeqrecError, match="device"):
-        write_record(folder_of(tmp_path, "ml-1m", "sasrec+"), metrics, [], np.ones(3), np.ones(3))
+def test_a_record_without_something_that_tables_need_can_be_neither_made_nor_read(
+    tmp_path: Path,
+) -> None:
+    folder = make_record(tmp_path)
+    content = json.loads((folder / "metrics.json").read_text())
+    del content["device"]
+    with pytest.raises(SeqrecError, match="device: Field required"):
+        record_of(folder, content)
+    (folder / "metrics.json").write_text(json.dumps(content))
+    with pytest.raises(SeqrecError, match=r"metrics\.json: device: Field required.*Delete"):
+        read_record(folder)
+
+
+@pytest.mark.parametrize("folder", REFERENCE, ids=lambda folder: "/".join(folder.parts[-3:]))
+def test_committed_records_are_written_as_they_were_read(folder: Path) -> None:
+    text = (folder / "metrics.json").read_text()
+    content = read_record(folder).content()
+    if '"model_code"' not in text:  # as in the oldest
+        del content["seqrec"]["model_code"]
+    assert as_json(content) == text
+
+
+def test_a_written_record_has_every_key_and_sampled_metrics_only_where_they_were_asked_for(
+    tmp_path: Path,
+) -> None:
+    record = read_record(make_record(tmp_path))
+    assert record.content().keys() == read_record(REFERENCE[0]).content().keys()
+    sampled = {"uniform": {"ndcg@10": 0.5}, "popularity": {"ndcg@10": 0.25}}
+    with_sampled = read_record(make_record(tmp_path, "beauty", test_sampled=sampled))
+    assert with_sampled.content() == {
+        **record.content(),
+        "dataset": "beauty",
+        "test_sampled": sampled,
+    }
+    assert record.content()["seconds_per_epoch"] == 540.125 / 12
+
+
+def test_a_record_of_an_older_or_a_newer_version_is_valid(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    content = json.loads((folder / "metrics.json").read_text())
+    for key in ("device_id", "logits_per_chunk", "compile"):
+        del content[key]
+    del content["seqrec"]["model_code"]
+    (folder / "metrics.json").write_text(json.dumps({**content, "colour": "blue"}))
+    assert read_record(folder).seqrec.model_code is None
 
 
 def test_a_finished_run_clears_the_failure_before_it(tmp_path: Path) -> None:
-    fail(folder_of(tmp_path, "ml-1m", "sasrec+"))
+    make_failure(folder_of(tmp_path, "ml-1m", "sasrec+"))
     make_record(tmp_path)
     assert missing_runs(tmp_path) == []
     assert not list(tmp_path.rglob("failure.json"))
@@ -135,7 +175,7 @@ def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_pa
         ("yelp", "sasrec", 0),
     )
     make_record(tmp_path)
-    fail(folder_of(tmp_path, "ml-1m", "gru4rec"), "CUDA out of\nmemory")
+    make_failure(folder_of(tmp_path, "ml-1m", "gru4rec"), "CUDA out of\nmemory")
     (tmp_path / "data-failures").mkdir()
     (tmp_path / "data-failures/yelp.json").write_text(
         json.dumps({"dataset": "yelp", "error": "no file", "remedy": "Ask Yelp."})
@@ -149,7 +189,7 @@ def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_pa
 
 def test_without_a_grid_what_is_found_is_what_was_expected(tmp_path: Path) -> None:
     make_record(tmp_path)
-    fail(folder_of(tmp_path, "ml-1m", "gru4rec"))
+    make_failure(folder_of(tmp_path, "ml-1m", "gru4rec"))
     assert [m.run.model for m in missing_runs(tmp_path)] == ["gru4rec"]
     assert [r.model for r in read_records(tmp_path)] == ["sasrec+"]
 
@@ -162,6 +202,7 @@ def test_without_a_grid_what_is_found_is_what_was_expected(tmp_path: Path) -> No
         ("metrics.json", "[]"),
         ("metrics.json", '{"format": 1}'),
         ("metrics.json", '{"test": NaN}'),
+        ("metrics.json", '{"test": 1e999}'),
         ("metrics.json", b"\xff\xfe"),
         ("history.csv", "epoch,seco"),
         ("history.csv", "epoch,seconds,training_loss\n1,x,2\n"),
@@ -277,26 +318,133 @@ def test_a_grid_of_somebody_names_no_file_elsewhere(tmp_path: Path, key: str, na
 # The training code's fingerprint
 
 
-def test_the_fingerprint_follows_training_code_and_only_that(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models/sasrec.py").write_bytes(b"a\nb\n")
-    (tmp_path / "training.py").write_bytes(b"c\n")
-    (tmp_path / "figures.py").write_bytes(b"d\n")
-    first = training_code_fingerprint(tmp_path)
-    (tmp_path / "figures.py").write_bytes(b"changed\n")
-    os.utime(tmp_path / "training.py", (0, 0))
-    assert training_code_fingerprint(tmp_path) == first
-    (tmp_path / "models/sasrec.py").write_bytes(b"a\r\nb\r\n")
-    assert training_code_fingerprint(tmp_path) == first, "line ends"
-    (tmp_path / "models/sasrec.py").write_bytes(b"a\nB\n")
-    second = training_code_fingerprint(tmp_path)
-    (tmp_path / "losses.py").write_bytes(b"")
-    assert len({first, second, training_code_fingerprint(tmp_path)}) == 3
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    return Path(shutil.copytree(fingerprint.PACKAGE, tmp_path / "seqrec", ignore=ignored))
 
 
-def test_every_file_of_the_fingerprint_has_a_name_that_exists_or_will(tmp_path: Path) -> None:
-    assert list(fingerprint.TRAINING_CODE) == sorted(fingerprint.TRAINING_CODE)
-    assert len(training_code_fingerprint()) == 64
+def is_stale(package: Path, tmp_path: Path) -> bool:
+    """Whether a record that today's code has made is stale by the code in `package`."""
+    record = read_record(make_record(tmp_path / "results"))
+    return not is_current(record, training_code_fingerprint(package))
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text, f"{file} has changed: choose another line for this test"
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("protocol/splits.py", "- 1", "- 2"),
+        ("protocol/metrics.py", "np.log2(", "np.log("),
+        ("protocol/ranking.py", "> ", ">= "),
+        ("models/sasrec.py", "super().__init__(", "super().__init__(0 * "),
+        ("models/layers.py", "dropout", "drop_out"),
+        ("training/losses.py", "logsumexp", "softmax"),
+        ("training/negatives.py", "rng", "random"),
+        ("training/building.py", "seed", "other_seed"),
+        ("training/fitting.py", "config.seed", "0"),
+        ("training/precision.py", "tf32", "tf33"),
+        ("training/precision.py", "mkldnn", "nothing"),
+    ],
+)
+def test_a_line_of_code_that_decides_results_makes_records_stale(
+    package: Path, tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    assert not is_stale(package, tmp_path)
+    change(package / file, old, new)
+    assert is_stale(package, tmp_path)
+
+
+@pytest.mark.parametrize("room", fingerprint.DECISIVE_ROOMS)
+def test_a_new_or_renamed_file_of_a_decisive_room_makes_records_stale(
+    package: Path, tmp_path: Path, room: str
+) -> None:
+    file = package / room / "another.py"
+    file.write_text("")
+    assert is_stale(package, tmp_path)
+    file.unlink()
+    assert not is_stale(package, tmp_path)
+    file = next(path for path in (package / room).glob("*.py") if path.name != "__init__.py")
+    file.rename(file.with_name("renamed.py"))
+    assert is_stale(package, tmp_path)
+
+
+def test_comments_docstrings_and_blank_lines_of_training_code_are_free(
+    package: Path, tmp_path: Path
+) -> None:
+    for room in fingerprint.DECISIVE_ROOMS:
+        for file in (package / room).rglob("*.py"):
+            with_comments = re.sub(r"([^\n\\]*[\w):,\]])\n", r"\1  # why\n", file.read_text())
+            if any(line.lstrip().startswith("#") for line in with_comments.splitlines()):
+                assert with_comments
+            docstring = f'"""Another docstring, and\n\nmore of it {room}."""\n'
+            body = re.sub(r'^""".*?"""\n', "", file.read_text(), flags=re.DOTALL)
+            spread = re.sub(r"\n(def |class |@)", r"\n\n   \n# Beside it\n\1", body)
+            file.write_bytes((docstring + spread + "\n\n# The end").replace("\n", "\r\n").encode())
+    assert not is_stale(package, tmp_path)
+
+
+def test_code_of_other_rooms_is_free(package: Path, tmp_path: Path) -> None:
+    for file in ("running/run.py", "report/tables.py", "records/record.py", "errors.py"):
+        (package / file).write_text("changed = True\n")
+    assert not is_stale(package, tmp_path)
+
+
+def test_what_runs_of_a_source() -> None:
+    source = '''"""What it is for,
+    and what it is not."""   # noqa
+
+import os  # the system's
+
+# A constant.
+
+NAME = "# no comment"   
+"""What it is called."""
+
+
+class Empty:
+    """Nothing."""
+
+def f(
+    x,  # first
+
+    y="""text
+
+    # of three lines  
+    """,
+):
+    r"""Do it."""
+    return (  # all
+        "a"  # of it
+        # and
+        "b"
+    ), """kept"""
+'''
+    code = '''import os
+NAME = "# no comment"
+class Empty:
+def f(
+    x,
+    y="""text
+
+    # of three lines  
+    """,
+):
+    return (
+        "a"
+        "b"
+    ), """kept"""
+'''
+    assert fingerprint.code_that_runs(source) == code
+    assert fingerprint.code_that_runs(source.rstrip()) == code
+    assert fingerprint.code_that_runs(code) == code
+    assert fingerprint.code_that_runs("# tidy\nx = (\n") == "# tidy\nx = (\n", "not Python yet"
 
 
 def test_a_record_of_code_that_gives_the_same_results_is_not_stale(
@@ -321,7 +469,7 @@ def test_a_record_of_an_own_model_is_stale_once_its_file_has_changed(
         module = ".".join(file.with_suffix("").parts).removesuffix(".__init__")
         implementation = f"{module}:Mine"
         made_by = make_metrics("ml-1m", "mine")["seqrec"]
-        made_by |= {"model_code": records.model_code(implementation)}
+        made_by |= {"model_code": fingerprint.model_code(implementation)}
         record = make_record(
             tmp_path, model="mine", seqrec=made_by, config={"implementation": implementation}
         )
@@ -332,7 +480,7 @@ def test_a_record_of_an_own_model_is_stale_once_its_file_has_changed(
         assert stale_records(tmp_path) == [record / ".success"]
         file.unlink()
         assert stale_records(tmp_path) == [], "a colleague's, whose file is not here"
-    assert records.model_code("sasrec") is None
+    assert fingerprint.model_code("sasrec") is None
 
 
 def test_records_of_other_training_code_are_stale(tmp_path: Path) -> None:
@@ -356,7 +504,7 @@ def test_promotion_copies_records_without_checkpoints_and_merges_the_grid(tmp_pa
     write_grid(reference, ("beauty", "sasrec", 3))
     folder = make_record(source)
     (folder / "resume.pt").write_bytes(b"state")
-    fail(folder_of(source, "ml-1m", "gru4rec"))
+    make_failure(folder_of(source, "ml-1m", "gru4rec"))
     copied = promote(source, reference)
     target = folder_of(reference, "ml-1m", "sasrec+")
     assert copied == [target / "metrics.json"]
@@ -425,7 +573,7 @@ def test_a_history_without_the_best_epoch_is_damage(tmp_path: Path) -> None:
 
 
 def test_promotion_of_nothing_or_of_the_reference_itself_is_refused(tmp_path: Path) -> None:
-    fail(folder_of(tmp_path, "ml-1m", "sasrec+"))
+    make_failure(folder_of(tmp_path, "ml-1m", "sasrec+"))
     with pytest.raises(SeqrecError, match="no finished record"):
         promote(tmp_path, tmp_path / "reference")
     with pytest.raises(SeqrecError, match="reference itself"):
@@ -434,7 +582,8 @@ def test_promotion_of_nothing_or_of_the_reference_itself_is_refused(tmp_path: Pa
 
 def test_records_tables_and_figures_do_without_torch() -> None:
     code = (
-        "import sys, seqrec.records, seqrec.tables, seqrec.figures; print('torch' in sys.modules)"
+        "import sys, seqrec.records, seqrec.report.tables, seqrec.report.figures;"
+        "print('torch' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"

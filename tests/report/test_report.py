@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
-from record_factory import make_record
+from record_factory import folder_of, make_failure, make_record
 from test_tables import write_grid
 from test_workflow import Project
 
-from seqrec.records.record import write_failure
 
 pytestmark = pytest.mark.slow
 
@@ -39,15 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trained = {} if model != "popularity" else {"epochs": None, "best_epoch": None}
         make_record(results, dataset, model, seed, **trained)
     make_record(results, "my-shop", "sasrec+")
-    write_failure(
-        results / "runs/ml-1m/bert4rec/seed-0",
-        dataset="ml-1m",
-        model="bert4rec",
-        seed=0,
-        error="out of memory",
-        where="epoch 1",
-        remedy="Halve the batch.",
-    )
+    make_failure(folder_of(results, "ml-1m", "bert4rec"))
     project.make("evidence", experiment="reference")
     style = project.path("workflow/report/report.css")
     where = ["--report", "report.html", "--report-stylesheet", str(style)]

@@ -16,13 +16,12 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from record_factory import USERS, folder_of, make_metrics, make_record
+from record_factory import USERS, folder_of, make_failure, make_metrics, make_record
 
 from seqrec.cli.main import main
 from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import model_order
-from seqrec.records.record import write_failure
 from seqrec.report import tables
 from seqrec.report.inference import mean_and_deviation
 from seqrec.report.looks import MODELS, display, looks
@@ -250,15 +249,7 @@ def test_missing_runs_are_dashes_and_are_listed_with_reasons(tmp_path: Path) -> 
     )
     make_record(tmp_path)
     folder = folder_of(tmp_path, "ml-1m", "gru4rec")
-    write_failure(
-        folder,
-        dataset="ml-1m",
-        model="gru4rec",
-        seed=0,
-        error="out of memory.",
-        where="epoch 1",
-        remedy="Halve the batch.",
-    )
+    make_failure(folder, "out of memory.")
     (folder.parent.parent / "bert4rec/seed-0").mkdir(parents=True)
     (folder.parent.parent / "bert4rec/seed-0/metrics.json").write_text('{"test": {"ndcg@10": 0.9')
     write(tmp_path)

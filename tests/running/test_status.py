@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from record_factory import folder_of, make_record
+from record_factory import folder_of, make_failure, make_record
 from rich.console import Console
 from small_runs import small_config
 
 from seqrec.cli.main import main
-from seqrec.records.record import write_failure
 from seqrec.running.display import view
 from seqrec.running.progress import PROGRESS, under_way
 from seqrec.running.resume import Stopped
@@ -33,15 +32,7 @@ def entry(epoch: int, ndcg: float) -> dict[str, float]:
 
 def fail(results: Path, model: str, error: str) -> None:
     """Note that the model's run on ml-1m has failed."""
-    write_failure(
-        folder_of(results, "ml-1m", model),
-        dataset="ml-1m",
-        model=model,
-        seed=0,
-        error=error,
-        where="here",
-        remedy="Lower it.",
-    )
+    make_failure(folder_of(results, "ml-1m", model), error, "Lower it.")
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""Which runs an experiment asks for, as its `grid.json` says."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, NonNegativeInt
+
+from seqrec.layout import REFERENCE_RESULTS, ResultFiles
+from seqrec.records.json_files import read_json
+from seqrec.records.record import Run
+from seqrec.typed_yaml import Name, check_values
+
+
+class _GridRun(BaseModel):
+    """A run of a grid that somebody else may have written: its names must be safe as file names."""
+
+    dataset: Name
+    model: Name
+    seed: NonNegativeInt
+    config_hash: str | None = None
+
+
+class _Grid(BaseModel):
+    settings: list[str] = []
+    runs: list[_GridRun]
+
+
+def wanted_runs(results: Path) -> dict[Run, str | None]:
+    """The runs that an experiment asks for, with the hash of their configuration where known.
+
+    Empty for results without a grid. Raises `SeqrecError` if the grid is damaged.
+    """
+    runs = _grid_of(results).runs
+    return {Run(run.dataset, run.model, run.seed): run.config_hash for run in runs}
+
+
+def settings_of(results: Path) -> list[str]:
+    """The `key=value` settings that a named variant of an experiment was last made with."""
+    return _grid_of(results).settings
+
+
+def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:
+    """The datasets of the promoted records, which come from several experiments."""
+    return sorted({run.dataset for run in wanted_runs(reference)})
+
+
+def _grid_of(results: Path) -> _Grid:
+    path = ResultFiles(results).grid
+    return check_values(_Grid, read_json(path), str(path)) if path.is_file() else _Grid(runs=[])
