@@ -28,7 +28,7 @@ class Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, real: Tensor, at: Tensor | None = None) -> Tensor:
-        """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each.
+        """Transform `[batch, time, width]`; with `at`, only that position of each sequence.
 
         `real` `[batch, time]` marks items and masks.
         """
@@ -57,7 +57,7 @@ class BERT4Rec(Network):
         self.task = MaskedItem(mask_probability)
         super().__init__(num_items, hidden_size)
         self.positions = nn.Embedding(max_length, hidden_size)
-        # BERT adds the embedding of the first segment to every position; kept for equality.
+        # BERT adds the embedding of the first segment to every position; kept to match it.
         self.segments = nn.Embedding(1, hidden_size)
         self.norm = nn.LayerNorm(hidden_size, eps=EPSILON)
         self.dropout = Dropout(dropout)
@@ -67,7 +67,7 @@ class BERT4Rec(Network):
         initialise_normal(self)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Hidden states `[batch, time, width]` of item rows `[batch, time]`."""
+        """Compute hidden states `[batch, time, width]` of item rows `[batch, time]`."""
         return self._encode(rows)
 
     def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from seqrec.protocol.splits import Split
 
 
 class BPRMF(Fitted):
-    """Fitted by one thread whatever is allowed: the library's threads race, and then a seed means
-    nothing."""
+    """Factors of users and items, fitted on one thread: the library's threads race, and a seed
+    would then mean nothing."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class BPRMF(Fitted):
         }
 
     def fit(self, split: Split, seed: int, threads: int) -> None:
-        # Imported here: scipy and implicit take a second that no other model has to wait for.
+        # Imported here, so that no other model waits a second for scipy and implicit.
         from implicit.cpu.bpr import BayesianPersonalizedRanking
         from scipy.sparse import csr_matrix
 
@@ -40,7 +40,7 @@ class BPRMF(Fitted):
             (np.ones(len(users), np.float32), (users, items - 1)),
             shape=(split.num_users, self.num_items),
         )
-        # Repeated visits of an item are one preference.
+        # Repeated interactions with an item count once.
         matrix.sum_duplicates()
         matrix.data[:] = 1.0
         model = BayesianPersonalizedRanking(

@@ -1,4 +1,4 @@
-"""What models that fit themselves share: no loss, no epochs, a table of scores for each user."""
+"""The base of models that fit themselves: no loss, no epochs, scores for each user."""
 
 from abc import ABC, abstractmethod
 
@@ -9,14 +9,14 @@ from seqrec.protocol.splits import Split
 
 
 class Fitted(ABC):
-    """Base of the models that are fitted rather than trained by the loop.
+    """A model that is fitted rather than trained by the loop.
 
-    They are fitted on the histories that they are then evaluated on: the train part for the
-    validation targets, train plus validation for the test targets.
+    It is fitted on the histories that it is then evaluated on: the train part for the validation
+    targets, train plus validation for the test targets.
     """
 
     by_user = True
-    """Whether scores are known for the users it was fitted on alone; false: the same for all."""
+    """Whether it scores only the users that it was fitted on; if not, all users get the same."""
 
     def __init__(self, num_items: int, max_length: int) -> None:
         self.num_items = num_items
@@ -27,12 +27,12 @@ class Fitted(ABC):
 
     @abstractmethod
     def score(self, users: np.ndarray) -> Tensor:
-        """Scores `[users, items]`; column i is item i + 1."""
+        """Return scores `[users, items]` in float32; column i is item i + 1."""
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
-        """The arrays that were learned."""
+        """Return the arrays that were learned, by the names of their attributes."""
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Be as it was when `state()` returned this: arrays are attributes by their names."""
+        """Set the arrays that `state()` returned as attributes."""
         vars(self).update(state)

@@ -25,7 +25,7 @@ class Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
-        """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each."""
+        """Transform `[batch, time, width]`; with `at`, only that position of each sequence."""
         normed = self.attention_norm(x)
         queries, seen = normed, None
         if at is not None:
@@ -62,7 +62,7 @@ class GPT4Rec(Network):
                     nn.init.normal_(projection.weight, std=0.02 / math.sqrt(2 * layers))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Hidden states `[batch, time, width]` of item rows `[batch, time]`.
+        """Compute hidden states `[batch, time, width]` of item rows `[batch, time]`.
 
         Padding is on the right, so causality alone keeps real positions from seeing it.
         """

@@ -1,4 +1,4 @@
-"""GRU4Rec: a recurrent network over a user's items, with the paper's item-table output."""
+"""GRU4Rec: a recurrent network over a user's items, scored against its item table."""
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ from seqrec.models.tasks import NextItem
 
 
 class GRU4Rec(Network):
-    """One or more GRU layers on item embeddings; no dropout, as in the reference."""
+    """GRU layers on item embeddings; no dropout, as in the paper's implementation."""
 
     task = NextItem()
 
@@ -25,6 +25,6 @@ class GRU4Rec(Network):
         initialise_normal(self.items)  # the GRU keeps its default initialisation
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Hidden states `[batch, time, width]` of item rows `[batch, time]`."""
+        """Compute hidden states `[batch, time, width]` of item rows `[batch, time]`."""
         hidden, _ = self.rnn(self.items(rows))
         return hidden

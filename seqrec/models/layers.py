@@ -1,4 +1,4 @@
-"""Layers that networks are built from, and the initialisation that most of them use."""
+"""Layers that networks are built from, and the initialisation that most networks use."""
 
 import torch
 import torch.nn.functional as F
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Zeroes elements with a probability while training and scales up the others.
+    """Zeroes elements with a probability in training, and scales up the others.
 
     On a CPU one 64-bit draw serves four elements: torch's own dropout spends more time on drawing
-    than the products around it take. Probabilities are rounded to 1/65536 there.
+    than the products around it take. There, probabilities are rounded to 1/65536.
     """
 
     def __init__(self, probability: float) -> None:
@@ -17,7 +17,7 @@ class Dropout(nn.Module):
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape from the same."""
+        """Return `x`, of any shape, with elements dropped."""
         if not self.training or self.probability == 0.0:
             return x
         if x.device.type != "cpu":
@@ -30,7 +30,7 @@ class Dropout(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention with one stacked input projection and a dropout on its weights.
+    """Multi-head attention with one stacked input projection and dropout on its weights.
 
     `queries` may differ from `context` (keys and values): SASRec normalises only the queries.
     """
@@ -43,10 +43,11 @@ class Attention(nn.Module):
         self.out_projection = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, queries: Tensor, context: Tensor, usable: Tensor | None = None) -> Tensor:
-        """`[batch, queries, width]`; `usable` `[batch, time]` marks what may be seen of `context`.
+        """Attend from `queries` to `context`, both `[batch, ..., width]`; shaped like the queries.
 
-        Without it attention is causal: there are as many queries as there is context, and each sees
-        what is not after it.
+        `usable` `[batch, time]` marks the positions of `context` that may be seen. Without it
+        attention is causal: there are as many queries as positions, and each sees those up to its
+        own.
         """
         if usable is not None and queries.shape[1] == 1 and not self.training:
             return self._of_one_query(queries, context, usable)
@@ -63,10 +64,10 @@ class Attention(nn.Module):
         return self.out_projection(attended.transpose(1, 2).reshape(queries.shape))
 
     def _of_one_query(self, query: Tensor, context: Tensor, usable: Tensor) -> Tensor:
-        """As `forward`, without dropout, and without keys and values of every position.
+        """Do as `forward`, without dropout and without computing keys and values of every position.
 
-        With a projection K, bias k, a score q . (K c + k) is (K' q) . c and a term that is the same
-        for every c, which a softmax does not see. Its weights a add up to one, so that the sum of
+        With a projection K and bias k, a score q . (K c + k) is (K' q) . c plus a term that is the
+        same for every c, which a softmax cancels. The weights a add up to one, so the sum of
         a (V c + v) is V (sum of a c) + v.
         """
         project_q, project_k, project_v = self.in_projection.weight.chunk(3)
@@ -82,14 +83,14 @@ class Attention(nn.Module):
         return self.out_projection(attended)[:, None]
 
     def _by_head(self, x: Tensor) -> Tensor:
-        """`[batch, heads, time, width / heads]`."""
+        """Split the width into heads: `[batch, heads, time, width / heads]`."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def _attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, usable: Tensor | None
     ) -> Tensor:
-        """Attention by head. On a CPU torch's own function has no dropout, so that it serves
-        evaluation alone there."""
+        """Attend in each head. On a CPU torch's own function has no dropout, so there it serves
+        evaluation alone."""
         if queries.device.type != "cpu" or not self.training:
             return F.scaled_dot_product_attention(
                 queries,
@@ -111,18 +112,18 @@ class Attention(nn.Module):
 
 
 def up_to(positions: Tensor, time: int) -> Tensor:
-    """`[batch, time]`: which positions are not after the given ones."""
+    """Mark the positions up to the given ones, `[batch, time]`."""
     return torch.arange(time, device=positions.device) <= positions[:, None]
 
 
 def read_at(x: Tensor, positions: Tensor) -> Tensor:
-    """`[batch, 1, width]` of `[batch, time, width]` at one position of each sequence."""
+    """Pick one position of each sequence: `[batch, 1, width]` of `[batch, time, width]`."""
     return x[torch.arange(len(x), device=x.device), positions].unsqueeze(1)
 
 
 @torch.no_grad()
 def initialise_normal(module: nn.Module, std: float = 0.02) -> None:
-    """N(0, `std`) for linear and embedding weights, zero biases, a zero padding row."""
+    """Draw linear and embedding weights from N(0, `std`); zero biases and padding rows."""
     for part in module.modules():
         if isinstance(part, nn.Linear):
             part.weight.normal_(0.0, std)

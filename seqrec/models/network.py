@@ -1,4 +1,4 @@
-"""What every network shares: an item table, a task, and hidden states as output."""
+"""The base of all networks: an item table, a task, and hidden states as output."""
 
 from torch import Tensor, nn
 
@@ -7,11 +7,11 @@ from seqrec.models.tasks import Task
 
 
 class Network(nn.Module):
-    """Base of the networks: maps item rows `[batch, time]` to hidden states `[batch, time, width]`.
+    """Maps item rows `[batch, time]` to hidden states `[batch, time, width]`.
 
-    Scores are dot products of hidden states with `item_table`, so losses and evaluation never ask
-    what is inside. Row 0 of the table is padding; `task.special_rows` rows precede the items.
-    A subclass sets `task`, calls `super().__init__`, and defines `forward`.
+    Scores are dot products of hidden states with `item_table`, so losses and evaluation never need
+    to know what is inside. Row 0 of the table is padding; `task.special_rows` rows precede the
+    items. A subclass sets `task`, calls `super().__init__`, and defines `forward`.
     """
 
     task: Task
@@ -22,12 +22,12 @@ class Network(nn.Module):
 
     @property
     def item_table(self) -> Tensor:
-        """`[special rows + items, width]`."""
+        """The vectors that hidden states are multiplied by, `[special rows + items, width]`."""
         return self.items.weight
 
     def states_at(self, rows: Tensor, positions: Tensor) -> Tensor:
-        """Hidden states `[batch, width]` at one position of each sequence, for prediction.
+        """Return hidden states `[batch, width]` at one position of each sequence, for prediction.
 
-        A subclass may leave out what these do not depend on.
+        A subclass may skip whatever these do not depend on.
         """
         return read_at(self(rows), positions)[:, 0]

@@ -1,4 +1,4 @@
-"""Popularity: every user gets the items that occur most often."""
+"""Popularity: recommends to every user the items that occur most often."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from seqrec.protocol.splits import Split
 
 
 class Popularity(Fitted):
-    """Scores are interaction counts; items of equal count are tied, which counts against them."""
+    """Scores items by their number of interactions; ties count against the model."""
 
     by_user = False
 

@@ -1,7 +1,7 @@
 """SASRec (Kang and McAuley, 2018): a causal Transformer over a user's items.
 
 The block follows the original code rather than a textbook: queries are normalised, keys and values
-are not; the residual of the feed-forward part is its normalised input.
+are not; the residual of the feed-forward layer is its normalised input.
 """
 
 import math
@@ -29,7 +29,7 @@ class Block(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
-        """`[batch, time, width]` from the same, or `[batch, 1, width]` at one position each."""
+        """Transform `[batch, time, width]`; with `at`, only that position of each sequence."""
         queries = self.attention_norm(x if at is None else read_at(x, at))
         seen = None if at is None else up_to(at, x.shape[1])
         x = queries + self.attention(queries, x, seen)
@@ -38,7 +38,7 @@ class Block(nn.Module):
 
 
 class SASRec(Network):
-    """SASRec's encoder; with cross-entropy over all items it is the paper's SASRec+."""
+    """SASRec's encoder; trained with cross-entropy over all items, it is the paper's SASRec+."""
 
     task = NextItem()
 
@@ -59,14 +59,14 @@ class SASRec(Network):
         initialise_normal(self)
         for module in self.modules():
             if isinstance(module, Attention):
-                # The reference re-draws every weight but this stacked projection.
+                # The paper's implementation draws every weight again but this stacked projection.
                 nn.init.xavier_uniform_(module.in_projection.weight)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Hidden states `[batch, time, width]` of item rows `[batch, time]`.
+        """Compute hidden states `[batch, time, width]` of item rows `[batch, time]`.
 
-        Padding is on the right, so causality alone keeps real positions from seeing it; the
-        reference also zeroes it after each block, which changes no real position.
+        Padding is on the right, so causality alone keeps real positions from seeing it. The paper's
+        implementation also zeroes it after each block, which changes no real position.
         """
         return self._encode(rows)
 

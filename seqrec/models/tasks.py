@@ -1,8 +1,8 @@
 """What a network is trained to predict: the next item at every position, or masked items.
 
-A task knows everything in which causal and masked training differ: which rows of the item table
-are special, how many items of a history fit, which inputs and labels a batch has, and where the
-prediction is read. Sequences hold item numbers from 1, right-padded with 0.
+A task holds all that causal and masked training differ in: which rows of the item table are
+special, how many items of a history fit, which inputs and labels a batch has, and where the
+prediction is read. Sequences hold item numbers from 1 and are padded with 0 on the right.
 """
 
 from typing import NamedTuple, Protocol
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class TrainingBatch(NamedTuple):
-    """Inputs and labels, both `[batch, time]` in rows of the item table; label 0 takes no loss."""
+    """Inputs and labels, both `[batch, time]` in rows of the item table; label 0 has no loss."""
 
     inputs: Tensor
     labels: Tensor
@@ -26,25 +26,25 @@ class PredictionBatch(NamedTuple):
 
 
 class Task(Protocol):
-    """The interface of a task; `NextItem` and `MaskedItem` are the two there are."""
+    """The interface of a task, which `NextItem` and `MaskedItem` implement."""
 
     special_rows: int
     """Rows of the item table before the first item's: padding, and the mask where there is one."""
 
     def training_window(self, max_length: int) -> int:
-        """How many of a user's last items one training sequence holds."""
+        """Return how many of a user's last items one training sequence holds."""
 
     def shortest(self) -> int:
-        """The fewest items a training sequence needs to give a label."""
+        """Return the fewest items that a training sequence needs to have a label."""
 
     def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
-        """Inputs and labels from `sequences` `[batch, window]`; draws come from `generator`."""
+        """Turn `sequences` `[batch, window]` into inputs and labels; draw from `generator`."""
 
     def prediction_window(self, max_length: int) -> int:
-        """How many of a user's last items are read at prediction."""
+        """Return how many of a user's last items are read at prediction."""
 
     def prediction_batch(self, histories: Tensor) -> PredictionBatch:
-        """Inputs from `histories` `[batch, window]`, and the position to read for each."""
+        """Turn `histories` `[batch, window]` into inputs, with the position to read in each."""
 
 
 class NextItem:
@@ -73,8 +73,8 @@ class NextItem:
 class MaskedItem:
     """Cloze training (BERT4Rec): positions are masked at random and their items are the labels.
 
-    A masked position always shows the mask (no random or kept items, as in the reference
-    implementation). At prediction one mask follows the history.
+    A masked position always shows the mask, never a random or the original item, as in the paper's
+    implementation. At prediction one mask follows the history.
     """
 
     special_rows = 2
@@ -106,5 +106,5 @@ class MaskedItem:
 
     @staticmethod
     def _rows(sequences: Tensor) -> Tensor:
-        """Item numbers to rows: items move up by one to leave room for the mask."""
+        """Turn item numbers into rows: items move up by one to leave room for the mask."""
         return sequences + (sequences > 0).to(sequences.dtype)

@@ -3,11 +3,11 @@
 A loss takes the hidden states of labelled positions only, `[positions, width]`, their targets as
 rows of the item table, and the table itself. Memory grows with `positions x width`, not with
 `positions x items`: each chunk's gradient is computed right after its logits, in the forward pass,
-and the logits are dropped. Gradients are written out, because this is where the time goes.
+and the logits are dropped. Gradients are written by hand, because most of the time is spent here.
 
 `product_type` is the type of the matrix products with the table and of the logits; sums over
-positions and everything else stay in the type of the hidden states. bfloat16 halves the memory
-traffic, by which these products are bound.
+positions and everything else keep the type of the hidden states. These products are bound by memory
+traffic, which bfloat16 halves.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,7 @@ from torch import Tensor
 from seqrec.training.batches import places
 
 LOGITS_PER_CHUNK = 16_000_000
-"""Held at a time: few enough to stay in a CPU's cache, many enough to share a call's cost."""
+"""Logits held at a time: few enough for a CPU's cache, many enough to share a call's cost."""
 
 
 ROUND = 128
@@ -38,7 +38,7 @@ def cross_entropy(
     logits_per_chunk: int = LOGITS_PER_CHUNK,
     product_type: torch.dtype | None = None,
 ) -> Tensor:
-    """Mean softmax cross-entropy over every row of the table (SASRec+, BERT4Rec, GRU4Rec).
+    """Compute the mean cross-entropy over all rows of the table (SASRec+, BERT4Rec, GRU4Rec).
 
     `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`.
     """
@@ -55,7 +55,7 @@ def sampled_cross_entropy(
     logits_per_chunk: int = LOGITS_PER_CHUNK,
     product_type: torch.dtype | None = None,
 ) -> Tensor:
-    """Mean cross-entropy of the target against its negatives (SASRec+ N).
+    """Compute the mean cross-entropy of the target against its negatives (SASRec+ N).
 
     `counts` says how many successive positions are scored against each row of `negatives`
     `[rows, N]`: those of a sequence where negatives are shared, one each otherwise.
@@ -73,7 +73,7 @@ def binary_cross_entropy(
     logits_per_chunk: int = LOGITS_PER_CHUNK,
     product_type: torch.dtype | None = None,
 ) -> Tensor:
-    """Mean binary cross-entropy over the logits of targets and negatives (the original SASRec).
+    """Compute the mean binary cross-entropy of targets and negatives (the original SASRec).
 
     Arguments as in `sampled_cross_entropy`.
     """
@@ -109,7 +109,7 @@ class _CrossEntropy(torch.autograd.Function):
 def _by_positions(
     states: Tensor, labels: Tensor, rows: Tensor, table: Tensor, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-likelihood of each position's label, and the softmax's part of the gradients.
+    """Compute each position's log-likelihood and the softmax's part of the gradients.
 
     `rows` is the table in the type of the products. A chunk is some positions' logits of all items.
     """
@@ -127,10 +127,10 @@ def _by_positions(
 def _by_items(
     states: Tensor, labels: Tensor, rows: Tensor, table: Tensor, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `_by_positions`, where a chunk is all positions' logits of some items.
+    """Do as `_by_positions`, where a chunk is all positions' logits of some items.
 
-    Logits are computed twice, first for their normaliser; but the gradient of a large table, which
-    takes longer to read and write than a few positions' logits, is written once.
+    Logits are computed twice, first for their normaliser. But the gradient of a large table, which
+    takes longer to read and write than the logits of a few positions, is written once.
     """
     parts = list(_slices(len(rows), max(1, limit // len(states))))
     normaliser = table.new_full((len(states),), -torch.inf)
@@ -148,7 +148,7 @@ def _by_items(
 
 
 class _Sampled(NamedTuple):
-    """What a sampled loss is told beside hidden states and table."""
+    """Arguments of a sampled loss beside hidden states and table."""
 
     targets: Tensor
     negatives: Tensor
@@ -158,7 +158,7 @@ class _Sampled(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """A loss of each position, and its derivatives by the logits."""
+    """The loss of each position, and its derivatives by the logits."""
 
     loss: Tensor
     """`[...]`."""
@@ -171,13 +171,13 @@ class _Terms(NamedTuple):
 
 
 TermsOf = Callable[[Tensor, Tensor, int], _Terms]
-"""Of target logits `[...]`, negatives' logits `[..., items]` and the number of negatives."""
+"""A loss of target logits `[...]`, negatives' logits `[..., items]` and the number of negatives."""
 
 
 def _softmax_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
-    """Cross-entropy of the target's logit `[...]` among those of its negatives `[..., items]`.
+    """Compute the cross-entropy of targets' logits `[...]` among their negatives' `[..., items]`.
 
-    `count` of these are negatives; the others' logits are minus infinity.
+    `count` of the items are negatives; the others' logits are minus infinity.
     """
     maximum = _largest(negatives).to(target.dtype)
     probabilities = torch.softmax(negatives, -1)  # among the negatives alone
@@ -189,7 +189,7 @@ def _softmax_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
 
 
 def _binary_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
-    """As `_softmax_terms`, with one decision for each logit."""
+    """Do as `_softmax_terms`, with one binary decision for each logit."""
     share = 1 / (1 + count)
     loss = F.softplus(-target) + F.softplus(negatives).sum(-1, dtype=target.dtype)
     scale = torch.full_like(target, share)
@@ -197,7 +197,7 @@ def _binary_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
 
 
 class _SampledLoss(torch.autograd.Function):
-    """Mean over positions of a loss of their logits against target and negatives."""
+    """Mean over positions of a loss of their logits of target and negatives."""
 
     @staticmethod
     def forward(
@@ -238,10 +238,10 @@ def _against_table(
     terms: TermsOf,
     arguments: _Sampled,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Sum of the losses, their derivatives by the target logits, and the negatives' gradients.
+    """Compute the sum of the losses, their derivatives by target logits, and negatives' gradients.
 
-    For negatives that are most of the table: logits of all of it, less what is not asked for, cost
-    less than to gather them.
+    It suits negatives that are most of the table: computing all logits and masking the others costs
+    less than gathering the negatives.
     """
     count, (_, negatives, counts, limit, _) = len(states), arguments
     asked_for = rows.new_full((len(counts), len(table)), -torch.inf).scatter_(1, negatives, 0.0)
@@ -274,7 +274,7 @@ def _against_negatives(
     terms: TermsOf,
     arguments: _Sampled,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """As `_against_table`, with each sequence's negatives gathered from the table."""
+    """Do as `_against_table`, with each sequence's negatives gathered from the table."""
     _, negatives, counts, limit, _ = arguments
     weights, grad_hidden = torch.empty_like(target_logits), table.new_empty(states.shape)
     grad_table, total = torch.zeros_like(table), table.new_zeros(())
@@ -298,23 +298,23 @@ def _against_negatives(
 
 
 def _mean_gradients(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-    """The saved gradients of a sum over positions as those of its mean."""
+    """Turn the saved gradients of a sum over positions into those of its mean."""
     grad_hidden, grad_table = ctx.saved_tensors
     weight = grad_output / len(grad_hidden)
     return grad_hidden * weight, grad_table * weight
 
 
 def _log(probability: Tensor) -> Tensor:
-    """In float32 at least; a probability too small for it counts as the smallest there is."""
+    """Take the logarithm in float32 at least; too small a probability counts as the smallest."""
     probability = probability if probability.dtype == torch.float64 else probability.float()
     return probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
 
 
 def _largest(x: Tensor) -> Tensor:
-    """The largest of the last dimension.
+    """Find the largest along the last dimension.
 
-    A CPU compares 16-bit integers many times as fast as bfloat16: bits order numbers that are not
-    negative upwards, and the others downwards.
+    A CPU compares 16-bit integers many times as fast as bfloat16: as integers, the bits of
+    non-negative numbers are in the same order, those of negative ones in the reverse.
     """
     if x.dtype != torch.bfloat16:
         return x.amax(-1)
@@ -324,7 +324,7 @@ def _largest(x: Tensor) -> Tensor:
 
 
 def _rounded_up(positions: Tensor) -> Tensor:
-    """`[positions, ...]` and as many zeros as fill their number up to a multiple of `ROUND`.
+    """Append zeros to `[positions, ...]` up to a multiple of `ROUND`.
 
     A state of zeros adds nothing to the table's gradient, whatever its logits.
     """
@@ -340,7 +340,7 @@ def _slices(length: int, chunk: int) -> Iterator[slice]:
 def _sequence_chunks(
     counts: Sequence[int], negatives: int, width: int, logits_per_chunk: int
 ) -> Iterator[tuple[slice, slice]]:
-    """Runs of whole sequences as (sequences, positions), each below the limit where one fits."""
+    """Cut whole sequences into runs of (sequences, positions), below the limit where possible."""
     start = position = length = longest = 0
     for row, count in enumerate(counts):
         # Each sequence is padded to the longest, and its negatives' vectors take memory too, as
@@ -355,11 +355,11 @@ def _sequence_chunks(
 
 
 def _rounded_length(length: int) -> int:
-    """A longer sequence's length as a multiple of eight, for the same reason as `ROUND`."""
+    """Round a longer sequence's length up to a multiple of eight, for the reason of `ROUND`."""
     return length if length < 8 else -(-length // 8) * 8
 
 
 def _spread(values: Tensor, place: Tensor, shape: tuple[int, int]) -> Tensor:
-    """`[sequences, longest, ...]` with `values` `[positions, ...]` at their places, else zero."""
+    """Put `values` `[positions, ...]` at their places in `[sequences, longest, ...]`, else zero."""
     spread = values.new_zeros(shape[0] * shape[1], *values.shape[1:])
     return spread.index_copy_(0, place, values).view(*shape, *values.shape[1:])

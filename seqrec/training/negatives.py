@@ -1,4 +1,4 @@
-"""Uniform negatives: items of the train set that are not in a training sequence."""
+"""Uniform negatives: items that occur in training but not in the sequence at hand."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from seqrec.training.batches import places
 class NegativeSampler:
     """Draws negatives for training sequences from the items that occur in the train set.
 
-    An item that never occurs in training is never drawn, and neither is one of the (truncated)
-    sequence itself; the user's older items may be. Cost grows with what is drawn and with the
+    It never draws an item that does not occur in training, nor one of the (truncated) sequence
+    itself; the user's older items may be drawn. Cost grows with the number of draws and with the
     sequences, not with the number of items.
     """
 
     def __init__(self, train_items: Tensor, num_items: int, seed: int = 0) -> None:
-        """`train_items`: every item number (from 1) that occurs in training, in any order.
+        """Prepare to draw from `train_items`: all items (from 1) of the train set, in any order.
 
         Draws are made on the device of `train_items`, by the sampler's own `generator`.
         """
@@ -34,7 +34,7 @@ class NegativeSampler:
         self.generator = torch.Generator(device).manual_seed(seed)
 
     def check(self, negatives: int, longest_sequence: int, distinct: bool) -> None:
-        """Refuse more negatives than the fullest sequence leaves in the pool.
+        """Raise `SeqrecError` if the fullest sequence leaves fewer items than `negatives`.
 
         `longest_sequence` counts the distinct items of that sequence.
         """
@@ -52,9 +52,9 @@ class NegativeSampler:
             )
 
     def with_replacement(self, sequences: Tensor, counts: Sequence[int], negatives: int) -> Tensor:
-        """Item numbers `[positions, negatives]`, the `counts[i]` rows of sequence i in a run.
+        """Draw items `[positions, negatives]`; sequence i has `counts[i]` successive rows.
 
-        A draw by rank: the r-th allowed item of a sequence, for r uniform among its allowed ones.
+        Draws are by rank: the r-th allowed item of a sequence, for r uniform among these.
         """
         batch, longest, size = len(sequences), max(counts), len(self.pool)
         # Each sequence's own places in the pool, sorted, each once, the rest behind the pool.
@@ -71,10 +71,10 @@ class NegativeSampler:
         return items[places(counts, longest, items.device)]
 
     def without_replacement(self, sequences: Tensor, negatives: int) -> Tensor:
-        """Distinct item numbers `[batch, negatives]` for `sequences` `[batch, window]`.
+        """Draw distinct items `[batch, negatives]` for `sequences` `[batch, window]`.
 
-        Where they are few of the pool: the first distinct ones of a stream of draws with
-        replacement. Else those with the largest of random keys, one for each item of the pool.
+        If they are a small part of the pool, they are the first distinct ones of a stream of draws
+        with replacement; else those with the largest random keys, one key for each item.
         """
         (batch, window), size = sequences.shape, len(self.pool)
         own = self.place[sequences]
@@ -106,7 +106,7 @@ class NegativeSampler:
         return self.pool.take(chosen.scatter_(1, slot, drawn)[:, :-1])
 
     def _by_keys(self, own: Tensor, negatives: int) -> Tensor:
-        """Distinct item numbers `[batch, negatives]` outside the places `own` `[batch, window]`."""
+        """Draw distinct items `[batch, negatives]` outside the places `own` `[batch, window]`."""
         shape = len(own), len(self.pool) + 1
         keys = torch.rand(shape, generator=self.generator, device=self.pool.device)
         # What may not be drawn comes last: the sequence's own, and padding's behind the pool.
