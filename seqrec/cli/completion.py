@@ -1,22 +1,20 @@
-"""What the shell offers at the TAB key: the names that the project's folder holds."""
+"""Shell completion: the names in the project's folder that the TAB key offers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-CONFIG = Path("config")
-
-
-RESULTS = Path("results")
-
+from seqrec.layout import RESULTS, ConfigFiles, ResultFiles, RunFiles
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
+CONFIG = ConfigFiles()
+
 
 def completing(names: Callable[[click.Context], Iterable[str]]) -> Complete:
-    """A `shell_complete` of those of the names that begin as the word on the command line does."""
+    """Turn a function that lists names into a `shell_complete` that filters them by prefix."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         return sorted({name for name in names(context) if name.startswith(incomplete)})
@@ -26,19 +24,21 @@ def completing(names: Callable[[click.Context], Iterable[str]]) -> Complete:
 
 @completing
 def datasets(context: click.Context) -> Iterable[str]:
-    return _stems(CONFIG / "datasets")
+    """List the registered datasets."""
+    return _stems(CONFIG.datasets)
 
 
 @completing
 def experiments(context: click.Context) -> Iterable[str]:
-    return _stems(CONFIG) - {"workflow"}
+    """List the experiments."""
+    return CONFIG.experiments()
 
 
 @completing
 def models(context: click.Context) -> Iterable[str]:
-    """Entries, with N filled in as the experiment does, and models of the experiment alone."""
-    experiment = _values(CONFIG / f"{context.params.get('experiment') or 'paper'}.yaml")
-    for name in _stems(CONFIG / "models"):
+    """List the registered models, templates filled in, and those that only the experiment has."""
+    experiment = _values(CONFIG.experiment(context.params.get("experiment") or "paper"))
+    for name in _stems(CONFIG.models):
         if name.endswith("+N"):
             yield from (f"{name[:-1]}{n}" for n in _list(experiment.get("negatives")))
         else:
@@ -49,23 +49,30 @@ def models(context: click.Context) -> Iterable[str]:
 
 @completing
 def results(context: click.Context) -> Iterable[str]:
-    return (
-        str(path.parent) for name in ("grid.json", "runs") for path in RESULTS.glob(f"*/{name}")
-    )
+    """List the folders of experiments that have been started."""
+    return (str(files.folder) for files in _started())
 
 
 @completing
 def runs(context: click.Context) -> Iterable[str]:
-    return (str(path.parent) for path in RESULTS.glob("*/runs/*/*/seed-*/metrics.json"))
+    """List the folders of finished runs."""
+    folders = (folder for files in _started() for folder in files.run_folders())
+    return (str(folder) for folder in folders if RunFiles(folder).metrics.is_file())
+
+
+def _started() -> Iterator[ResultFiles]:
+    for files in map(ResultFiles, RESULTS.glob("*")):
+        if files.grid.is_file() or files.runs.is_dir():
+            yield files
 
 
 def _list(value: Any) -> list[Any]:
-    """Also of a file that is being written."""
+    """Return `value` if it is a list; a file that is being edited may hold anything."""
     return value if isinstance(value, list) else []
 
 
-def _stems(folder: Path) -> set[str]:
-    return {path.stem for path in folder.glob("*.yaml")}
+def _stems(folder: Path) -> list[str]:
+    return [path.stem for path in folder.glob("*.yaml")]
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -75,4 +82,4 @@ def _values(path: Path) -> dict[str, Any]:
     try:
         return load_yaml(path)
     except SeqrecError:
-        return {}  # it is told by the command itself
+        return {}  # the command itself will report the mistake

@@ -9,87 +9,110 @@ from typing import Any
 import click
 
 from seqrec.cli import completion
-from seqrec.cli.parameters import PROCESSED, File, Folder
+from seqrec.cli.parameters import Folder, dataset_argument, output_option
 from seqrec.errors import SeqrecError
+from seqrec.files import write_text
+from seqrec.layout import RAW, LogFiles, ResultFiles, manifest
+from seqrec.running.folder_lock import alone_in
 
 
 @contextmanager
-def noting_failure(folder: Path | None, dataset: str) -> Iterator[None]:
-    """Leave the reason why `dataset` cannot be had in `folder`, or clear it on success."""
-    from seqrec.files import write_text
+def noting_failure(results: Path | None, dataset: str) -> Iterator[None]:
+    """Note in `results` why `dataset` could not be obtained, and remove the note on success.
 
+    The tables of the experiment then show the reason for each run that lacks its data.
+    """
+    note = ResultFiles(results).data_failure(dataset) if results else None
     try:
         yield
     except SeqrecError as error:
-        if folder is not None:
-            # Tables say what failed and what to do; the log has what lies between.
+        if note:
+            # Tables say what failed and what to do; the log has the attempts between.
             first, *others = str(error).splitlines()
             reason = {
                 "dataset": dataset,
                 "error": first.removesuffix(" Tried:"),
                 "remedy": others[-1] if others else "",
             }
-            with suppress(SeqrecError):  # on a full disk the first error is the one to be told
-                write_text(folder / f"{dataset}.json", json.dumps(reason, indent=2) + "\n")
+            with suppress(SeqrecError):  # on a full disk, the first error is the one to report
+                write_text(note, json.dumps(reason, indent=2) + "\n")
         raise
-    if folder is not None:
-        (folder / f"{dataset}.json").unlink(missing_ok=True)
+    if note:
+        note.unlink(missing_ok=True)
+
+
+def up_to_date_log(dataset: str) -> LogFiles:
+    """Download and preprocess `dataset` unless its log is up to date.
+
+    A log is out of date after a change of the dataset's YAML or of a file that the user provides.
+    """
+    from seqrec.data.datasets import load_dataset
+    from seqrec.data.download import download as fetch
+    from seqrec.data.freshness import is_current
+    from seqrec.data.local_files import replaced_user_file
+    from seqrec.data.preprocessing import preprocess as process
+
+    entry, log = load_dataset(dataset), LogFiles.of(dataset)
+
+    def is_up_to_date() -> bool:
+        return is_current(log, entry) and not replaced_user_file(dataset)
+
+    if not is_up_to_date():
+        with alone_in(log.folder, wait=True, doing="preprocessing this dataset"):
+            if not is_up_to_date():  # another process may have made it in the meantime
+                process(dataset, entry, fetch(dataset, entry), log.folder)
+    return log
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where raw files lie, and where a failure is noted for the tables of an experiment."""
+    """Take the folder of raw files, and the results in which to note a failure."""
     raw = click.option(
-        "--raw",
-        type=Folder(),
-        default=Path("data/raw"),
-        show_default=True,
-        help="Where raw files lie.",
+        "--raw", type=Folder(), default=RAW, show_default=True, help="Folder of raw files."
     )
-    failures = click.option(
-        "--failures", type=Folder(), help="Also leave the reason of a failure in this folder."
+    results = click.option(
+        "--results", type=Folder(), help="Also note a failure here, for the experiment's tables."
     )
-    return raw(failures(command))
+    return raw(results(command))
 
 
 @click.command()
-@click.argument("dataset", shell_complete=completion.datasets)
+@dataset_argument
 @data_options
-def download(dataset: str, raw: Path, failures: Path | None) -> None:
-    """Fetch and verify DATASET.
+def download(dataset: str, raw: Path, results: Path | None) -> None:
+    """Download DATASET and verify its checksum.
 
-    Sources in order: $SEQREC_MIRROR, a file you put in data/raw/, the public addresses.
-    Example: seqrec download ml-1m
+    Sources are tried in this order: $SEQREC_MIRROR, a file that you put in data/raw/, the public
+    addresses. Example: seqrec download ml-1m
     """
     from seqrec.data.datasets import load_dataset
     from seqrec.data.download import download as fetch
 
-    with noting_failure(failures, dataset):
+    with noting_failure(results, dataset):
         click.echo(fetch(dataset, load_dataset(dataset), raw))
 
 
 @click.command()
-@click.argument("dataset", shell_complete=completion.datasets)
+@dataset_argument
 @data_options
 @click.option(
-    "--output", type=Folder(), help="Where the log goes.  [default: data/processed/DATASET]"
+    "--output", type=Folder(), help="Folder for the log.  [default: data/processed/DATASET]"
 )
-def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | None) -> None:
-    """Check DATASET line by line and write its compact log.
+def preprocess(dataset: str, raw: Path, results: Path | None, output: Path | None) -> None:
+    """Check DATASET line by line and write its log.
 
-    With the log come its statistics and original ids.
+    The log is compact, and comes with statistics and the original ids.
 
     Example: seqrec preprocess ml-1m
     """
     from seqrec.data.datasets import load_dataset
     from seqrec.data.preprocessing import preprocess as process
-    from seqrec.running.folder_lock import alone_in
 
-    output = output or PROCESSED / dataset
+    output = output or LogFiles.of(dataset).folder
     with (
-        noting_failure(failures, dataset),
+        noting_failure(results, dataset),
         alone_in(output, wait=True, doing="preprocessing this dataset"),
     ):
-        statistics = process(dataset, load_dataset(dataset), raw / f"{dataset}.json", output)
+        statistics = process(dataset, load_dataset(dataset), manifest(dataset, raw), output)
     click.echo(
         f"{output}: {statistics.users:,} users, {statistics.items:,} items, "
         f"{statistics.interactions:,} interactions, mean length {statistics.mean_length:.1f}"
@@ -101,43 +124,44 @@ def preprocess(dataset: str, raw: Path, failures: Path | None, output: Path | No
     "--like",
     metavar="DATASET",
     shell_complete=completion.datasets,
-    help="Draw the size of this dataset.",
+    help="Simulate a log of the size of this dataset.",
 )
-@click.option("--output", type=File(), required=True, help="The file to write.")
+@output_option
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )
-@click.option("--users", type=click.IntRange(min=1), help="Instead of --like: number of users.")
+@click.option("--users", type=click.IntRange(min=1), help="Number of users, instead of --like.")
 @click.option("--items", type=click.IntRange(min=3), help="Number of items.")
-@click.option("--mean-length", type=click.FloatRange(min=3), help="Interactions per user.")
-@click.option("--max-length", type=click.IntRange(min=3), help="No user has more.")
+@click.option("--mean-length", type=click.FloatRange(min=3), help="Mean interactions per user.")
+@click.option("--max-length", type=click.IntRange(min=3), help="Most interactions per user.")
 def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
-    """Write a simulated log, a line `user item` each.
+    """Write a simulated log: one `user item` a line.
 
-    Interests drift, and the popularity of items has a long tail. Examples:
+    Users' interests drift, and the popularity of items has a long tail. Examples:
 
     \b
     seqrec simulate --like ml-20m --output log.txt
     seqrec simulate --users 500 --items 100 --mean-length 20 --max-length 60 --output log.txt
     """
-    from seqrec.data.datasets import Simulation
     from seqrec.data.simulation import simulate_dataset, simulate_like, write_text_log
-    from seqrec.typed_yaml import check_values
 
     given = {key: value for key, value in sizes.items() if value is not None}
     if bool(like) == bool(given):
         raise SeqrecError("simulate: give either --like DATASET or the sizes.")
-    if like:
-        items, offsets = simulate_like(like, seed)
-    else:
-        # What there is no option for gives way to what was asked for.
-        small = {}
-        if "items" in given:
-            small["genres"] = min(Simulation.model_fields["genres"].default, given["items"])
-        if "mean_length" in given:
-            shortest = Simulation.model_fields["min_length"].default
-            small["min_length"] = min(shortest, int(given["mean_length"]))
-        settings = check_values(Simulation, {**small, **given, "seed": seed}, "simulate")
-        items, offsets = simulate_dataset(settings)
-    write_text_log(output, items, offsets)
-    click.echo(f"{output}: {len(offsets) - 1:,} users, {len(items):,} interactions")
+    log = simulate_like(like, seed) if like else simulate_dataset(_simulation(given, seed))
+    write_text_log(output, log)
+    click.echo(f"{output}: {log.num_users:,} users, {len(log.items):,} interactions")
+
+
+def _simulation(given: dict[str, Any], seed: int) -> Any:
+    """Complete the `given` sizes by defaults, of which those without an option make way."""
+    from seqrec.data.datasets import Simulation
+    from seqrec.typed_yaml import check_values
+
+    sizes = {**given, "seed": seed}
+    if "items" in given:
+        sizes["genres"] = min(Simulation.model_fields["genres"].default, given["items"])
+    if "mean_length" in given:
+        shortest = Simulation.model_fields["min_length"].default
+        sizes["min_length"] = min(shortest, int(given["mean_length"]))
+    return check_values(Simulation, sizes, "simulate")

@@ -1,21 +1,19 @@
-"""Commands for experiments: check, grid, schema."""
+"""Commands for experiments: check, prepare, grid, schema."""
 
 from pathlib import Path
 
 import click
 
-from seqrec.cli import completion
-from seqrec.cli.parameters import File
+from seqrec.cli.parameters import experiment_parameters, output_option
+from seqrec.files import write_text
 
 
 @click.command()
-@click.argument("experiment", shell_complete=completion.experiments)
-@click.argument("settings", nargs=-1)
-@click.option("--name", help="New name of the changed experiment.")
+@experiment_parameters
 def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
     """Check EXPERIMENT and print its runs.
 
-    Each is a line with the resolved configuration.
+    Each line is the resolved configuration of one run. SETTINGS are key=value pairs.
 
     Example: seqrec check paper
     """
@@ -26,31 +24,43 @@ def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
 
 
 @click.command()
-@click.argument("experiment", shell_complete=completion.experiments)
-@click.argument("settings", nargs=-1)
-@click.option("--name", help="New name of the changed experiment.")
-@click.option("--output", type=File(), required=True, help="The file to write.")
+@experiment_parameters
+@output_option
 def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: Path) -> None:
-    """Write down which runs EXPERIMENT asks for.
+    """Write the list of runs that EXPERIMENT asks for.
 
-    Tables and status tell by it what is missing.
+    Tables and status compare it with the records to tell what is missing.
 
     Example: seqrec grid paper --output results/paper/grid.json
     """
     from seqrec.experiment.grid import load_experiment
-    from seqrec.files import write_text
 
     write_text(output, load_experiment(experiment, settings, name).json() + "\n")
+
+
+@click.command()
+@experiment_parameters
+def prepare(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
+    """Mend what Snakemake would not notice before it makes EXPERIMENT.
+
+    Prints a line for each file that it removes or dates back: a success without its record, a log
+    made by other settings, a note of a failure since overcome, a file dated in the future. Files
+    that a running experiment uses are left alone. Example: seqrec prepare paper
+    """
+    from seqrec.running.planning import Plan
+    from seqrec.running.preparation import prepare as mend
+
+    for line in mend(Plan.load(experiment, list(settings), name or "")):
+        click.echo(line)
 
 
 @click.command()
 def schema() -> None:
     """Write the JSON Schemas of configuration files.
 
-    Editors check the files by them; they are in config/schema/. Example: seqrec schema
+    They go to config/schema/, where editors find them. Example: seqrec schema
     """
     from seqrec.experiment.schema import json_schemas
-    from seqrec.files import write_text
 
     for path, text in json_schemas().items():
         write_text(path, text)

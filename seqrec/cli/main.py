@@ -1,16 +1,26 @@
-"""The command line: each step of the workflow as a command that also works on its own."""
+"""The command line: every step of the workflow as a command that also works on its own."""
 
 from typing import Any
 
 import click
 
 import seqrec
-from seqrec.cli import data, experiments, recommend, results, status, training
+from seqrec.cli import data, experiments, recommend, records, report, status, training
 from seqrec.errors import SeqrecError
+
+COMMANDS = {
+    "Data": (data.download, data.preprocess, data.simulate),
+    "Experiments": (experiments.check, experiments.prepare, experiments.grid, experiments.schema),
+    "Training": (training.train, training.execute, status.status),
+    "Results": (report.tables, report.figures, report.compare, report.best, report.metrics),
+    "Records": (records.missing, records.stale, records.promote),
+    "Recommendations": (recommend.recommend,),
+}
+"""The commands in the order of the work, under the headings of `seqrec --help`."""
 
 
 class Commands(click.Group):
-    """Prints a user's mistake as one message and exits with 1; anything else is a traceback."""
+    """Prints a `SeqrecError` as one message and exits with 1; other errors show a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -19,38 +29,25 @@ class Commands(click.Group):
             click.echo(f"Error: {error}", err=True)
             context.exit(1)
 
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        limit = formatter.width - max(map(len, self.commands)) - 6
+        for heading, commands in COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(str(c.name), c.get_short_help_str(limit)) for c in commands])
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(seqrec.__version__)
 def main() -> None:
-    """Sequential-recommendation experiments: data, training, tables, figures, recommendations.
+    """Sequential recommendation: data, training, tables, figures, recommendations.
 
-    Run it from the project's folder. Every command explains itself and has an example: seqrec
-    train --help. Tab completion, for bash (or zsh_source, fish_source):
+    Run commands from the project's folder. Each has a help page with an example, such as seqrec
+    train --help. To complete names with the TAB key in bash (for others: zsh_source, fish_source):
 
     \b
     eval "$(_SEQREC_COMPLETE=bash_source seqrec)"
     """
 
 
-for command in (
-    data.download,
-    data.preprocess,
-    data.simulate,
-    experiments.check,
-    experiments.grid,
-    training.train,
-    training.execute,
-    recommend.recommend,
-    results.tables,
-    results.figures,
-    results.compare,
-    results.best,
-    results.metrics,
-    results.missing,
-    status.status,
-    results.stale,
-    results.promote,
-    experiments.schema,
-):
+for command in (command for commands in COMMANDS.values() for command in commands):
     main.add_command(command)

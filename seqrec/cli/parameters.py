@@ -1,22 +1,87 @@
-"""Types of arguments and options that several commands share."""
+"""Arguments and options that several commands share."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 
-RESULTS = Path("results")
+from seqrec.cli import completion
+from seqrec.running.options import AUTOMATIC, Precision
 
-
-PROCESSED = Path("data/processed")
-
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 Folder = functools.partial(click.Path, file_okay=False, path_type=Path)
 
-
 File = functools.partial(click.Path, dir_okay=False, path_type=Path)
 
+dataset_argument = click.argument("dataset", shell_complete=completion.datasets)
+
+settings_argument = click.argument("settings", nargs=-1)
+"""`key=value` pairs that change an experiment."""
+
+output_option = click.option("--output", type=File(), required=True, help="File to write.")
 
 device_option = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<number>."
+    "--device",
+    default=AUTOMATIC.device,
+    show_default=True,
+    help="auto, cpu, cuda or cuda:<number>.",
 )
+
+
+def results_argument(exists: bool = True) -> Decorator:
+    """Take the folder of an experiment's results; whether it `exists` click checks."""
+    return click.argument("results", type=Folder(exists=exists), shell_complete=completion.results)
+
+
+def experiment_parameters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Take an experiment, the settings that change it, and the name that it then needs."""
+    for parameter in (
+        click.option("--name", help="New name; needed where SETTINGS change the experiment."),
+        settings_argument,
+        click.argument("experiment", shell_complete=completion.experiments),
+    ):
+        command = parameter(command)
+    return command
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Take where and how a run computes; none of it belongs to the run's configuration."""
+    for option in (
+        click.option(
+            "--track",
+            type=click.Choice(["tensorboard", "clearml", "mlflow"]),
+            multiple=True,
+            help="Also report to this tracker; may be repeated.",
+        ),
+        click.option("--compile/--no-compile", help="Compile the network with torch.compile."),
+        click.option(
+            "--logits-per-chunk",
+            type=click.IntRange(min=1),
+            help="Logits that a loss computes at a time; fewer save memory.  [default: auto]",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(get_args(Precision)),
+            default=AUTOMATIC.precision,
+            show_default=True,
+            help="Precision of the loss's matrix products; on a GPU, of the whole training step. "
+            "auto takes the faster one.",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
+        ),
+        click.option(
+            "--runs-per-gpu",
+            type=click.IntRange(min=1),
+            default=AUTOMATIC.runs_per_gpu,
+            show_default=True,
+            help="Runs that may share a GPU; further runs wait. Ignored where --device or Slurm "
+            "names one GPU.",
+        ),
+        device_option,
+    ):
+        command = option(command)
+    return command

@@ -1,4 +1,4 @@
-"""The command that recommends items by a finished run."""
+"""The command that recommends items with the model of a finished run."""
 
 from pathlib import Path
 
@@ -11,10 +11,14 @@ from seqrec.errors import SeqrecError
 
 @click.command()
 @click.argument("run", type=Folder(), shell_complete=completion.runs)
-@click.option("--history", help="Item ids in order of time, separated by commas.")
-@click.option("--users", type=File(), help="CSV or Parquet: user, item and maybe timestamp.")
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
-@click.option("--output", type=File(), help="CSV or Parquet.  [default: to the terminal]")
+@click.option("--history", help="Item ids, the oldest first, separated by commas.")
+@click.option(
+    "--users", type=File(), help="CSV or Parquet file with columns user, item, [timestamp]."
+)
+@click.option(
+    "-k", type=click.IntRange(min=1), default=10, show_default=True, help="Items per user."
+)
+@click.option("--output", type=File(), help="CSV or Parquet file.  [default: the terminal]")
 @click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
 @device_option
 def recommend(
@@ -26,18 +30,18 @@ def recommend(
     data: Path | None,
     device: str,
 ) -> None:
-    """Recommend what comes next, by a finished RUN.
+    """Recommend the next items with a finished RUN.
 
-    RUN is its folder. Items go in and come out by the dataset's own ids: of one history, or of a
-    file of many with a line for each interaction. A file with the column user alone names users of
-    the dataset. Items of a history are not recommended again. Examples:
+    RUN is the folder of its record. Items are read and printed by the dataset's own ids. Give
+    either one history, or a file with one line an interaction. A file with only the column user
+    names users of the dataset. Items of a history are not recommended again. Examples:
 
     \b
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --users users.csv --output top.parquet
     """
     from seqrec.running.recommend import Recommender
-    from seqrec.running.user_files import read_users, write_recommendations
+    from seqrec.running.user_tables import read_users, write_recommendations
 
     if (history is None) == (users is None):
         raise SeqrecError("recommend: give either --history or --users.")

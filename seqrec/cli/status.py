@@ -1,24 +1,24 @@
-"""The command that shows how far an experiment is."""
+"""The command that shows how far an experiment has come."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from seqrec.cli import completion
-from seqrec.cli.parameters import Folder
+from seqrec.cli.parameters import results_argument
 
 
 @click.command()
-@click.argument("results", type=Folder(), shell_complete=completion.results)
+@results_argument(exists=False)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--watch", is_flag=True, help="Refresh until every run is done, or Ctrl-C.")
 def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
     """Show which runs of RESULTS are done, running or failed.
 
-    And those that wait or were stopped. Works from any terminal and host that sees the folder.
-    Times left are estimates: the least if no epoch is better than the best so far, the most if
-    early stopping never fires. With a COMMAND it is shown for as long as that runs. Examples:
+    Runs that were stopped or wait are shown, too. Works from any terminal and any host that shares
+    the disk. The time left is a range: from no later epoch being better than the best so far, to
+    early stopping never setting in. With a COMMAND, shows the status while that runs. Examples:
 
     \b
     seqrec status results/paper --watch
@@ -27,13 +27,11 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
     from seqrec.running import display
     from seqrec.running import watch as watching
 
-    console = display.screen()
+    console = display.terminal()
     if command:
         sys.exit(watching.watch_during(results, command, console))
-    if not watch:
+    if watch:
+        with suppress(KeyboardInterrupt):
+            watching.watch(results, console)
+    else:
         display.show(results, console)
-        return
-    try:
-        watching.watch(results, console)
-    except KeyboardInterrupt:
-        return

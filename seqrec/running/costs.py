@@ -1,7 +1,7 @@
-"""What a run is expected to take, so that a cluster can be asked for it: an estimate, with room.
+"""Estimate the memory and time to ask a cluster for, with headroom.
 
-From the sizes of the log and the configuration alone. `profiles/measured.csv` has the measurements
-that the factors come from, and a test holds every one of them to what would have been asked for.
+The estimates use only the sizes of the log and the configuration. Their factors come from the
+measurements in `profiles/measured.csv`, and a test compares every one of these with the estimate.
 """
 
 from collections.abc import Mapping
@@ -11,63 +11,79 @@ from seqrec.experiment.schema import RunConfig
 
 FLOAT_BYTES = 4
 
-
-MB = 10**6
-
+BYTES_PER_MB = 10**6
 
 BASE_MB = 600
 """Python, its libraries and their buffers."""
 
-
 CUDA_MB = 2000
-"""What CUDA's libraries take of the host's memory beside that; not measured by this project."""
+"""Host memory of CUDA's libraries on top of that; not measured by this project."""
 
+HEADROOM = 1.5
+"""Memory asked for, relative to the estimate."""
 
-ROOM = 1.5
+BASE_MINUTES = 30
+"""Time asked for besides training: start, evaluation, and headroom for short runs."""
 
+EPOCHS = 100
+"""Epochs for which time is asked; a longer training is resumed."""
 
-CPU_SLOWDOWN = 15
-"""One CPU thread against the GPU of the paper's times."""
+CPU_THREAD_SLOWDOWN = 15
+"""Time of one CPU thread relative to the GPU of the published times."""
 
-
-FIT_SECONDS = 1e-3
-"""Of both fits of BPR-MF, for an interaction: five times what ml-1m takes on one thread."""
+FIT_SECONDS_PER_INTERACTION = 1e-3
+"""Both fits of BPR-MF: five times what ml-1m takes on one thread."""
 
 
 def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> int:
-    """Host memory to ask for, in 10^6 bytes."""
+    """Estimate the host memory of a run, in 10^6 bytes.
 
-    def size(name: str, default: int) -> int:
-        """A model of somebody's own may mean anything by a name."""
-        value = config.hyperparameters.get(name)
-        return value if isinstance(value, int) else default
-
-    hidden = size("hidden_size", size("factors", 64))
-    layers = size("layers", size("blocks", 2))
-    needed = 40 * statistics["interactions"]  # bytes: the log, its splits and the pairs seen
-    # The item table with its gradient, the optimiser's moments, the best epoch's and a saved state.
+    `statistics` has the `items` and `interactions` of the log; `gpu` tells whether the run is on a
+    GPU.
+    """
+    hidden = _size(config, "hidden_size", _size(config, "factors", 64))
+    needed = 40 * statistics["interactions"]  # bytes: the log, its splits and the seen pairs
+    # The item table, its gradient, both moments of the optimiser, the best epoch's copy, and a
+    # saved state.
     needed += 10 * statistics["items"] * hidden * FLOAT_BYTES
     needed += 5 * config.evaluation.batch_size * statistics["items"] * FLOAT_BYTES  # scores
-    if config.training:
-        positions = config.training.batch_size * config.max_length
-        attention = 8 * size("heads", 1) * config.max_length
-        # With a GELU the gaps between blocks count, too (see `engine.use_onednn`).
-        inner = 30 * size("intermediate_size", 0)
-        needed += layers * positions * (40 * hidden + attention + inner) * FLOAT_BYTES
-        if config.loss and config.loss.negatives:
-            # Vectors of negatives come in pieces of unlike sizes, which leave gaps in the heap.
-            rows = config.training.batch_size * config.loss.negatives
-            needed += 9 * rows * hidden * FLOAT_BYTES
-    return round(ROOM * (BASE_MB + needed / MB) + (CUDA_MB if gpu else 0))
+    needed += _activation_bytes(config, hidden)
+    return round(HEADROOM * (BASE_MB + needed / BYTES_PER_MB) + (CUDA_MB if gpu else 0))
+
+
+def _activation_bytes(config: RunConfig, hidden: int) -> int:
+    """Estimate what a training step holds of a batch."""
+    if config.training is None:
+        return 0
+    layers = _size(config, "layers", _size(config, "blocks", 2))
+    positions = config.training.batch_size * config.max_length
+    attention = 8 * _size(config, "heads", 1) * config.max_length
+    # A GELU also leaves gaps between blocks in the heap (see `precision.use_onednn`).
+    inner = 30 * _size(config, "intermediate_size", 0)
+    needed = layers * positions * (40 * hidden + attention + inner) * FLOAT_BYTES
+    if config.loss and config.loss.negatives:
+        # Blocks of negatives' vectors differ in size, which leaves gaps in the heap.
+        rows = config.training.batch_size * config.loss.negatives
+        needed += 9 * rows * hidden * FLOAT_BYTES
+    return needed
+
+
+def _size(config: RunConfig, name: str, default: int) -> int:
+    """Return a hyperparameter if it is an integer; custom models may mean anything by its name."""
+    value = config.hyperparameters.get(name)
+    return value if isinstance(value, int) else default
 
 
 def minutes(config: RunConfig, statistics: Mapping[str, Any], gpu: bool, threads: int) -> int:
-    """Time to ask for: of a hundred epochs. A training that needs more is resumed; a fit, which
-    is made twice, is not."""
+    """Estimate the time of a run, in minutes; of a long training, that of its first 100 epochs.
+
+    A training that needs more time is resumed. A fit cannot be, so its time is that of both fits.
+    """
+    interactions = statistics["interactions"]
     if config.training is None:
-        return round(30 + statistics["interactions"] * FIT_SECONDS / 60)
-    epochs = min(config.training.max_epochs, 100)
-    seconds = statistics["interactions"] * (1e-5 + 4e-10 * statistics["items"])  # an epoch
+        return round(BASE_MINUTES + interactions * FIT_SECONDS_PER_INTERACTION / 60)
+    epochs = min(config.training.max_epochs, EPOCHS)
+    epoch_seconds = interactions * (1e-5 + 4e-10 * statistics["items"])
     if not gpu:
-        seconds *= CPU_SLOWDOWN / threads
-    return round(30 + epochs * seconds / 60)
+        epoch_seconds *= CPU_THREAD_SLOWDOWN / threads
+    return round(BASE_MINUTES + epochs * epoch_seconds / 60)

@@ -1,4 +1,4 @@
-"""Places on the devices of a machine: trainings share them without a scheduler."""
+"""Hold a place on a device, so that runs share a machine's GPUs without a scheduler."""
 
 import itertools
 import os
@@ -17,21 +17,21 @@ from filelock import FileLock, Timeout
 from seqrec.errors import SeqrecError
 
 POLL_SECONDS = 0.25
-"""How soon a place that becomes free is taken by a process that waits for one."""
+"""How often a waiting process looks for a free place."""
 
 
 class Place:
-    """A place on a device, and how many runs were seen on it."""
+    """A place on a device, and the most runs that were ever seen on that device."""
 
     def __init__(self, device: str, folder: Path) -> None:
         self.device = device
-        """`cpu`, or a GPU by a name that CUDA_VISIBLE_DEVICES takes."""
+        """`cpu`, or the name of a GPU as CUDA_VISIBLE_DEVICES takes it."""
         self.most_runs = 1
-        """The most runs of this user that were on the device, this one included, at any look."""
+        """The most runs of this user on the device at any look, this one included."""
         self._folder = folder
 
     def look(self) -> int:
-        """Count the runs on the device now; returns the most so far."""
+        """Count the runs on the device now, and return the highest count so far."""
         with _gate(self._folder):
             self.most_runs = max(self.most_runs, _runs_on(self.device, self._folder))
         return self.most_runs
@@ -39,14 +39,14 @@ class Place:
 
 @contextmanager
 def place_on_device(name: str, runs_per_gpu: int) -> Iterator[Place]:
-    """Hold a place on the device that `name` means: auto, cpu, cuda or cuda:<number>.
+    """Hold a place on the device called `name`: auto, cpu, cuda or cuda:<number>.
 
-    Where no number is given and no scheduler has chosen one GPU, it is on that with the fewest
-    runs, of which each takes `runs_per_gpu` at a time; CUDA_VISIBLE_DEVICES then names that GPU
-    alone, for the rest of the process, so CUDA must not be in use yet. Anything else is only
-    counted. Numbers are those of nvidia-smi, for CUDA too.
+    If neither `name` nor a scheduler has chosen one GPU, the place is on the GPU with the fewest
+    runs, and waits until one has fewer than `runs_per_gpu`. CUDA_VISIBLE_DEVICES then names that
+    GPU alone for the rest of the process, so CUDA must not be in use yet. On any other device a
+    place is free at once and only counted. GPUs are numbered as by nvidia-smi, for CUDA too.
     """
-    # CUDA's own order is another on a machine with GPUs of several kinds.
+    # CUDA's own order differs on a machine with several kinds of GPU.
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     kind, _, number = name.partition(":")
     gpus = visible_gpus() if kind in ("auto", "cuda") else []
@@ -66,16 +66,16 @@ def place_on_device(name: str, runs_per_gpu: int) -> Iterator[Place]:
 
 @contextmanager
 def place_on(devices: Sequence[str], places: int | None) -> Iterator[Place]:
-    """Hold one of `places` (None: any number) on that of `devices` with the fewest runs.
+    """Hold a place on the one of `devices` with the fewest runs.
 
-    Waits, with one message, while all places are taken.
+    Each has as many `places`, or any number if None. While all are taken, says so once and waits.
     """
     folder = _lock_folder()
-    told = False
+    has_told = False
     while (taken := _take(devices, places, folder)) is None:
-        if not told:
-            click.echo(f"all {places} places on {', '.join(devices)} are taken; waiting.", err=True)
-            told = True
+        if not has_told:
+            click.echo(f"every place on {', '.join(devices)} is taken; waiting.", err=True)
+            has_told = True
         time.sleep(POLL_SECONDS)
     device, lock = taken
     place = Place(device, folder)
@@ -87,10 +87,10 @@ def place_on(devices: Sequence[str], places: int | None) -> Iterator[Place]:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, by names that CUDA_VISIBLE_DEVICES takes.
+    """List the GPUs that this process may use, by names that CUDA_VISIBLE_DEVICES takes.
 
-    From CUDA_VISIBLE_DEVICES or the driver, without touching CUDA. A number becomes the driver's
-    name for it, so that processes that were told otherwise mean the same device.
+    Asks CUDA_VISIBLE_DEVICES or the driver, and leaves CUDA alone. Numbers become the driver's
+    names, so that processes agree on a GPU whether they were given its number or its name.
     """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None and not given.strip():
@@ -103,13 +103,13 @@ def visible_gpus() -> list[str]:
         number = int(name) if name.isdigit() else None
         return bool(name) and name[0] != "-" and not (known and number and number >= len(known))
 
-    # As CUDA reads it: an invalid number and what follows it do not count.
+    # CUDA ignores an invalid number and all that follows it.
     names = list(itertools.takewhile(valid, map(str.strip, given.split(","))))
     return [known[int(name)] if known and name.isdigit() else name for name in names]
 
 
 def _driver_gpus() -> list[str]:
-    """The UUIDs of GPUs, or of the MIG devices that one is split into, in nvidia-smi's order."""
+    """List UUIDs in nvidia-smi's order: of GPUs, or of the MIG devices into which one is split."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True
@@ -125,26 +125,26 @@ def _driver_gpus() -> list[str]:
 
 
 def _lock_folder() -> Path:
-    """A folder of this user on this machine."""
+    """Return the folder of this user's locks on this machine; creates it if needed."""
     folder = Path(tempfile.gettempdir(), f"seqrec-{os.getuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise SeqrecError(f"{folder}: belongs to somebody else. Set TMPDIR to another folder.")
+            raise SeqrecError(f"{folder}: belongs to another user. Set TMPDIR to another folder.")
     except OSError as error:
         raise SeqrecError(
-            f"{folder}: cannot be made ({error.strerror}). Set TMPDIR to another folder."
+            f"{folder}: cannot be created ({error.strerror}). Set TMPDIR to another folder."
         ) from error
     return folder
 
 
 def _gate(folder: Path) -> FileLock:
-    """Held while places are counted or taken: counting takes free ones for a moment."""
+    """Return the lock to hold while counting or taking places: counting briefly takes free ones."""
     return FileLock(folder / "gate.lock", poll_interval=0.01)
 
 
 def _take(devices: Sequence[str], places: int | None, folder: Path) -> tuple[str, FileLock] | None:
-    """A place on the device with the fewest runs, or None where all are taken."""
+    """Take a place on the device with the fewest runs; None if all are taken."""
     with _gate(folder):
         for device in sorted(devices, key=lambda device: _runs_on(device, folder)):
             for number in itertools.count() if places is None else range(places):
@@ -155,6 +155,7 @@ def _take(devices: Sequence[str], places: int | None, folder: Path) -> tuple[str
 
 
 def _runs_on(device: str, folder: Path) -> int:
+    """Count the places on `device` that living processes hold."""
     runs = 0
     for path in folder.glob(f"{quote(device, safe='')}.*.lock"):
         lock = FileLock(path)
@@ -166,6 +167,7 @@ def _runs_on(device: str, folder: Path) -> int:
 
 
 def _acquired(lock: FileLock) -> bool:
+    """Take `lock` if it is free, and tell whether it was."""
     try:
         lock.acquire(timeout=0)
     except Timeout:

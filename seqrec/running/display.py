@@ -1,7 +1,8 @@
-"""The status of an experiment as text for a terminal."""
+"""Lay out the status of an experiment as text for a terminal."""
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqrec.experiment.naming import model_order
+from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record, Run
 from seqrec.running.progress import Progress
 from seqrec.running.status import State, Status, read_status
@@ -23,13 +25,12 @@ STYLES: dict[State, str] = {
     "waiting": "dim",
 }
 
+MOST_REASONS = 6
+"""Reasons for failures that are shown; `seqrec missing` lists all."""
 
-LINES = 6
-"""How many failures are told in full."""
 
-
-def screen() -> Console:
-    """The terminal; where there is none, lines are wide enough for the grid of the paper."""
+def terminal() -> Console:
+    """Return the terminal; where there is none, lines are wide enough for the paper's grid."""
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 140
@@ -37,12 +38,12 @@ def screen() -> Console:
 
 
 def show(results: Path, console: Console) -> None:
-    """Print how far the experiment is."""
+    """Print how far the experiment has come."""
     console.print(view(results, read_status(results)))
 
 
 def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
-    """The whole of it: a bar, the grid, and what is running, stopped or failed."""
+    """Lay out a bar, the grid, and what is running, stopped or failed."""
     counts = {state: sum(status.state == state for status in statuses) for state in STYLES}
     summary = Text(f"{results}: {counts['done']} of {_runs(len(statuses))} done")
     for state, count in counts.items():
@@ -52,7 +53,7 @@ def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
     bar.add_row(ProgressBar(max(1, len(statuses)), counts["done"], width=60))
     parts: list[RenderableType] = [summary, bar]
     if statuses:
-        parts += [_grid(statuses), Text("Test NDCG@10 of runs that are done.", "dim")]
+        parts += [_grid(statuses), Text("Numbers are the test NDCG@10 of finished runs.", "dim")]
     if counts["running"]:
         parts += [Text(), _running([s for s in statuses if s.state == "running"])]
     for status in statuses:
@@ -63,7 +64,7 @@ def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
 
 
 def _grid(statuses: Sequence[Status]) -> Table:
-    """A line a model, a column a dataset."""
+    """Lay out one row per model and one column per dataset."""
     datasets = list(dict.fromkeys(status.run.dataset for status in statuses))
     models = sorted({status.run.model for status in statuses}, key=model_order)
     table = Table("", *datasets, box=None, pad_edge=False, header_style="bold")
@@ -77,9 +78,9 @@ def _grid(statuses: Sequence[Status]) -> Table:
 
 
 def _cell(runs: Sequence[Status]) -> Text:
-    """The runs of one model on one dataset: one a seed."""
+    """Summarise the runs of one model on one dataset, one per seed."""
     parts = []
-    scores = [s.record.test["ndcg@10"] for s in runs if s.state == "done" and s.record]
+    scores = [s.record.test[STOPPING_METRIC] for s in runs if s.state == "done" and s.record]
     if scores:
         parts.append(Text(f"{fmean(scores):.4f}", STYLES["done"]))
     if 1 < len(runs) != len(scores):
@@ -95,8 +96,9 @@ def _cell(runs: Sequence[Status]) -> Text:
 
 
 def _running(statuses: Sequence[Status]) -> Table:
+    """Lay out the progress of running trainings, with an estimate of the time left."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Running", "Epoch", "Validation NDCG@10", "Best", "An epoch", "Left, about"):
+    for heading in ("Running", "Epoch", "Validation NDCG@10", "Best", "Per epoch", "Time left"):
         table.add_column(heading, no_wrap=heading == "Running")
     for status in statuses:
         now = status.progress
@@ -120,36 +122,32 @@ def _stopped(progress: Progress) -> str:
     after = (
         f"stopped after epoch {progress.epoch}, validation NDCG@10 {progress.ndcg:.4f}"
         if progress.epoch
-        else "stopped before its first epoch was over"
+        else "stopped during its first epoch"
     )
-    return f"{after}; the experiment, started again, goes on from there."
+    return f"{after}; start the experiment again to continue from there."
 
 
 def _failures(statuses: Sequence[Status]) -> Iterator[str]:
-    """A line for each reason, with the runs that it has stopped."""
+    """Yield a line for each reason, with the runs that failed for it."""
     failed = [status for status in statuses if status.state == "failed"]
     reasons = list(dict.fromkeys(status.reason for status in failed))
-    for reason in reasons[:LINES]:
+    for reason in reasons[:MOST_REASONS]:
         runs = [status.run for status in failed if status.reason == reason]
         more = len(runs) - 1
         others = f" and {more} more run{'s' if more > 1 else ''}" if more else ""
         yield f"{_name(runs[0])}{others}: {reason}"
-    if len(reasons) > LINES:
-        yield f"{len(reasons) - LINES} other reasons: `seqrec missing` lists them all."
+    if len(reasons) > MOST_REASONS:
+        yield f"{len(reasons) - MOST_REASONS} more reasons; `seqrec missing` lists them all."
 
 
 def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:
-    """A line for each run that has ended since."""
+    """Return a line for each run that has ended between two readings of the status."""
     old = {status.run: status for status in before}
     done = sum(status.state == "done" for status in now)
     lines = []
     for status in now:
         was = old.get(status.run)
-        if was and (was.state, was.record, was.reason) == (
-            status.state,
-            status.record,
-            status.reason,
-        ):
+        if was and replace(was, progress=None) == replace(status, progress=None):
             continue
         if status.state == "done" and status.record:
             text = _result(status.record)
@@ -165,8 +163,9 @@ def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:
 
 def _result(record: Record) -> str:
     epochs = f"{record.epochs} epochs in " if record.epochs else ""
+    test = record.test
     return (
-        f"test NDCG@10 {record.test['ndcg@10']:.4f}, HitRate@10 {record.test['hit_rate@10']:.4f}, "
+        f"test NDCG@10 {test[STOPPING_METRIC]:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "
         f"{epochs}{_duration(record.training_seconds)}"
     )
 
@@ -180,7 +179,7 @@ def _runs(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Two digits are all that an estimate has: `8.3 s`, `51 s`, `12 min`, `3.4 h`."""
+    """Write a duration with two digits, all that an estimate has: `8.3 s`, `51 s`, `12 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 100:

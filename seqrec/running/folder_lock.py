@@ -1,4 +1,4 @@
-"""Hold a folder for one process at a time."""
+"""Hold a folder, so that no other process works in it at the same time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ from seqrec.errors import SeqrecError
 
 @contextmanager
 def alone_in(folder: Path, wait: bool = False, doing: str = "training this run") -> Iterator[None]:
-    """Hold `folder` for this thread, which may hold it already.
+    """Hold `folder` while the block runs; a thread that holds it already may enter again.
 
-    Where another process has it, `wait` for its end and say so, or raise `SeqrecError`.
+    If another process holds it, say what that is `doing` and `wait`, or raise `SeqrecError`.
     """
     lock = FileLock(folder / ".lock", is_singleton=True)
     try:
@@ -25,7 +25,7 @@ def alone_in(folder: Path, wait: bool = False, doing: str = "training this run")
             if not wait:
                 raise SeqrecError(
                     f"{folder}: another process is {doing}. Wait for it or stop it; "
-                    "what it has done is kept."
+                    "what it has finished is kept."
                 ) from None
             click.echo(f"{folder}: another process is {doing}; waiting.", err=True)
             lock.acquire(poll_interval=1)

@@ -1,4 +1,4 @@
-"""Memory of a training process: what the C library keeps, and the peak."""
+"""Memory of a training process: what the C library keeps of freed memory, and the peak."""
 
 import ctypes
 import platform
@@ -11,26 +11,26 @@ import torch
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what is freed for the next step, where it is glibc.
+    """Make glibc keep freed memory for the next training step; does nothing elsewhere.
 
-    It hands large blocks back to the system at once, which then clears them page by page for the
-    next step, which can take a quarter of a training step's time.
+    By default glibc returns large blocks to the system at once. The system clears their pages
+    before it hands them out again, which can take a quarter of a training step's time.
     """
     if platform.system() != "Linux":
         return
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
-        mmap_threshold, trim_threshold, mmap_max = -3, -1, -4  # of malloc.h
-        if not library.mallopt(mmap_threshold, 2**30):  # older ones take no more than 32 MB
+        mmap_threshold, trim_threshold, mmap_max = -3, -1, -4  # from malloc.h
+        if not library.mallopt(mmap_threshold, 2**30):  # older versions allow at most 32 MB
             library.mallopt(mmap_max, 0)
         library.mallopt(trim_threshold, 2**31 - 1)
 
 
 def hand_back_freed_memory() -> None:
-    """Give the system what has been freed, between epochs, where the C library is glibc.
+    """Make glibc return freed memory to the system, between epochs; does nothing elsewhere.
 
-    Of what `keep_freed_memory` keeps, the pieces of training steps and those of validation fit each
-    other badly: without this a training of SASRec+ 3000 on beauty grew epoch by epoch, to 3 GB.
+    Training steps and validation free pieces of different sizes, which do not fit each other's
+    needs. Without this, training SASRec+ 3000 on beauty grew with every epoch, to 3 GB.
     """
     if platform.system() != "Linux":
         return
@@ -40,11 +40,11 @@ def hand_back_freed_memory() -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: of the accelerator where there is one, else the process's resident memory."""
+    """Return the peak in bytes: of the GPU's memory, or on a CPU of the resident memory."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     with suppress(OSError):
-        # getrusage would remember what the parent had when it started this process.
+        # getrusage also counts what the parent held when it started this process.
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,14 +1,13 @@
-"""What a trained run recommends next, in the ids of its dataset.
+"""Recommend what comes next with a trained model, in the ids of its dataset.
 
     from seqrec.running.recommend import Recommender
     model = Recommender.load("results/demo/runs/demo/sasrec+/seed-0")
     model.recommend([12, 87, 3], k=10)
 
 A run's folder holds the model and its configuration; the ids of items and users come from the
-preprocessed log that it was trained on.
+preprocessed log on which it was trained.
 """
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,21 +25,21 @@ from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError, is_out_of_memory
 from seqrec.experiment.custom import custom_code
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import LogFiles, RunFiles
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
-from seqrec.protocol.ranking import ScoreUsers, checked_scores
-from seqrec.protocol.splits import Split, seen_pairs
+from seqrec.protocol.ranking import ScoreUsers, require_finite
+from seqrec.protocol.splits import Split
 from seqrec.running.device import choose_device
+from seqrec.running.histories import Ids, histories_of, require_filled
 from seqrec.training.building import build_model
 from seqrec.training.fitting import fitted_scorer
 from seqrec.training.scoring import network_scorer
 from seqrec.typed_yaml import check_values, load_yaml
 
-PROCESSED = Path("data/processed")
-
 
 class Recommender:
-    """A finished run with its weights, and the log whose ids it speaks in."""
+    """The trained model of a run, with the log whose ids it reads and returns."""
 
     def __init__(
         self,
@@ -53,79 +52,37 @@ class Recommender:
         self.log = log
         self._model = model
         self._device = device or torch.device("cpu")
-        self._items = pd.Index(log.item_ids())
+        self._items = Ids("item", log.item_ids(), config.dataset)
 
     @classmethod
     def load(
         cls, run: Path | str, data: Path | str | None = None, device: str = "auto"
     ) -> "Recommender":
-        """The model in the folder `run`; `data` is its log, by default `data/processed/<dataset>`.
+        """Load the model in the folder `run`; its log is in `data`, or `data/processed/<dataset>`.
 
-        Raises `SeqrecError` if there is no finished run, no weights, or no such log.
+        Raises `SeqrecError` if there is no finished run, if its weights are missing or damaged, or
+        if the log is not the one it was trained on.
         """
-        folder = Path(run)
-        try:
-            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-            trained_on = metrics["data"]["sha256"]
-        except FileNotFoundError:
+        files = RunFiles(Path(run))
+        trained_on = _digest_in(files)
+        if not files.weights.is_file():
             raise SeqrecError(
-                f"{folder}: holds no finished run. Name a run's folder, as "
-                "results/<experiment>/runs/<dataset>/<model>/seed-<n>."
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SeqrecError(f"{folder}/metrics.json: cannot be read ({error}).") from None
-        weights = folder / "model.safetensors"
-        if not weights.is_file():
-            raise SeqrecError(
-                f"{weights}: the weights are not there; git and promoted records leave them out. "
-                "Run the experiment to train the model here."
+                f"{files.weights}: the weights are missing; git and promoted records leave them "
+                "out. Run the experiment to train the model here."
             )
-        path = folder / "config.yaml"
-        config = check_values(RunConfig, load_yaml(path), str(path))
-        log = cls._log(config, Path(data) if data else PROCESSED / config.dataset, trained_on)
+        config = check_values(RunConfig, load_yaml(files.config), str(files.config))
+        log = _load_log(
+            LogFiles(Path(data)) if data else LogFiles.of(config.dataset), config, trained_on
+        )
         place = choose_device(device)
-        return cls(config, cls._weights(config, weights, log.num_items, place), log, place)
-
-    @staticmethod
-    def _log(config: RunConfig, folder: Path, trained_on: str) -> Interactions:
-        if not (folder / "digest.json").is_file():
-            raise SeqrecError(
-                f"{folder}: no log there, which has the ids of {config.dataset}. Make it by "
-                f"`seqrec download {config.dataset}` and `seqrec preprocess {config.dataset}`, or "
-                "say where it is with --data."
-            )
-        log = Interactions.load(folder)
-        if log.digest != trained_on:
-            raise SeqrecError(
-                f"{folder}: is another log than the run was trained on, so its item numbers mean "
-                "other items. Say where the right one is with --data, or train again."
-            )
-        return log
-
-    @staticmethod
-    def _weights(
-        config: RunConfig, path: Path, num_items: int, device: torch.device
-    ) -> Network | Fitted:
-        model = build_model(config, num_items)
-        try:
-            state = load_file(path)
-            if isinstance(model, Fitted):
-                model.restore(state)
-                return model
-            model.load_state_dict(state)
-        except (OSError, SafetensorError, RuntimeError, AttributeError) as error:
-            raise SeqrecError(
-                f"{path}: does not hold the weights of {config.implementation} "
-                f"({str(error).splitlines()[0]}). Train the run again."
-            ) from None
-        with _memory_told(device):
-            return model.to(device).eval()
+        return cls(config, _load_model(config, files.weights, log.num_items, place), log, place)
 
     def recommend(self, history: Sequence[Any], k: int = 10) -> pd.DataFrame:
-        """The `k` items to come next after `history`, item ids in order of time.
+        """Recommend the `k` items to come next after `history`, a user's item ids, oldest first.
 
-        One line an item, the best first: `rank` from 1, `item`, `score`. Items of the history are
-        not recommended again, so there may be fewer than `k`.
+        Returns one row an item, the best first: `rank` from 1, `item`, `score`. Items of the
+        history are not recommended again, so there may be fewer than `k`.
+        Raises `SeqrecError` for an empty history or an unknown item.
         """
         table = pd.DataFrame({"user": 0, "item": pd.Series(list(history), dtype=object)})
         if table.empty:
@@ -135,100 +92,59 @@ class Recommender:
     def recommend_users(
         self, users: pd.DataFrame, k: int = 10, where: str = "users"
     ) -> pd.DataFrame:
-        """The same for many users, as `user`, `rank`, `item` and `score`.
+        """Recommend the `k` items to come next for each of many users.
 
-        `users` has a line for each interaction: `user`, `item`, and optionally `timestamp`, without
-        which the order of lines is that of time. With a column `user` alone, these are users of
-        the dataset, and their histories are those of its log. `where` names it in messages.
+        `users` has one row an interaction: `user`, `item`, and optionally `timestamp`, without
+        which the order of rows is that of time. With the column `user` alone, they are users of
+        the dataset, and the log has their histories. `where` names the table in messages.
+
+        Returns `user`, `rank`, `item` and `score`. Raises `SeqrecError` for a table without these
+        columns, gaps in it, and unknown users or items.
         """
-        if "user" not in users.columns or len(users) == 0:
-            found = f"columns {', '.join(map(str, users.columns))}" if len(users) else "no line"
-            raise SeqrecError(
-                f"{where}: must hold a column 'user', and 'item' unless they are users of the "
-                f"dataset; it has {found}."
-            )
-        users = users.reset_index(drop=True)
-        _refuse_gaps(users["user"], "user", where)
+        users = _checked_table(users, where)
         if "item" in users.columns:
-            ids, split = self._histories(users, where)
-            numbers = np.arange(len(ids))
-        elif len(users.columns) > 1:
-            others = ", ".join(str(name) for name in users.columns if name != "user")
-            raise SeqrecError(
-                f"{where}: has no column 'item', which holds the histories, but {others}. Rename "
-                "that, or give the column 'user' alone for users of the dataset."
-            )
+            self._require_reader_of_histories()
+            ids, split = histories_of(users, self._items, where)
+            places = np.arange(len(ids))
         else:
             each = users["user"].drop_duplicates()
             ids = pd.Index(each)
-            numbers = self._numbers(each, pd.Index(self.log.user_ids()), "user", where)
+            known = Ids("user", self.log.user_ids(), self.config.dataset)
+            places = known.places(each, where)
             split = Split(self.log.items, self.log.offsets, 0, self.log.num_items)
-        found_users, ranks, items, scores = self._best(split, numbers, k)
+        found_users, ranks, items, scores = self._best(split, places, k)
         return pd.DataFrame(
             {
                 "user": ids[found_users],
                 "rank": ranks,
-                "item": self._items[items],
+                "item": self._items.index[items],
                 "score": scores,
             }
         )
 
-    def _histories(self, users: pd.DataFrame, where: str) -> tuple[pd.Index, Split]:
+    def _require_reader_of_histories(self) -> None:
         if isinstance(self._model, Fitted) and self._model.by_user:
             raise SeqrecError(
-                f"{self.config.model}: knows the users that it was fitted on, and cannot read the "
-                "history of others. Give users of the dataset (a file with the column 'user' "
+                f"{self.config.model}: knows only the users that it was fitted on, and cannot read "
+                "the history of others. Give users of the dataset (a file with the column 'user' "
                 "alone, for --users), or take a model that reads histories, such as sasrec+."
             )
-        _refuse_gaps(users["item"], "item", where)
-        if "timestamp" in users.columns:
-            _refuse_gaps(users["timestamp"], "timestamp", where)
-            try:
-                times = _as_times(users["timestamp"])
-            except (ValueError, TypeError):
-                raise SeqrecError(
-                    f"{where}: timestamp: write numbers, or dates as 2024-01-31 or "
-                    "2024-01-31T12:00."
-                ) from None
-            _refuse_gaps(times, "timestamp", where)
-            users = users.loc[times.sort_values(kind="stable").index]
-        numbers = self._numbers(users["item"], self._items, "item", where) + 1
-        codes, ids = pd.factorize(users["user"])
-        order = np.argsort(codes, kind="stable")
-        offsets = np.concatenate(([0], np.cumsum(np.bincount(codes))))
-        items = numbers[order].astype(np.int32)
-        return pd.Index(ids), Split(items, offsets, 0, self.log.num_items)
-
-    def _numbers(
-        self, ids: pd.Series | pd.Index, known: pd.Index, what: str, where: str
-    ) -> np.ndarray:
-        """Places of `ids` in `known`, as `[ids]`; an id that is not there is an error."""
-        numeric = pd.api.types.is_integer_dtype(known.dtype)
-        values = pd.Series(ids)
-        sought = pd.to_numeric(values, errors="coerce") if numeric else values.astype(str)
-        found = known.get_indexer(pd.Index(sought))
-        if (unknown := np.flatnonzero(found < 0)).size:
-            first = int(unknown[0])
-            others = f" ({len(unknown) - 1} more like it)" if len(unknown) > 1 else ""
-            raise SeqrecError(
-                f"{where}: row {int(values.index[first]) + 1}: {what} {values.iloc[first]} is "
-                f"not among the {len(known):,} {what}s of {self.config.dataset} after its filter"
-                f"{_nearest(sought.iloc[first], known, numeric)}{others}."
-            )
-        return found
 
     def _best(
         self, split: Split, users: np.ndarray, k: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Place of the user in `users`, rank, place of the item and score of all that is found."""
+        """Find the best unseen items of `users`, which are places in `split`.
+
+        Returns four arrays `[recommendations]`: place in `users`, rank, place of the item, score.
+        """
         score = self._scorer(split)
         size = self.config.evaluation.batch_size
         parts = []
         doing = custom_code(self.config.implementation, "while it recommends")
-        with torch.inference_mode(), _memory_told(self._device), doing:
+        with torch.inference_mode(), _reporting_out_of_memory(self._device), doing:
             for first in range(0, len(users), size):
                 batch = users[first : first + size]
-                values, items = self._top(score(batch), split, batch, k)
+                values, items = _top(score(batch), split, batch, k)
                 row, column = np.nonzero(np.isfinite(values))
                 parts.append((row + first, column + 1, items[row, column], values[row, column]))
         joined = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -239,20 +155,88 @@ class Recommender:
             return fitted_scorer(self._model, self.config, self.log.num_items)
         return network_scorer(self._model, split, self.config.max_length, self._device)
 
-    @staticmethod
-    def _top(
-        scores: Tensor, split: Split, users: np.ndarray, k: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and places `[users, k]` of the best unseen items; what was seen scores -inf."""
-        scores = checked_scores(scores)
-        row, item = seen_pairs(split, users)
-        scores[torch.from_numpy(row), torch.from_numpy(item - 1)] = -torch.inf
-        values, items = scores.topk(min(k, scores.shape[1]), dim=1)
-        return values.cpu().numpy(), items.cpu().numpy()
+
+def _digest_in(files: RunFiles) -> str:
+    """Read from a run's record the digest of the log on which it was trained."""
+    try:
+        metrics = json.loads(files.metrics.read_text(encoding="utf-8"))
+        return str(metrics["data"]["sha256"])
+    except FileNotFoundError:
+        raise SeqrecError(
+            f"{files.folder}: holds no finished run. Name a run's folder, such as "
+            "results/<experiment>/runs/<dataset>/<model>/seed-<n>."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SeqrecError(f"{files.metrics}: cannot be read ({error}).") from None
+
+
+def _load_log(files: LogFiles, config: RunConfig, trained_on: str) -> Interactions:
+    if not files.digest.is_file():
+        raise SeqrecError(
+            f"{files.folder}: holds no log, and so no ids of {config.dataset}. Make it with "
+            f"`seqrec download {config.dataset}` and `seqrec preprocess {config.dataset}`, or "
+            "say where it is with --data."
+        )
+    log = Interactions.load(files.folder)
+    if log.digest != trained_on:
+        raise SeqrecError(
+            f"{files.folder}: is another log than the run was trained on, so its item numbers mean "
+            "other items. Say where the right log is with --data, or train again."
+        )
+    return log
+
+
+def _load_model(
+    config: RunConfig, path: Path, num_items: int, device: torch.device
+) -> Network | Fitted:
+    """Build the model, fill in the weights in `path`, and put it on the device."""
+    model = build_model(config, num_items)
+    try:
+        state = load_file(path)
+        if isinstance(model, Fitted):
+            model.restore(state)
+            return model
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, RuntimeError, AttributeError) as error:
+        raise SeqrecError(
+            f"{path}: does not hold the weights of {config.implementation} "
+            f"({str(error).splitlines()[0]}). Train the run again."
+        ) from None
+    with _reporting_out_of_memory(device):
+        return model.to(device).eval()
+
+
+def _checked_table(users: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return the table with its rows numbered, if its columns make sense and none lacks a user."""
+    if "user" not in users.columns or len(users) == 0:
+        found = f"columns {', '.join(map(str, users.columns))}" if len(users) else "no line"
+        raise SeqrecError(
+            f"{where}: must have a column 'user', and 'item' unless they are users of the "
+            f"dataset; it has {found}."
+        )
+    if "item" not in users.columns and len(users.columns) > 1:
+        others = ", ".join(str(name) for name in users.columns if name != "user")
+        raise SeqrecError(
+            f"{where}: has no column 'item', which holds the histories, but {others}. Rename "
+            "that, or give the column 'user' alone for users of the dataset."
+        )
+    users = users.reset_index(drop=True)
+    require_filled(users["user"], "user", where)
+    return users
+
+
+def _top(scores: Tensor, split: Split, users: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the scores and places `[users, k]` of the best items; seen items score -inf."""
+    scores = require_finite(scores)
+    row, item = split.pairs(users)
+    scores[torch.from_numpy(row), torch.from_numpy(item - 1)] = -torch.inf
+    values, items = scores.topk(min(k, scores.shape[1]), dim=1)
+    return values.cpu().numpy(), items.cpu().numpy()
 
 
 @contextmanager
-def _memory_told(device: torch.device) -> Iterator[None]:
+def _reporting_out_of_memory(device: torch.device) -> Iterator[None]:
+    """Turn a lack of memory on `device` into a `SeqrecError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -260,28 +244,3 @@ def _memory_told(device: torch.device) -> Iterator[None]:
             raise
         remedy = "free some" if device.type == "cpu" else "--device cpu uses the host's instead"
         raise SeqrecError(f"out of memory on {device}; {remedy}.") from None
-
-
-def _refuse_gaps(values: pd.Series, column: str, where: str) -> None:
-    if (gaps := np.flatnonzero(values.isna() | (values == ""))).size:
-        row = int(values.index[gaps[0]]) + 1
-        others = f" ({gaps.size - 1} more like it)" if gaps.size > 1 else ""
-        raise SeqrecError(f"{where}: row {row}: no {column}{others}.")
-
-
-def _as_times(values: pd.Series) -> pd.Series:
-    try:
-        return pd.to_numeric(values)
-    except (ValueError, TypeError):
-        return pd.to_datetime(values, format="ISO8601", utc=True)
-
-
-def _nearest(value: Any, known: pd.Index, numeric: bool) -> str:
-    if numeric:
-        if pd.isna(value):
-            return f"; they are whole numbers from {known.min()} to {known.max()}"
-        # What is far away would wrap around in numpy's whole numbers.
-        near = min(max(value, int(known.min())), int(known.max()))
-        return f"; the nearest is {known[np.abs(known.to_numpy() - near).argmin()]}"
-    close = difflib.get_close_matches(value, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; an example is {known[0]!r}"

@@ -31,11 +31,12 @@ from seqrec.records.record import Data, Provenance, Record
 from seqrec.records.writing import write_record
 from seqrec.running.device import device_title
 from seqrec.running.device_places import Place, place_on_device
-from seqrec.running.engine import AUTOMATIC, EngineOptions, Precision, choose_engine
+from seqrec.running.engine import choose_engine
 from seqrec.running.failures import failure_noted
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, peak_memory
 from seqrec.running.network_check import check_network
+from seqrec.running.options import AUTOMATIC, EngineOptions, Precision
 from seqrec.running.progress import Reporter, reported
 from seqrec.running.provenance import cluster_job, code_version, library_versions
 from seqrec.running.resume import ResumeFiles, SavedState, stopped_by_signals

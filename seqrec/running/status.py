@@ -1,15 +1,18 @@
-"""How far an experiment is, as its folder shows: done, running, stopped, failed and waiting runs.
+"""Read how far an experiment has come from its folder.
 
-Only files are read, so this works from another terminal or host that shares the disk.
+Only files are read, so this works from any terminal and any host that shares the disk.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from seqrec.experiment.naming import run_order
-from seqrec.records.record import Record, Run, failure_in, place_of, run_of
-from seqrec.records.survey import NEVER_STARTED, folders_of_runs, survey
+from seqrec.layout import ResultFiles, RunFiles
+from seqrec.records.failure import failure_in
+from seqrec.records.record import Record, Run
+from seqrec.records.survey import NEVER_STARTED, Missing, survey
 from seqrec.running.progress import Progress, read_progress
 
 State = Literal["done", "running", "stopped", "failed", "waiting"]
@@ -17,48 +20,51 @@ State = Literal["done", "running", "stopped", "failed", "waiting"]
 
 @dataclass(frozen=True)
 class Status:
-    """How far one run is."""
+    """How far one run has come."""
 
     run: Run
     state: State
     record: Record | None = None
-    """Of a run that is done, or that is being done again."""
+    """Its finished record; the run may be under way again."""
     progress: Progress | None = None
-    """Of a run that is running or stopped."""
+    """What it reported last, if it is running or was stopped."""
     reason: str = ""
-    """Why it failed, and what to do."""
+    """Why it failed, and the remedy."""
 
 
 def read_status(results: Path) -> list[Status]:
-    """Every run that the experiment asks for or has begun, by dataset and model.
+    """Read the status of every run that is asked for or was started, by dataset and model.
 
-    Raises `SeqrecError` if there is no such folder.
+    Raises `SeqrecError` if the folder holds no experiment.
     """
     found = survey(results)
     records = {record.run: record for record in found.records}
     missing = {missing.run: missing for missing in found.missing}
-    begun = {
-        run_of(folder)
-        for folder in folders_of_runs(results)
-        if (folder / "progress.json").is_file()
-    }
-    statuses = []
-    for run in sorted({*records, *missing, *begun}, key=lambda run: run_order(*run)):
-        record = records.get(run)
-        progress, alive = read_progress(results / "runs" / place_of(run)) or (None, False)
-        state: State
-        reason = ""
-        if alive:
-            state = "running"
-        elif record and (failure := failure_in(record.folder)):
-            state, reason = "failed", f"{' '.join(failure)} The record from before is kept."
-        elif record:
-            state = "done"
-        elif progress:
-            state = "stopped"
-        elif run not in missing or missing[run].reason == NEVER_STARTED:
-            state = "waiting"
-        else:
-            state, reason = "failed", f"{missing[run].reason} {missing[run].remedy}"
-        statuses.append(Status(run, state, record, progress, reason))
-    return statuses
+    runs = {*records, *missing, *_reporting(ResultFiles(results))}
+    return [
+        _status(results, run, records.get(run), missing.get(run))
+        for run in sorted(runs, key=lambda run: run_order(*run))
+    ]
+
+
+def _reporting(files: ResultFiles) -> Iterator[Run]:
+    """Find the runs that report progress, also those that nobody asks for."""
+    for folder in files.run_folders():
+        if RunFiles(folder).progress.is_file():
+            yield Run.of(folder)
+
+
+def _status(results: Path, run: Run, record: Record | None, missing: Missing | None) -> Status:
+    progress, alive = read_progress(ResultFiles(results).run(*run).folder) or (None, False)
+    if alive:
+        return Status(run, "running", record, progress)
+    if record and (failure := failure_in(record.folder)):
+        reason = f"{failure.reason} {failure.remedy} The earlier record is kept."
+        return Status(run, "failed", record, progress, reason)
+    if record:
+        return Status(run, "done", record, progress)
+    if progress:
+        return Status(run, "stopped", record, progress)
+    if missing is None or missing.reason == NEVER_STARTED:
+        return Status(run, "waiting")
+    return Status(run, "failed", reason=f"{missing.reason} {missing.remedy}")

@@ -1,7 +1,7 @@
-"""Experiment trackers: copies of a run's curve and result for the tools that people look at.
+"""Report a run's curve and result to experiment trackers: TensorBoard, ClearML, MLflow.
 
-The record stays the truth. A tracker is off unless asked for, does not belong to the configuration
-of a run, and cannot make one fail: one that raises is reported once and dropped.
+They get copies; the record stays the reference. A tracker is off unless asked for, is no part of a
+run's configuration, and cannot make a run fail: one that raises is reported once and dropped.
 """
 
 import os
@@ -14,39 +14,44 @@ from typing import Any, Protocol
 import click
 
 from seqrec.experiment.schema import RunConfig
+from seqrec.protocol.epoch import Epoch
+from seqrec.records.record import Record
 
 
 class Tracker(Protocol):
-    """What a tracker does; it is made with the run's configuration and folder, before training."""
+    """Interface of a tracker; built before training from the run's configuration and folder."""
 
-    def epoch(self, entry: dict[str, Any]) -> None:
-        """Take the line of one epoch of the history."""
+    def epoch(self, epoch: Epoch) -> None:
+        """Report one more epoch."""
 
-    def result(self, metrics: dict[str, Any]) -> None:
-        """Take the content of the finished record."""
+    def result(self, record: Record) -> None:
+        """Report the result of the run."""
 
     def close(self, finished: bool) -> None:
-        """Nothing more comes; `finished` tells whether there was a result."""
+        """Close the tracker; `finished` tells whether the run has a result."""
 
 
 class TensorBoard:
-    """Event files in the run's folder: `tensorboard --logdir results/<experiment>/runs`."""
+    """Writes event files into the run's folder.
+
+    To see them: `tensorboard --logdir results/<experiment>/runs`.
+    """
 
     def __init__(self, config: RunConfig, folder: Path) -> None:
         self.folder = folder
         self.writer: Any = None
 
-    def epoch(self, entry: dict[str, Any]) -> None:
-        self._write(_curves(entry), entry["epoch"])
+    def epoch(self, epoch: Epoch) -> None:
+        self._write(_curves(epoch), epoch.number)
 
-    def result(self, metrics: dict[str, Any]) -> None:
-        self._write(_results(metrics), metrics["best_epoch"] or 0)
+    def result(self, record: Record) -> None:
+        self._write(_results(record), record.best_epoch or 0)
 
     def _write(self, values: dict[str, float], step: int) -> None:
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            # An epoch that was cut short and is done again takes the place of its first try.
+            # An epoch that is repeated after an interruption replaces its first attempt.
             self.writer = SummaryWriter(str(self.folder), purge_step=step)
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
@@ -58,11 +63,14 @@ class TensorBoard:
 
 
 class ClearML:
-    """A ClearML task, on the server of `clearml.conf`; an archive if CLEARML_OFFLINE_MODE is 1."""
+    """Makes a ClearML task on the server in `clearml.conf`.
 
-    # None of what it would patch is used. Its look at the repository can hold up the end of a run
-    # for five minutes, and the record names commit and code.
-    AUTOMATIC = (
+    With CLEARML_OFFLINE_MODE=1, makes an archive instead.
+    """
+
+    # Switched off: nothing here uses the patches, and inspecting the repository can delay the end
+    # of a run by five minutes, although the record names commit and code anyway.
+    AUTOMATIC_FRAMEWORKS = (
         "detect_repository",
         "catboost",
         "fastai",
@@ -88,19 +96,19 @@ class ClearML:
             task_name=_title(config),
             reuse_last_task_id=False,
             auto_connect_arg_parser=False,
-            auto_connect_frameworks=dict.fromkeys(self.AUTOMATIC, False),
+            auto_connect_frameworks=dict.fromkeys(self.AUTOMATIC_FRAMEWORKS, False),
             auto_connect_streams=False,
             auto_resource_monitoring=False,
         )
         self.task.connect(config.model_dump(mode="json"), name="config")
 
-    def epoch(self, entry: dict[str, Any]) -> None:
-        for name, value in _curves(entry).items():
+    def epoch(self, epoch: Epoch) -> None:
+        for name, value in _curves(epoch).items():
             title, _, series = name.rpartition("/")
-            self.task.get_logger().report_scalar(title or series, series, value, entry["epoch"])
+            self.task.get_logger().report_scalar(title or series, series, value, epoch.number)
 
-    def result(self, metrics: dict[str, Any]) -> None:
-        for name, value in _results(metrics).items():
+    def result(self, record: Record) -> None:
+        for name, value in _results(record).items():
             self.task.get_logger().report_single_value(name, value)
 
     def close(self, finished: bool) -> None:
@@ -110,17 +118,17 @@ class ClearML:
 
 
 class MLflow:
-    """An MLflow run, at MLFLOW_TRACKING_URI or else in the files of `mlruns/`.
+    """Makes an MLflow run at MLFLOW_TRACKING_URI, or in the folder `mlruns/` if that is not set.
 
-    A run that goes on after a stop goes on in MLflow too.
+    A training that continues after a stop continues its MLflow run.
     """
 
-    HASH = "seqrec.config_hash"
+    HASH_TAG = "seqrec.config_hash"
 
     def __init__(self, config: RunConfig, folder: Path) -> None:
-        # A copy on the own disk is what was asked for: no server, database or usage report.
+        # The user asked for local files: no server, database or usage report.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # A server that does not answer shall not hold up a run for minutes.
+        # A server that does not answer must not delay a run by minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or Path("mlruns").absolute().as_uri()
@@ -130,13 +138,13 @@ class MLflow:
 
         self.client = MlflowClient(uri)
         experiment = self._experiment(_experiment(folder))
-        same = f"tags.`{self.HASH}` = '{config.hash()}' and attributes.status != 'FINISHED'"
+        same = f"tags.`{self.HASH_TAG}` = '{config.hash()}' and attributes.status != 'FINISHED'"
         found = self.client.search_runs([experiment], same, max_results=1)
         if found:
             self.run = found[0].info.run_id
             self.client.update_run(self.run, status="RUNNING")
             return
-        tags = {self.HASH: config.hash()}
+        tags = {self.HASH_TAG: config.hash()}
         self.run = self.client.create_run(
             experiment, tags=tags, run_name=_title(config)
         ).info.run_id
@@ -150,21 +158,21 @@ class MLflow:
         if found is None:
             try:
                 return self.client.create_experiment(name)
-            except MlflowException:  # another run was faster
+            except MlflowException:  # another run has just created it
                 found = self.client.get_experiment_by_name(name)
                 if found is None:
                     raise
         return found.experiment_id
 
-    def epoch(self, entry: dict[str, Any]) -> None:
-        self._log(_curves(entry), entry["epoch"])
+    def epoch(self, epoch: Epoch) -> None:
+        self._log(_curves(epoch), epoch.number)
 
-    def result(self, metrics: dict[str, Any]) -> None:
-        self._log(_results(metrics), metrics["best_epoch"] or 0)
+    def result(self, record: Record) -> None:
+        self._log(_results(record), record.best_epoch or 0)
 
     def _log(self, values: dict[str, float], step: int) -> None:
         for name, value in values.items():
-            # MLflow refuses the @ of a name.
+            # MLflow allows no @ in a name.
             self.client.log_metric(self.run, name.replace("@", "_at_"), value, step=step)
 
     def close(self, finished: bool) -> None:
@@ -179,7 +187,7 @@ TRACKERS: dict[str, Callable[[RunConfig, Path], Tracker]] = {
 
 
 class Tracking:
-    """The trackers of one run as one, none of which can do it any harm."""
+    """All trackers of a run as one observer, from which no error escapes."""
 
     def __init__(self, names: Sequence[str], config: RunConfig, folder: Path) -> None:
         self.trackers: dict[str, Tracker] = {}
@@ -188,12 +196,12 @@ class Tracking:
             with self._harmless(name):
                 self.trackers[name] = TRACKERS[name](config, folder)
 
-    def epoch(self, entry: dict[str, Any]) -> None:
-        self._each(lambda tracker: tracker.epoch(entry))
+    def epoch(self, epoch: Epoch) -> None:
+        self._each(lambda tracker: tracker.epoch(epoch))
 
-    def result(self, metrics: dict[str, Any]) -> None:
+    def result(self, record: Record) -> None:
         self.finished = True
-        self._each(lambda tracker: tracker.result(metrics))
+        self._each(lambda tracker: tracker.result(record))
 
     def __enter__(self) -> "Tracking":
         return self
@@ -208,7 +216,7 @@ class Tracking:
 
     @contextmanager
     def _harmless(self, name: str) -> Iterator[None]:
-        """Report what `name` raises and drop it; keep the signal handlers, which some replace."""
+        """Report and drop the tracker `name` if it raises; restore signal handlers it replaced."""
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
         handlers = {number: signal.getsignal(number) for number in numbers}
         try:
@@ -236,26 +244,23 @@ def _title(config: RunConfig) -> str:
 
 
 def _experiment(folder: Path) -> str:
-    """The experiment's name, from its run's folder."""
+    """Tell the experiment's name from the folder of its run."""
     return folder.absolute().parents[3].name
 
 
-def _curves(entry: dict[str, Any]) -> dict[str, float]:
-    """An epoch's values by name; metrics are those of validation."""
-    plain = ("seconds", "training_loss")
-    return {
-        name if name in plain else f"validation/{name}": value
-        for name, value in entry.items()
-        if name != "epoch"
-    }
+def _curves(epoch: Epoch) -> dict[str, float]:
+    """Return the values of an epoch by name."""
+    validation = {f"validation/{name}": value for name, value in epoch.validation.items()}
+    return {"seconds": epoch.seconds, "training_loss": epoch.training_loss, **validation}
 
 
-def _results(metrics: dict[str, Any]) -> dict[str, float]:
-    test = {f"test/{name}": value for name, value in metrics["test"].items()}
-    return test | {"training_seconds": metrics["training_seconds"]}
+def _results(record: Record) -> dict[str, float]:
+    test = {f"test/{name}": value for name, value in record.test.items()}
+    return {**test, "training_seconds": record.training_seconds}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested dictionaries by names such as `training.max_epochs`."""
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")

@@ -3,22 +3,22 @@
 
 rule download:
     input:
-        files_of,
+        # When its owner replaces a file, the new one is taken.
+        lambda wildcards: planning.dataset_files(wildcards.dataset),
     output:
         "data/raw/{dataset}.json",
     log:
         "data/raw/logs/download-{dataset}.log",
     retries: 1
-    # Nodes of a cluster often have no way out.
+    # The nodes of a cluster often have no access to the internet.
     localrule: True
     conda:
         "../../environment.yml"
     params:
-        source=origin_of,
+        source=lambda wildcards: planning.dataset_source(wildcards.dataset),
     # The progress bar goes to the terminal and to the log.
     shell:
-        'seqrec download {wildcards.dataset:q} --failures "$results"/data-failures'
-        " 2>&1 | tee {log:q}"
+        'seqrec download {wildcards.dataset:q} --results "$results" 2>&1 | tee {log:q}'
 
 
 rule preprocess:
@@ -28,13 +28,14 @@ rule preprocess:
         "data/processed/{dataset}/digest.json",
     log:
         "data/processed/logs/preprocess-{dataset}.log",
+    benchmark:
+        "data/processed/benchmarks/{dataset}.tsv"
     conda:
         "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        reading=reading_of,
+        reading=lambda wildcards: planning.dataset_reading(wildcards.dataset),
     shell:
-        'seqrec preprocess {wildcards.dataset:q} --failures "$results"/data-failures'
-        " > {log:q} 2>&1"
+        'seqrec preprocess {wildcards.dataset:q} --results "$results" > {log:q} 2>&1'

@@ -1,4 +1,4 @@
-"""Files of users' histories, and of what is recommended to them."""
+"""Read tables of users, and write tables of recommendations, as CSV or Parquet files."""
 
 import warnings
 from pathlib import Path
@@ -10,15 +10,18 @@ from seqrec.files import replacing
 
 
 def read_users(path: Path) -> pd.DataFrame:
-    """A table of users from a CSV or Parquet file, by its suffix; ids of a CSV are kept as text."""
+    """Read a table of users from a CSV or Parquet file; ids in a CSV are kept as text.
+
+    Raises `SeqrecError` if the file cannot be read.
+    """
     if not path.is_file():
         raise SeqrecError(f"{path}: no such file.")
-    _suffix(path)
+    _require_known_suffix(path)
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         with warnings.catch_warnings():
-            # Of a line with more fields than the header, which would shift all columns.
+            # Raised for a line with more fields than the header, which would shift all columns.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
         return table.rename(columns=str.strip)
@@ -27,8 +30,8 @@ def read_users(path: Path) -> pd.DataFrame:
 
 
 def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
-    """Write them to a CSV or Parquet file, by its suffix."""
-    _suffix(path)
+    """Write recommendations to a CSV or Parquet file."""
+    _require_known_suffix(path)
     with replacing(path) as part:
         if path.suffix == ".parquet":
             recommendations.to_parquet(part, index=False)
@@ -36,6 +39,6 @@ def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
             recommendations.to_csv(part, index=False, lineterminator="\n")
 
 
-def _suffix(path: Path) -> None:
+def _require_known_suffix(path: Path) -> None:
     if path.suffix not in (".csv", ".parquet"):
         raise SeqrecError(f"{path}: name a .csv or .parquet file.")

@@ -1,0 +1,60 @@
+"""Commands for run records: missing, stale, promote."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from seqrec.cli.parameters import results_argument
+
+
+@click.command()
+@results_argument()
+def missing(results: Path) -> None:
+    """List the runs that RESULTS lacks, with reasons.
+
+    Exits with 1 if there are any. Example: seqrec missing results/paper
+    """
+    from seqrec.records.survey import missing_runs
+
+    found = missing_runs(results)
+    for run, reason, remedy in found:
+        shown = f"{reason} {remedy}" if remedy else reason
+        click.echo(f"{run.dataset} {run.model} seed {run.seed}: {shown}", err=True)
+    if found:
+        count = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
+        click.echo(f"{count} missing from {results}.", err=True)
+        sys.exit(1)
+    click.echo(f"{results}: no run is missing.")
+
+
+@click.command()
+@results_argument(exists=False)
+def stale(results: Path) -> None:
+    """List the records in RESULTS from other training code.
+
+    Other than the code of today, that is. Prints the file by which the workflow knows each of
+    these runs, to be passed to Snakemake. This example trains them again:
+
+    \b
+    snakemake runs --config experiment=paper retrain=stale \\
+      --forcerun $(seqrec stale results/paper)
+    """
+    from seqrec.records.survey import stale_records
+
+    for path in stale_records(results):
+        click.echo(path)
+
+
+@click.command()
+@results_argument()
+@click.option("--replace", is_flag=True, help="Replace records that differ.")
+def promote(results: Path, replace: bool) -> None:
+    """Copy the records of RESULTS into results/reference.
+
+    Copies finished records, without weights. Example: seqrec promote results/paper
+    """
+    from seqrec.records.promote import promote as copy
+
+    for path in copy(results, replace=replace):
+        click.echo(path)

@@ -1,0 +1,107 @@
+"""Run a command in a process group of its own, print what it says, and stop it on signals."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from rich.console import Console
+from rich.text import Text
+
+from seqrec.errors import SeqrecError
+from seqrec.signals import handling
+
+
+@contextmanager
+def running(words: Sequence[str], console: Console) -> Iterator["Command"]:
+    """Start a command, and wait for its end after the block.
+
+    Signals that ask this process to stop are passed on to the command as Ctrl-C.
+    Raises `SeqrecError` if the command cannot be started.
+    """
+    command = Command(console)
+    with handling(command.stop, signal.SIGINT, signal.SIGTERM):
+        command.start(words)
+        try:
+            yield command
+        finally:
+            command.wait()  # also after an error in the block: nobody else would wait for it
+
+
+class Command:
+    """A command under way: prints its lines as they come, and keeps the last unfinished one.
+
+    Of a line that is overwritten again and again, as progress bars are, only the last state counts.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.unfinished_line = ""
+        self._console = console
+        self._process: subprocess.Popen[bytes] | None = None
+        self._told_to_stop = False
+        self._parent = os.getppid()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    def start(self, words: Sequence[str]) -> None:
+        """Start the command `words`."""
+        try:
+            self._process = subprocess.Popen(
+                words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+            )
+        except OSError as error:
+            raise SeqrecError(f"{words[0]}: cannot be started ({error.strerror}).") from None
+        if self._told_to_stop:  # the signal came before there was anything to stop
+            self.stop(signal.SIGINT)
+        self._reader.start()
+
+    def stop(self, number: int = signal.SIGTERM, *_: object) -> None:
+        """Send SIGINT to the command and all that it has started; a handler of signals.
+
+        Only another Ctrl-C, SIGINT, is passed on a second time. A closing terminal sends several
+        signals, and a second SIGINT would cut short what the first has begun.
+        """
+        again, self._told_to_stop = self._told_to_stop, True
+        if self._process and (number == signal.SIGINT or not again):
+            # The signal itself will not do: after SIGTERM, Snakemake lets its jobs go on, and
+            # after SIGHUP it leaves its lock behind.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGINT)
+
+    def has_ended(self) -> bool:
+        """Tell whether the command has ended; under make, stop it when make's shell has died."""
+        # The shell of make does not pass on the signal that ends it.
+        if "MAKELEVEL" in os.environ and self._parent != os.getppid():
+            self._parent = os.getppid()
+            self.stop()
+        return not self._reader.is_alive()
+
+    def wait(self) -> int:
+        """Wait for the end of the command and return its exit status."""
+        if self._process is None:
+            raise ValueError("the command was not started")
+        return self._process.wait()
+
+    def _read(self) -> None:
+        if self._process is None or self._process.stdout is None:
+            raise ValueError("the process has no pipe")
+        rest = b""
+        while chunk := os.read(self._process.stdout.fileno(), 1 << 16):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._print(line)
+            self.unfinished_line = _last_state(rest)
+        if rest:
+            self._print(rest)
+        self.unfinished_line = ""
+
+    def _print(self, line: bytes) -> None:
+        # Even if nobody reads our output any more, as after `| head`, the command must be read.
+        with suppress(OSError, ValueError, SystemExit):
+            self._console.print(Text.from_ansi(_last_state(line)), soft_wrap=True)
+
+
+def _last_state(line: bytes) -> str:
+    """Return what a terminal shows of a line that carriage returns overwrite."""
+    return line.decode(errors="replace").rstrip("\r").rpartition("\r")[2]

@@ -1,0 +1,50 @@
+"""Turn the options of a person into an `Engine`: the machine decides what they leave open."""
+
+import time
+
+import torch
+
+from seqrec.running.device import choose_device
+from seqrec.running.options import EngineOptions
+from seqrec.training.losses import LOGITS_PER_CHUNK
+from seqrec.training.precision import Engine
+
+GPU_LOGITS_PER_CHUNK = 2**27
+"""Fits thousands of positions even with a large item table, in 256 MiB of bfloat16."""
+
+
+def choose_engine(options: EngineOptions) -> Engine:
+    """Decide what `options` leave open, and set the number of threads for the process.
+
+    Raises `SeqrecError` for a device that cannot be used.
+    """
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    precision = options.precision
+    if precision == "auto":
+        precision = "bfloat16" if bfloat16_is_faster(device) else "float32"
+    suitable = LOGITS_PER_CHUNK if device.type == "cpu" else GPU_LOGITS_PER_CHUNK
+    return Engine(device, precision, options.logits_per_chunk or suitable, options.compile)
+
+
+def bfloat16_is_faster(device: torch.device) -> bool:
+    """Tell whether matrix products are faster in bfloat16 than in float32.
+
+    On a GPU this depends on its generation; on a CPU it is measured. With instructions for
+    bfloat16, products are at least twice as fast; without, they are many times slower. So a noisy
+    measurement of a few milliseconds is enough.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    best_seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        states, rows = torch.ones(512, 64, dtype=dtype), torch.ones(64, 4096, dtype=dtype)
+        best_seconds[dtype] = min(_product_seconds(states, rows) for _ in range(8))
+    return best_seconds[torch.bfloat16] < 0.8 * best_seconds[torch.float32]
+
+
+def _product_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+    start = time.perf_counter()
+    torch.mm(left, right)
+    return time.perf_counter() - start

@@ -1,0 +1,27 @@
+"""How a run shall compute: what a person may ask for. Nothing here imports torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How a run shall compute; `auto` and None leave it to the machine."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:<number>."""
+    threads: int | None = None
+    """CPU threads; None for all cores."""
+    precision: Precision = "auto"
+    """Precision of matrix products; `auto` takes the faster one."""
+    logits_per_chunk: int | None = None
+    """Logits that a loss computes at a time; None for what suits the device."""
+    compile: bool = False
+    """Whether to compile the network with torch.compile."""
+    runs_per_gpu: int = 1
+    """Runs that may share a GPU, where `device` leaves open which one."""
+
+
+AUTOMATIC = EngineOptions()
