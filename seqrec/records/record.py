@@ -21,7 +21,7 @@ from pydantic import (
 
 from seqrec.errors import SeqrecError
 from seqrec.layout import RunFiles, run_folder
-from seqrec.protocol.metrics import GAINS, STOPPING_METRIC, user_metric
+from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, user_metric
 from seqrec.records.json_files import plain_values, read_json
 from seqrec.typed_yaml import check_values
 
@@ -30,9 +30,6 @@ TOLERANCE = 1e-9
 
 HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
 """The columns that every history has; validation metrics follow them."""
-
-TABLE_METRICS = {"hit_rate@10", STOPPING_METRIC}
-"""The test metrics that every table and figure shows."""
 
 
 class Run(NamedTuple):
@@ -92,9 +89,9 @@ class Provenance(_Part):
     """SHA-256 of a custom model's file; None for the package's models and in older records."""
 
 
-def _with_table_metrics(test: dict[str, float]) -> dict[str, float]:
-    if lacking := TABLE_METRICS - test.keys():
-        raise ValueError(f"lacks {', '.join(sorted(lacking))}")
+def _with_reported_metrics(test: dict[str, float]) -> dict[str, float]:
+    if lacking := [name for name in REPORTED_METRICS if name not in test]:
+        raise ValueError(f"lacks {', '.join(lacking)}")
     return test
 
 
@@ -139,7 +136,7 @@ class Record(_Part):
     training_seconds: float
     validation: dict[str, float]
     """Validation metrics of the best epoch, by names such as `ndcg@10`."""
-    test: Annotated[dict[str, float], AfterValidator(_with_table_metrics)]
+    test: Annotated[dict[str, float], AfterValidator(_with_reported_metrics)]
     """Test metrics of the best epoch."""
     test_sampled: dict[str, dict[str, float]] | None = None
     """Test metrics against sampled items, by the way of sampling; None unless asked for."""

@@ -44,7 +44,7 @@ class Survey:
     @property
     def runs(self) -> list[Run]:
         """All runs, finished or missing, sorted."""
-        return sorted(one.run for one in (*self.records, *self.missing))
+        return sorted([one.run for one in self.records] + [one.run for one in self.missing])
 
 
 Item = TypeVar("Item")
@@ -87,7 +87,7 @@ def survey(results: Path) -> Survey:
         )
     files, wanted = ResultFiles(results), wanted_runs(results)
     records, missing = _found(files)
-    known = {one.run for one in (*records, *missing)}
+    known = {one.run for one in records} | {one.run for one in missing}
     missing += [_not_found(files, run) for run in wanted.keys() - known]
     code = training_code_fingerprint()
     return Survey(
