@@ -28,7 +28,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SEQREC = $(BIN)/python -m seqrec
 RESULTS = "results/$${NAME:-$$EXPERIMENT}"
-# Of a profile that is not there, Snakemake says nothing.
+# Snakemake silently ignores a profile that does not exist.
 PROFILES = $(notdir $(patsubst %/config.yaml,%,$(wildcard profiles/*/config.yaml)))
 SNAKEMAKE = $(if $(filter $(PROFILE),$(PROFILES)),,$(error PROFILE=$(PROFILE): no such folder of \
 	profiles/; there are: $(PROFILES)))$(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
@@ -51,55 +51,57 @@ $(READY): requirements.lock pyproject.toml
 demo: ## run the demo: every model family on a small simulated dataset, on CPU
 	@$(MAKE) --no-print-directory experiment EXPERIMENT=demo
 
-paper: ## reproduce the paper, with what data can be had
+paper: ## reproduce the paper on the datasets that can be obtained
 	@$(MAKE) --no-print-directory experiment EXPERIMENT=paper
 
-# Tables and figures of what there is are made whether or not every run succeeded; what is missing
-# is listed with its reason, and then the whole ends with an error.
-experiment: $(READY) ## run EXPERIMENT (a file of config/), to tables and figures
-	@$(CHECK)
+# Tables and figures are made from the records that exist, even if some runs failed. Missing runs
+# are then listed with their reasons, and make ends with an error.
+experiment: $(READY) ## run EXPERIMENT (a file of config/) up to tables and figures
+	@$(PREPARE)
 	@$(RUNS); status=$$?; \
 	$(SNAKEMAKE) --nolock tables figures $(CONFIG) --quiet all || status=$$?; \
 	for table in $(RESULTS)/tables/*.md; do \
 	case $$table in */missing.md) ;; *) cat $$table; echo ;; esac; done; \
 	$(SEQREC) missing $(RESULTS) && exit $$status
 
-runs: $(READY) ## train what EXPERIMENT lacks
-	@$(CHECK)
+runs: $(READY) ## train the missing runs of EXPERIMENT
+	@$(PREPARE)
 	@$(RUNS)
 
-CHECK = printf '%s ' "$$EXPERIMENT" "$$SET" \
-	| xargs $(SEQREC) check $${NAME:+--name "$$NAME"} > /dev/null
+# Mistakes in the experiment or its settings end here.
+PREPARE = printf '%s ' "$$EXPERIMENT" "$$SET" | xargs $(SEQREC) prepare $${NAME:+--name "$$NAME"}
 
-# Snakemake is to say what goes wrong; how far the runs are is shown by `seqrec status`.
+# Snakemake only reports what goes wrong; `seqrec status` shows the progress.
 RUNS = stale="$${RETRAIN:+$$(test ! -e $(RESULTS)/grid.json || $(SEQREC) stale $(RESULTS))}" || exit; \
 	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
 	$(CONFIG) $${stale:+--forcerun $$stale}
 
-# Without Snakemake's lock, which a first training under way has on the grid: they are made from
-# what is there, and each file is replaced in one step.
+# Without Snakemake's lock, so that they can be made while runs are under way: they read the records
+# that exist, and each file is replaced in one step.
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
+	@$(PREPARE)
 	$(SNAKEMAKE) --nolock $@ $(CONFIG)
 
-# Snakemake's report shows what is there, so that is made first.
-report: $(READY) ## a page of all tables and charts, from the run records of EXPERIMENT
+# Snakemake's report shows the files that exist, so they are made first.
+report: $(READY) ## make one page of all tables and charts from the run records of EXPERIMENT
+	@$(PREPARE)
 	$(SNAKEMAKE) --nolock evidence $(CONFIG)
 	$(SNAKEMAKE) --nolock evidence $(CONFIG) --report $(RESULTS)/report.$(REPORT) \
 	--report-stylesheet workflow/report/report.css
 	@echo "$(RESULTS)/report.$(REPORT): open it in a browser; it needs no network."
 
-test: $(READY) ## the fast tests
+test: $(READY) ## run the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-all: $(READY) ## all tests, the slow ones too, and on Slurm where it is installed
+test-all: $(READY) ## run all tests, also the slow ones, and those on Slurm if it is installed
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
 
-# It needs ml-1m and beauty, and a quiet machine.
+# Run it on a machine that is otherwise idle.
 benchmark: data/processed/ml-1m data/processed/beauty ## time training and evaluation against a textbook implementation
 	$(BIN)/python tests/benchmarks
 	if command -v nvidia-smi > /dev/null; then $(BIN)/python tests/benchmarks/whole.py; fi
 
-whole: $(READY) data/processed/ml-1m data/processed/beauty ## time a part of every run of the paper, and add up the whole
+whole: $(READY) data/processed/ml-1m data/processed/beauty ## time a part of every run of the paper and estimate the whole
 	$(BIN)/python tests/benchmarks/whole.py
 
 data/processed/%: | $(READY)
@@ -110,7 +112,7 @@ readme: ## put the reference results and measurements into the README
 	$(MAKE) --no-print-directory tables figures EXPERIMENT=reference
 	$(BIN)/python tests/readme.py
 
-lint: $(READY) ## style, types and the workflow's own checks
+lint: $(READY) ## check style, types and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -122,8 +124,8 @@ format: $(READY) ## format Python and Snakemake files
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-# CPU and GPU builds of torch share a version; their own dependencies follow from it.
-lock: ## pin what a new environment installs today
+# CPU and GPU builds of torch have the same version, which determines their dependencies.
+lock: ## pin the versions that a new environment gets today
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
 	{ echo '# Made by `make lock`; a constraints file for pip.'; \

@@ -41,11 +41,13 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
 @click.command()
 @experiment_parameters
 def prepare(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
-    """Mend what Snakemake would not notice before it makes EXPERIMENT.
+    """Prepare the files of EXPERIMENT for Snakemake.
 
-    Prints a line for each file that it removes or dates back: a success without its record, a log
-    made by other settings, a note of a failure since overcome, a file dated in the future. Files
-    that a running experiment uses are left alone. Example: seqrec prepare paper
+    Mends what Snakemake would not notice, and prints a line for each file that it removes or dates
+    back: a success without its record, a log made by other settings, a note of a failure since
+    overcome, a file dated in the future. Files that a running experiment uses are left alone.
+
+    Example: seqrec prepare paper
     """
     from seqrec.running.planning import Plan
     from seqrec.running.preparation import prepare as mend

@@ -76,10 +76,8 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--runs-per-gpu",
             type=click.IntRange(min=1),
-            default=AUTOMATIC.runs_per_gpu,
-            show_default=True,
             help="Runs that may share a GPU; further runs wait. Ignored where --device or Slurm "
-            "names one GPU.",
+            "names one GPU.  [default: any number]",
         ),
         device_option,
     ):

@@ -38,28 +38,28 @@ class Place:
 
 
 @contextmanager
-def place_on_device(name: str, runs_per_gpu: int) -> Iterator[Place]:
+def place_on_device(name: str, runs_per_gpu: int | None) -> Iterator[Place]:
     """Hold a place on the device called `name`: auto, cpu, cuda or cuda:<number>.
 
     If neither `name` nor a scheduler has chosen one GPU, the place is on the GPU with the fewest
-    runs, and waits until one has fewer than `runs_per_gpu`. CUDA_VISIBLE_DEVICES then names that
-    GPU alone for the rest of the process, so CUDA must not be in use yet. On any other device a
-    place is free at once and only counted. GPUs are numbered as by nvidia-smi, for CUDA too.
+    runs; with `runs_per_gpu`, waits until one has fewer. CUDA_VISIBLE_DEVICES then names that GPU
+    alone for the rest of the process, so CUDA must not be in use yet. On any other device a place
+    is free at once and only counted. GPUs are numbered as by nvidia-smi, for CUDA too.
     """
     # CUDA's own order differs on a machine with several kinds of GPU.
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     kind, _, number = name.partition(":")
     gpus = visible_gpus() if kind in ("auto", "cuda") else []
+    may_choose = False
     if not gpus:
-        devices, places = ["cpu"], None
+        devices = ["cpu"]
     elif number.isdigit():
-        devices, places = gpus[int(number) :][:1] or ["cpu"], None
-    elif "SLURM_JOB_ID" in os.environ and len(gpus) == 1:
-        devices, places = gpus, None
+        devices = gpus[int(number) :][:1] or ["cpu"]
     else:
-        devices, places = gpus, runs_per_gpu
-    with place_on(devices, places) as place:
-        if places is not None:
+        devices = gpus
+        may_choose = "SLURM_JOB_ID" not in os.environ or len(gpus) > 1
+    with place_on(devices, runs_per_gpu if may_choose else None) as place:
+        if may_choose:
             os.environ["CUDA_VISIBLE_DEVICES"] = place.device
         yield place
 

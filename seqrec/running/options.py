@@ -20,8 +20,8 @@ class EngineOptions:
     """Logits that a loss computes at a time; None for what suits the device."""
     compile: bool = False
     """Whether to compile the network with torch.compile."""
-    runs_per_gpu: int = 1
-    """Runs that may share a GPU, where `device` leaves open which one."""
+    runs_per_gpu: int | None = None
+    """Runs that may share a GPU, where `device` leaves open which one; None for any number."""
 
 
 AUTOMATIC = EngineOptions()

@@ -1,13 +1,13 @@
 # One job for each run of the grid. Its resolved configuration is a parameter and its data a
-# digest, so a change of either trains again, and a touched file or reordered keys do not.
+# digest, so a change of either trains again, while touched files and reordered keys do not.
 
 
 rule train:
     input:
         "data/processed/{dataset}/digest.json",
     output:
-        # A copy of the record, gone while a job has not succeeded. The record itself is no output:
-        # Snakemake removes those of a job that fails or is killed, and makes those that it misses.
+        # A copy of the record, absent until a job succeeds. The record itself is no output, because
+        # Snakemake deletes the outputs of jobs that fail or are killed, and makes missing ones.
         f"{RESULTS}/runs/{{dataset}}/{{model}}/seed-{{seed}}/.success",
     log:
         f"{RESULTS}/logs/{{dataset}}/{{model}}/seed-{{seed}}.log",
@@ -17,11 +17,15 @@ rule train:
         "../../environment.yml"
     threads: options.threads
     resources:
-        gpu=lambda wildcards: int(uses_gpu(wildcards)),
-        mem_mb=memory_of,
-        runtime=minutes_of,
+        gpu=lambda wildcards: int(planning.uses_gpu(plan.run(wildcards), options.device)),
+        mem_mb=lambda wildcards, input, attempt: (
+            attempt * planning.memory_mb(plan.run(wildcards), input[0], options.device)
+        ),
+        runtime=lambda wildcards, input, attempt, threads: (
+            attempt * planning.minutes(plan.run(wildcards), input[0], options.device, threads)
+        ),
     params:
-        config=lambda wildcards: run_of(wildcards).json(),
+        config=lambda wildcards: plan.run(wildcards).json(),
     shell:
         "seqrec execute --config {params.config:q} --data data/processed/{wildcards.dataset:q}"
         ' --output "$(dirname {output:q})" "${{engine[@]}}" --threads {threads} $retrain'

@@ -1,0 +1,243 @@
+"""Plan an experiment: what its rules depend on, ask for and pass on; nothing here writes.
+
+The workflow asks these questions while it is parsed, so nothing here imports torch or Snakemake.
+"""
+
+import json
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+from seqrec.data.datasets import load_dataset
+from seqrec.data.freshness import log_settings
+from seqrec.data.local_files import user_files
+from seqrec.errors import SeqrecError
+from seqrec.experiment.custom import custom_module
+from seqrec.experiment.grid import Grid, load_experiment
+from seqrec.experiment.naming import dataset_title, model_title
+from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.workflow import WorkflowConfig
+from seqrec.files import require_writable
+from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, RunFiles
+from seqrec.records.fingerprint import DECISIVE_ROOMS
+from seqrec.records.wanted import promoted_datasets, settings_of
+from seqrec.running import costs
+from seqrec.typed_yaml import check_values
+
+PACKAGE = Path("seqrec")
+
+REPORT_ROOMS = ("data", "experiment", "protocol", "records", "report")
+"""The rooms of the package whose code writes tables and figures."""
+
+
+class Wildcards(Protocol):
+    """The values that Snakemake finds in the path of a run's output."""
+
+    dataset: str
+    model: str
+    seed: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment as the rules see it: its results, its datasets and its runs."""
+
+    experiment: str
+    settings: list[str]
+    """`key=value` pairs that change the experiment."""
+    rename: str
+    """The name that the changed experiment is given; empty where it keeps its own."""
+    grid: Grid | None
+    """None for promoted records, which are shown and never trained."""
+
+    @classmethod
+    def load(cls, experiment: str, settings: list[str], rename: str = "") -> "Plan":
+        """Read and expand an experiment, or take the promoted records as they are.
+
+        Raises `SeqrecError` for a mistake in the configuration, and for a renamed experiment whose
+        settings are left out: its tables would lack what it never was.
+        """
+        grid = None
+        if experiment != REFERENCE:
+            grid = load_experiment(experiment, settings, rename or None)
+        plan = cls(experiment, settings, rename, grid)
+        results = plan.results.folder
+        if rename and not settings and (begun_with := settings_of(results)):
+            raise SeqrecError(
+                f"{results}: was begun with SET={shlex.join(begun_with)!r}; give the same again. "
+                f"For its tables and figures alone: `seqrec tables {results}`, "
+                f"`seqrec figures {results}`."
+            )
+        return plan
+
+    @property
+    def name(self) -> str:
+        return self.grid.name if self.grid else REFERENCE
+
+    @property
+    def arguments(self) -> str:
+        """The arguments by which a command of `seqrec` finds the experiment, for a shell."""
+        name = ["--name", self.name] if self.rename else []
+        return shlex.join([self.experiment, *self.settings, *name])
+
+    @property
+    def results(self) -> ResultFiles:
+        return ResultFiles.of(self.name)
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        return self.grid.datasets if self.grid else promoted_datasets()
+
+    @property
+    def runs(self) -> list[RunConfig]:
+        return self.grid.runs if self.grid else []
+
+    def run(self, wildcards: Wildcards) -> RunConfig:
+        """Return the run that a job of the rule `train` is for."""
+        return self._runs[wildcards.dataset, wildcards.model, wildcards.seed]
+
+    @cached_property
+    def _runs(self) -> dict[tuple[str, str, str], RunConfig]:
+        return {(run.dataset, run.model, str(run.seed)): run for run in self.runs}
+
+    @property
+    def successes(self) -> list[Path]:
+        """The `.success` of every run."""
+        return [self.results.run(run.dataset, run.model, run.seed).success for run in self.runs]
+
+    @property
+    def grid_digest(self) -> str:
+        """A digest of what the experiment asks for."""
+        return _digest(self.grid) if self.grid else ""
+
+    @property
+    def has_new_grid(self) -> bool:
+        """Whether the experiment asks for other runs than when its grid was last written."""
+        path = self.results.grid
+        return bool(self.grid and path.exists() and path.read_text() != f"{self.grid.json()}\n")
+
+    @property
+    def records_and_failures(self) -> list[Path]:
+        """Records and failures of runs, and failures to obtain data, that exist now."""
+        runs = [RunFiles(folder) for folder in self.results.run_folders()]
+        found = [path for run in runs for path in (run.metrics, run.failure) if path.is_file()]
+        return sorted([*found, *self.results.data_failures.glob("*.json")])
+
+    @property
+    def tables_code(self) -> list[Path]:
+        """The code that tables depend on: what writes them, and what makes a record stale."""
+        modules = {custom_module(run.implementation) for run in self.runs}
+        custom = [module for module in modules if module is not None]
+        return sorted({*_code(*REPORT_ROOMS, *DECISIVE_ROOMS), *custom})
+
+    @property
+    def figures_code(self) -> list[Path]:
+        return _code(*REPORT_ROOMS)
+
+    @property
+    def dataset_titles(self) -> dict[str, str]:
+        return {dataset: dataset_title(dataset) for dataset in self.datasets}
+
+    @property
+    def titles(self) -> list[str]:
+        """What tables and figures call the datasets and models, from their YAML files."""
+        models = {model_title(run.model) for run in self.runs}
+        return [*self.dataset_titles.values(), *sorted(models)]
+
+
+def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
+    """Check the workflow's configuration, and load the experiment that it names.
+
+    Raises `SeqrecError` for every mistake in it, for a folder whose path Snakemake cannot handle,
+    and for results that cannot be written although the experiment has changed.
+    """
+    if set("{}") & set(str(Path.cwd())):
+        raise SeqrecError(
+            f"{Path.cwd()}: Snakemake takes braces in a path for a value's name. "
+            "Rename that folder."
+        )
+    options = check_values(WorkflowConfig, config, f"{ConfigFiles().workflow} or --config")
+    try:
+        settings = shlex.split(options.set)
+    except ValueError as error:
+        raise SeqrecError(f"--config set: {options.set}: {error}.") from None
+    plan = Plan.load(options.experiment, settings, options.name)
+    if plan.has_new_grid:
+        require_writable(plan.results.folder)
+    return options, plan
+
+
+def _code(*rooms: str) -> list[Path]:
+    """List the package's files in these rooms, and those that every room stands on."""
+    ground = PACKAGE.glob("*.py")
+    return sorted({*ground, *(path for room in rooms for path in (PACKAGE / room).rglob("*.py"))})
+
+
+def grid_digest(experiment: str) -> str:
+    """Return a digest of what an experiment asks for, or the mistake that makes it unreadable."""
+    try:
+        return _digest(load_experiment(experiment))
+    except SeqrecError as error:  # it is reported where the experiment itself is run
+        return str(error)
+
+
+def _digest(grid: Grid) -> str:
+    return sha256(grid.json().encode()).hexdigest()
+
+
+def dataset_source(dataset: str) -> str:
+    """Return the part of a dataset's YAML that decides its raw file, as one sorted JSON string."""
+    parts = {"sources", "simulate"}
+    values = load_dataset(dataset).model_dump(mode="json", include=parts)
+    return json.dumps(values, sort_keys=True)
+
+
+def dataset_reading(dataset: str) -> str:
+    """Return the part of a dataset's YAML that decides its log, as one sorted JSON string."""
+    return log_settings(load_dataset(dataset))
+
+
+def dataset_files(dataset: str) -> list[str]:
+    """List the dataset's files that the user provides and may replace."""
+    return list(map(str, user_files(dataset, load_dataset(dataset))))
+
+
+def uses_gpu(run: RunConfig, device: str) -> bool:
+    """Whether the run can use a GPU: only training by gradient descent does."""
+    return run.loss is not None and device != "cpu"
+
+
+def memory_mb(run: RunConfig, digest: str, device: str) -> int:
+    """Return the host memory to ask for, in 10^6 bytes, by the sizes of the log with this digest.
+
+    Raises `FileNotFoundError` that names `digest` while there is no log: Snakemake asks again.
+    """
+    return costs.memory_mb(run, _statistics(digest), uses_gpu(run, device))
+
+
+def minutes(run: RunConfig, digest: str, device: str, threads: int) -> int:
+    """Return the time to ask for, in minutes; raises as `memory_mb` does."""
+    return costs.minutes(run, _statistics(digest), uses_gpu(run, device), threads)
+
+
+def _statistics(digest: str) -> dict[str, Any]:
+    with open(digest):  # noqa: PTH123 - the error must name the file by the same text
+        statistics = LogFiles(Path(digest).parent).statistics
+        return dict(json.loads(statistics.read_text(encoding="utf-8")))
+
+
+def engine_arguments(options: WorkflowConfig) -> str:
+    """Return the options of `seqrec execute` that say where and how runs compute, for a shell."""
+    chunk = options.logits_per_chunk
+    return shlex.join(
+        [
+            *("--device", options.device, "--precision", options.precision),
+            *(() if chunk == "auto" else ("--logits-per-chunk", chunk)),
+            *("--runs-per-gpu", str(options.runs_per_gpu)),
+            "--compile" if options.compile else "--no-compile",
+            *(word for tracker in options.track.split() for word in ("--track", tracker)),
+        ]
+    )

@@ -1,0 +1,148 @@
+"""Prepare a folder for Snakemake: mend what it would not notice by itself, or take amiss.
+
+Snakemake compares the dates of files, and the settings of the steps that it made itself. It knows
+nothing of what `seqrec` or a person did in between. Each repair removes a file that no longer means
+what it says, or dates a file back; contents of results are never touched.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqrec.data.datasets import load_dataset
+from seqrec.data.freshness import is_current
+from seqrec.data.local_files import replaced_user_file
+from seqrec.errors import SeqrecError
+from seqrec.layout import ConfigFiles, LogFiles, RunFiles, manifest
+from seqrec.running.folder_lock import alone_in
+from seqrec.running.planning import Plan
+
+SNAKEMAKE_LOCKS = Path(".snakemake/locks")
+"""Where a running Snakemake lists, line by line, the files that it reads and those it makes."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A file to remove or to date back, and why."""
+
+    path: Path
+    reason: str
+    date: float | None = None
+    """Seconds since the epoch; None to remove the file."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {'removed' if self.date is None else 'dated back'}: {self.reason}."
+
+    def make(self) -> None:
+        if self.date is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            os.utime(self.path, (self.date, self.date))
+
+
+def prepare(plan: Plan) -> list[str]:
+    """Make the repairs that an experiment needs; returns a line for each, and for each left out.
+
+    Nothing is touched that a running experiment, Snakemake or preprocessing holds.
+    """
+    if not any(repairs(plan)):
+        return []
+    try:
+        with alone_in(plan.results.folder, doing="making this experiment"):
+            in_use = _files_in_use()
+            return [_made(repair, plan, in_use) for repair in list(repairs(plan))]
+    except SeqrecError as error:
+        return [f"Nothing was mended. {error}"]
+
+
+def repairs(plan: Plan) -> Iterator[Repair]:
+    """Find what `prepare` would mend, without touching anything."""
+    yield from _future_dates(plan)
+    if plan.grid:
+        yield from _void_successes(plan)
+        for dataset in plan.datasets:
+            yield from _outdated_data(plan, dataset)
+
+
+def _made(repair: Repair, plan: Plan, in_use: set[str]) -> str:
+    """Make the repair, unless somebody uses the file or has mended it; returns what was done."""
+    if str(repair.path) in in_use:
+        return (
+            f"{repair.path}: left as it is, since Snakemake is using it (if none is running: "
+            f"`snakemake --unlock`), although {repair.reason}."
+        )
+    is_log = repair.path == LogFiles(repair.path.parent).digest
+    hold = alone_in(repair.path.parent, doing="preprocessing this dataset")
+    try:
+        with hold if is_log else nullcontext():
+            # What was seen before the folder was held may have been made anew since.
+            if not is_log or repair in repairs(plan):
+                repair.make()
+            return str(repair)
+    except (OSError, SeqrecError) as error:
+        return f"{repair.path}: left as it is ({error}), although {repair.reason}."
+
+
+def _future_dates(plan: Plan) -> Iterator[Repair]:
+    """Find inputs dated in the future, as a clock that was set back leaves them.
+
+    What is made from them would seem older than they are, and Snakemake deletes such a result.
+    """
+    now = time.time()
+    published = [ConfigFiles().published(name) for name in ("results", "num_negatives", "datasets")]
+    inputs = [*plan.records_and_failures, plan.results.grid, *published, *plan.tables_code]
+    for dataset in plan.datasets:
+        inputs += [manifest(dataset), LogFiles.of(dataset).digest]
+    for path in inputs:
+        with suppress(OSError):  # absent, or not ours to look at
+            if path.stat().st_mtime > now:
+                yield Repair(path, "it is dated in the future", now)
+
+
+def _void_successes(plan: Plan) -> Iterator[Repair]:
+    """Find runs whose record was removed or changed since they succeeded.
+
+    The record is no output of the rule, which Snakemake would delete when a retraining fails, so
+    Snakemake does not miss it. The run is looked at again; a record that is its result is kept.
+    """
+    for success in plan.successes:
+        record = RunFiles(success.parent).metrics
+        with suppress(OSError):  # absent, or being written
+            if not success.exists():
+                continue
+            if not record.exists():
+                yield Repair(success, "its record is gone")
+            elif success.read_bytes() != record.read_bytes():
+                yield Repair(success, "its record was changed")
+
+
+def _outdated_data(plan: Plan, dataset: str) -> Iterator[Repair]:
+    """Find a log by other settings, an old failure, and a manifest of a file since replaced."""
+    log = LogFiles.of(dataset)
+    with suppress(OSError):
+        # Snakemake knows by which settings it made a log, but not by which `seqrec` did.
+        if log.digest.exists() and not is_current(log, load_dataset(dataset)):
+            yield Repair(log.digest, "the log was made by other settings than the YAML has now")
+    failure = plan.results.data_failure(dataset)
+    with suppress(OSError):
+        # Another experiment or `seqrec` has made the log since, and knows nothing of this one.
+        if failure.stat().st_mtime < log.digest.stat().st_mtime:
+            yield Repair(failure, "the data could be obtained since")
+    with suppress(OSError):
+        # A file that was copied with its date may be older than the one that it replaces.
+        if file := replaced_user_file(dataset):
+            before = file.stat().st_mtime - 1
+            if manifest(dataset).stat().st_mtime > before:
+                yield Repair(manifest(dataset), f"{file} was replaced since", before)
+
+
+def _files_in_use() -> set[str]:
+    """List the files that a running Snakemake has noted as its own."""
+    found: set[str] = set()
+    for lock in SNAKEMAKE_LOCKS.glob("*.lock"):
+        with suppress(OSError):  # it has ended meanwhile
+            found.update(lock.read_text(encoding="utf-8").splitlines())
+    return found
