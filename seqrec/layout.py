@@ -67,6 +67,11 @@ def manifest(dataset: str, raw: Path = RAW) -> Path:
     return raw / f"{dataset}.json"
 
 
+def simulated_file(dataset: str, raw: Path = RAW) -> Path:
+    """The raw file of a simulated dataset."""
+    return raw / f"{dataset}.txt"
+
+
 @dataclass(frozen=True)
 class LogFiles:
     """Files of a preprocessed log, `data/processed/<dataset>/`."""

@@ -63,7 +63,8 @@ def log_of(users: Sequence[Sequence[int]], num_items: int) -> Interactions:
 def simulated_log(**sizes: Any) -> Interactions:
     """A simulated log, in memory; `sizes` replace those of SIZES."""
     sizes = SIZES | sizes
-    return Interactions(*simulate(**sizes), sizes["items"], statistics={}, digest="")
+    log = simulate(**sizes)
+    return Interactions(log.items, log.offsets, log.num_items, statistics={}, digest="")
 
 
 def preprocessed_log(folder: Path, **sizes: Any) -> Path:

@@ -9,7 +9,8 @@ from seqrec.data.datasets import load_dataset
 from seqrec.data.download import download
 from seqrec.data.preprocessing import preprocess
 from seqrec.experiment.grid import load_run
-from seqrec.running.device import EngineOptions
+from seqrec.layout import ConfigFiles
+from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
 
 CPU = EngineOptions("cpu", 1)
@@ -19,7 +20,7 @@ CONFIG = ROOT / "config"
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    dataset = load_dataset("demo", CONFIG / "datasets")
+    dataset = load_dataset("demo", ConfigFiles(CONFIG))
     preprocess("demo", dataset, download("demo", dataset, folder / "raw", mirror=""), folder / "p")
     return folder / "p"
 

@@ -1,63 +1,59 @@
-"""The registry of datasets: one typed YAML each, saying where a file is had and how it is read.
+"""The registry of datasets: one typed YAML file each, which says where to get the data and how to
+read it.
 
-Nothing here opens a data file: the module is imported wherever names of datasets are needed, so it
-stays light.
+No data file is opened here. The module is imported wherever names of datasets are needed, so it
+imports nothing heavy.
 """
 
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from seqrec.errors import SeqrecError
+from seqrec.layout import ConfigFiles, manifest
 from seqrec.typed_yaml import Strict, check_values, load_yaml, nearest
 
-FOLDER = Path("config/datasets")
-
-
 Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)]
-
-
 Count = Annotated[int, Field(ge=1)]
-
-
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$")]
-
-
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
 Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class Columns(Strict):
-    """Which columns are read: each by its name, or by its position from 0."""
+    """The columns to read, each given by its name or by its position, counted from 0."""
 
     user: Column = 0
-    """Who."""
+    """The column of users."""
     item: Column = 1
-    """What."""
+    """The column of items."""
     timestamp: Column | None = None
-    """When: a number or an ISO 8601 date. Without it a user's lines are in order of time."""
+    """The column of times: numbers or ISO 8601 dates. Without it, the order of a user's lines is
+    taken for the order in time."""
+
+    def by_role(self) -> dict[str, int | str]:
+        """Return the columns to read by role: `user`, `item` and, if given, `timestamp`."""
+        given = {"user": self.user, "item": self.item, "timestamp": self.timestamp}
+        return {role: column for role, column in given.items() if column is not None}
 
 
 class Format(Strict):
-    """How a file is read. Compression is told by the suffix: .gz, .bz2, .xz, .zst or .zip."""
+    """How to read a file. Its suffix tells the compression: .gz, .bz2, .xz, .zst or .zip."""
 
     kind: Literal["text", "csv", "semicolon", "tsv", "double-colon", "parquet", "jsonl"] = "text"
-    """text: fields between white space; double-colon: fields between `::` (MovieLens);
-    semicolon: csv with `;` for a comma; these two may quote their fields; jsonl: one JSON object
-    a line. Blank lines are passed over."""
+    """text: fields separated by white space; csv, semicolon: fields separated by `,` or `;`, which
+    may be quoted; tsv: by tabs; double-colon: by `::` (MovieLens); jsonl: one JSON object per line.
+    Blank lines are skipped."""
     columns: Columns = Columns()
     """Which columns hold the user, the item and the time."""
     header: bool | None = None
-    """Whether the first line names the columns; left out, it does where columns are given by
-    name. Without a meaning for parquet and jsonl."""
+    """Whether the first line names the columns. Default: it does if `columns` gives names. Not
+    allowed for parquet and jsonl."""
 
     @model_validator(mode="after")
     def _columns_can_be_found(self) -> "Format":
-        columns = self.columns
-        places = [c for c in (columns.user, columns.item, columns.timestamp) if c is not None]
+        places = list(self.columns.by_role().values())
         if len(set(places)) < len(places):
             raise ValueError("user, item and timestamp must be different columns")
         named = any(isinstance(place, str) for place in places)
@@ -75,44 +71,44 @@ class Format(Strict):
         """Whether the first line names the columns."""
         if self.header is not None or self.kind in ("parquet", "jsonl"):
             return bool(self.header)
-        columns = self.columns
-        return any(isinstance(c, str) for c in (columns.user, columns.item, columns.timestamp))
+        return any(isinstance(column, str) for column in self.columns.by_role().values())
 
 
 class Filter(Strict):
-    """Which interactions are kept: first the rule for repeated pairs, then the minimum counts."""
+    """Which interactions to keep: the rule for repeated pairs applies first, then the minimum
+    counts."""
 
     duplicates: Literal["keep", "first", "last"] = "keep"
-    """Of several interactions of a user with one item, keep all, the first or the last."""
+    """Which of a user's interactions with the same item to keep: all, the first or the last."""
     min_interactions_per_user: Count = 1
-    """Users with fewer are dropped."""
+    """Drop users with fewer interactions."""
     min_interactions_per_item: Count = 1
-    """Items with fewer are dropped."""
+    """Drop items with fewer interactions."""
     distinct_items: bool = False
-    """Count a user's distinct items rather than the interactions."""
+    """Count a user's distinct items instead of the interactions."""
     mode: Literal["one-pass", "k-core"] = "one-pass"
-    """one-pass: both counts are taken once, before anything is dropped; k-core: dropping goes on
-    until every item that is left reaches its minimum, and every user the interactions, three at
-    least, without which there is nothing to hold out."""
+    """one-pass: count once, before anything is dropped; k-core: keep dropping until every
+    remaining user and item reaches its minimum. A k-core also drops users with fewer than three
+    interactions, which cannot be split."""
 
 
 class Source(Strict):
-    """One place to have the data from; any one source of a dataset is enough."""
+    """One file that holds the data; any one source of a dataset is enough."""
 
     file: Annotated[str, Field(min_length=1)]
-    """The file's name in a mirror and in data/raw/; without `urls` it may be a path."""
+    """The file's name in a mirror and in data/raw/. Without `urls` it may be a path."""
     urls: tuple[HttpsUrl, ...] = ()
-    """Where it is downloaded from, in order."""
+    """Where to download it, in order of preference."""
     member: str | None = None
-    """The file to read inside a zip archive; left out, the archive's only file."""
+    """The file to read inside a zip archive. Default: the archive's only file."""
     sha256: Sha256 | None = None
     """SHA-256 of the file."""
     git_blob: Sha1 | None = None
-    """The id that git gives to the file's content."""
+    """Git's object id of the file's content."""
     format: Format | None = None
-    """How this file is read, where that differs from the dataset's format."""
+    """How to read this file, if not by the dataset's format."""
     filter: Filter | None = None
-    """What is kept of it, where that differs from the dataset's filter."""
+    """Which interactions to keep, if not by the dataset's filter."""
 
     @model_validator(mode="after")
     def _downloads_have_a_plain_name(self) -> "Source":
@@ -124,12 +120,12 @@ class Source(Strict):
 
     @property
     def checksummed(self) -> bool:
-        """Whether the file is known to the byte."""
+        """Whether a checksum of the file is known."""
         return self.sha256 is not None or self.git_blob is not None
 
 
 class Expected(Strict):
-    """The size that a preprocessed dataset is known to have."""
+    """The known size of the preprocessed dataset."""
 
     users: Count
     """Number of users."""
@@ -138,38 +134,39 @@ class Expected(Strict):
     interactions: Count
     """Number of interactions."""
     min_length: Count
-    """Interactions of the user with the fewest."""
+    """Number of interactions of the user with the fewest."""
     mismatch: Literal["error", "warning"] = "error"
-    """What another size is, in a file whose checksum is right: an error where the size was
-    counted from that file, a warning where it was only read elsewhere."""
+    """How to treat another size although the checksum is right: as an error if the size was
+    counted from that very file, as a warning if it was only published."""
 
 
 class Simulation(Strict):
-    """A simulated log: its size, and the strength of the patterns in it (see seqrec.simulation)."""
+    """A simulated log: its size, and the strength of the patterns in it (see
+    seqrec.data.simulation)."""
 
     users: Annotated[int, Field(ge=1, le=50_000_000)]
     """Number of users."""
     items: Annotated[int, Field(ge=3, le=50_000_000)]
-    """Number of items, each of which occurs."""
+    """Number of items; each occurs at least once."""
     mean_length: Annotated[float, Field(ge=3)]
-    """Interactions per user."""
+    """Mean number of interactions per user."""
     min_length: Annotated[int, Field(ge=3)] = 5
-    """Interactions of the shortest user."""
+    """Number of interactions of the user with the fewest."""
     max_length: Annotated[int, Field(ge=3)]
-    """No user has more."""
+    """Upper limit of a user's interactions."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """The same seed gives the same log."""
+    """Seed of the random generator; the same seed gives the same log."""
     genres: Count = 20
-    """Groups of items that interests are about."""
+    """Number of groups of items; a user's interest is in one of them at a time."""
     follow: Annotated[float, Field(ge=0, le=1)] = 0.35
-    """Probability that an item is a usual successor of the one before it."""
+    """Probability that an item is a usual successor of the previous item."""
     recall: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Probability that it is a usual successor of the one before that."""
+    """Probability that an item is a usual successor of the item before the previous one."""
     drift: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Probability that the interest moves to another genre before an interaction."""
     tail: Annotated[float, Field(ge=0, le=3)] = 0.8
-    """Exponent of the popularity in a genre: the item at rank r is drawn in proportion to
-    r ** -tail."""
+    """Exponent of the popularity within a genre: the item at popularity rank r is drawn in
+    proportion to r ** -tail."""
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> "Simulation":
@@ -187,61 +184,65 @@ class Simulation(Strict):
 
 
 class Dataset(Strict):
-    """A dataset: where it is had, how it is read, what is kept of it."""
+    """A dataset: where to get it, how to read it, and which interactions to keep."""
 
     title: Annotated[str, AfterValidator(lambda title: " ".join(title.split()))]
-    """Its name in tables and figures."""
+    """The dataset's name in tables and figures."""
     description: str = ""
-    """What an interaction is."""
+    """What an interaction means."""
     origin: str = ""
-    """Who collected it and where it comes from."""
+    """Who collected the data, and where they come from."""
     licence: str = ""
-    """Its licence or terms of use."""
+    """Licence or terms of use."""
     citation: str = ""
-    """What to cite."""
+    """The publication to cite."""
     max_length: Annotated[int, Field(ge=2)]
-    """How many of a user's latest items a model sees."""
+    """Number of a user's latest items that a model sees."""
     sources: tuple[Source, ...] = ()
-    """Alternatives, in order; any one is enough."""
+    """Alternative files, in order of preference; any one is enough."""
     manual: str = ""
-    """How to get the file by hand."""
+    """How to obtain the file by hand."""
     format: Format = Format()
-    """How the file is read."""
+    """How to read the file."""
     filter: Filter = Filter()
-    """Which interactions are kept."""
+    """Which interactions to keep."""
     expected: Expected | None = None
-    """The size it must come out with."""
+    """The size that the preprocessed dataset must have."""
     simulate: Simulation | None = None
-    """Simulate the data instead of having it from somewhere."""
+    """Simulate the data instead of fetching them."""
 
     @model_validator(mode="after")
-    def _has_one_way_to_be_had(self) -> "Dataset":
+    def _has_one_origin(self) -> "Dataset":
         if bool(self.sources) == (self.simulate is not None):
             raise ValueError("give either 'sources' or 'simulate'")
         return self
 
 
-def dataset_names(folder: Path = FOLDER) -> list[str]:
-    """Names of the datasets that have a YAML in `folder`."""
+def dataset_names(config: ConfigFiles | None = None) -> list[str]:
+    """Return the names of all datasets in the registry, sorted."""
+    folder = (config or ConfigFiles()).datasets
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_dataset(name: str, folder: Path = FOLDER) -> Dataset:
-    """Read `<folder>/<name>.yaml`."""
-    names = dataset_names(folder)
-    if not folder.is_dir():
-        raise SeqrecError(f"{folder}/: not here. Run from the project's folder.")
-    if name not in names:
+def load_dataset(name: str, config: ConfigFiles | None = None) -> Dataset:
+    """Read the registry's entry `name`.
+
+    Raises `SeqrecError` if there is none, or if it is not valid.
+    """
+    config = config or ConfigFiles()
+    if not config.datasets.is_dir():
+        raise SeqrecError(f"{config.datasets}: no such folder. Run from the project's folder.")
+    path = config.dataset(name)
+    if name not in (names := dataset_names(config)):
         raise SeqrecError(
-            f"{folder}: no dataset {name!r} ({nearest(name, names)}). "
-            f"A dataset of your own is one more file, {folder}/<name>.yaml."
+            f"{config.datasets}: no dataset {name!r} ({nearest(name, names)}). "
+            f"To add a dataset of your own, write {path}."
         )
-    path = folder / f"{name}.yaml"
     dataset = check_values(Dataset, load_yaml(path), str(path))
     for source in dataset.sources:
-        if source.file == f"{name}.json":
+        if source.file == manifest(name).name:
             raise SeqrecError(
-                f"{path}: sources: {source.file!r} is what the download's own record is called, "
-                "which would take its place. Rename the file or the dataset."
+                f"{path}: sources: {source.file!r} is the name of the download's own record, which "
+                "would overwrite the file. Rename the file or the dataset."
             )
     return dataset

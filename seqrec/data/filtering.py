@@ -1,91 +1,80 @@
-"""Which interactions of a parsed file are kept: order, repeated pairs and minimum counts."""
+"""Sort interactions, and keep those that a dataset's filter asks for."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from seqrec.data.datasets import Filter
+from seqrec.data.events import Events
 
-MIN_LENGTH = 3  # one item each to train on, to validate with and to test with
+MIN_LENGTH = 3
+"""A user needs one item each for training, validation and test."""
 
 
-def in_order(
-    users: np.ndarray, items: np.ndarray, times: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The interactions by user, then time; the file's order decides among equals."""
+@dataclass(frozen=True)
+class Removed:
+    """How many interactions were read, and how many were removed by which rule."""
+
+    interactions_read: int
+    duplicates_removed: int
+    interactions_filtered: int
+    users_filtered: int
+    items_filtered: int
+    users_left_out: int
+
+
+def in_order(events: Events) -> Events:
+    """Sort by user, then by time; ties keep the order of the file."""
+    users, times = events.users, events.times
     if times is None:
         if np.all(users[1:] >= users[:-1]):
-            return users, items, None
-        order = np.argsort(users, kind="stable")
-    else:
-        order = np.argsort(times, kind="stable")
-        order = order[np.argsort(users[order], kind="stable")]
-    return users[order], items[order], None if times is None else times[order]
+            return events
+        return events.take(np.argsort(users, kind="stable"))
+    order = np.argsort(times, kind="stable")
+    return events.take(order[np.argsort(users[order], kind="stable")])
 
 
-def select(
-    users: np.ndarray, items: np.ndarray, times: np.ndarray | None, filter: Filter
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, dict[str, int]]:
-    """Apply a dataset's filter, then leave out users that cannot be split; count what goes.
+def select(events: Events, filter: Filter) -> tuple[Events, Removed]:
+    """Apply `filter`, then leave out users too short to be split.
 
-    `users` and `items` are codes in order of user and time, and come back so, with their times.
+    `events` must be sorted by user and time, and stay so.
     """
-    counts = {"interactions_read": len(users), "duplicates_removed": 0}
+    read = len(events)
     if filter.duplicates != "keep":
-        kept = ~repeats(users, items, keep=filter.duplicates)
-        counts["duplicates_removed"] = int(len(users) - kept.sum())
-        users, items, times = _taken(kept, users, items, times)
+        events = events.take(~repeats(events.users, events.items, keep=filter.duplicates))
+    unique = len(events)
 
-    before = len(users), distinct(users), distinct(items)
-    while len(users):
-        enough = _frequent_users(users, items, filter) & _frequent_items(items, filter)
+    users, items = distinct(events.users), distinct(events.items)
+    while len(events):
+        enough = _frequent_users(events, filter) & _frequent_items(events.items, filter)
         if filter.mode == "k-core":  # users left out later would take items below their minimum
-            enough &= _long_enough(users)
+            enough &= _long_enough(events.users)
         if enough.all():
             break
-        users, items, times = _taken(enough, users, items, times)
+        events = events.take(enough)
         if filter.mode == "one-pass":
             break
-    after = len(users), distinct(users), distinct(items)
-    counts["interactions_filtered"] = before[0] - after[0]
-    counts["users_filtered"] = before[1] - after[1]
-    counts["items_filtered"] = before[2] - after[2]
+    filtered = len(events)
+    users_left, items_left = distinct(events.users), distinct(events.items)
 
-    kept = _long_enough(users)
-    counts["users_left_out"] = after[1] - distinct(users[kept])
-    if not kept.all():
-        users, items, times = _taken(kept, users, items, times)
-    return users, items, times, counts
-
-
-def _taken(
-    kept: np.ndarray, users: np.ndarray, items: np.ndarray, times: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    return users[kept], items[kept], None if times is None else times[kept]
-
-
-def _long_enough(users: np.ndarray) -> np.ndarray:
-    """bool [interactions]: whether the user has enough of them to be split."""
-    return np.bincount(users)[users] >= MIN_LENGTH if len(users) else np.zeros(0, bool)
-
-
-def _frequent_users(users: np.ndarray, items: np.ndarray, filter: Filter) -> np.ndarray:
-    """bool [interactions]: whether the user has enough of them."""
-    if filter.min_interactions_per_user == 1:
-        return np.ones(len(users), bool)
-    counted = users
-    if filter.distinct_items:
-        counted = users[~repeats(users, items, keep="first")]
-    return (np.bincount(counted) >= filter.min_interactions_per_user)[users]
-
-
-def _frequent_items(items: np.ndarray, filter: Filter) -> np.ndarray:
-    """bool [interactions]: whether the item has enough of them."""
-    if filter.min_interactions_per_item == 1:
-        return np.ones(len(items), bool)
-    return (np.bincount(items) >= filter.min_interactions_per_item)[items]
+    long_enough = _long_enough(events.users)
+    if not long_enough.all():
+        events = events.take(long_enough)
+    return events, Removed(
+        interactions_read=read,
+        duplicates_removed=read - unique,
+        interactions_filtered=unique - filtered,
+        users_filtered=users - users_left,
+        items_filtered=items - items_left,
+        users_left_out=users_left - distinct(events.users),
+    )
 
 
 def repeats(users: np.ndarray, items: np.ndarray, keep: str) -> np.ndarray:
-    """bool [interactions]: all of a user's interactions with an item but the first (or last)."""
+    """Mark a user's repeated interactions with the same item, as bool [interactions].
+
+    The first of them is not marked, or the last if `keep` is "last".
+    """
     if keep == "last":
         return repeats(users[::-1], items[::-1], keep="first")[::-1]
     if not len(users):
@@ -101,4 +90,27 @@ def repeats(users: np.ndarray, items: np.ndarray, keep: str) -> np.ndarray:
 
 
 def distinct(codes: np.ndarray) -> int:
+    """Count the distinct codes."""
     return int(np.count_nonzero(np.bincount(codes))) if len(codes) else 0
+
+
+def _long_enough(users: np.ndarray) -> np.ndarray:
+    """Mark the interactions of users that can be split, as bool [interactions]."""
+    return np.bincount(users)[users] >= MIN_LENGTH if len(users) else np.zeros(0, bool)
+
+
+def _frequent_users(events: Events, filter: Filter) -> np.ndarray:
+    """Mark the interactions of users that reach the filter's minimum, as bool [interactions]."""
+    users = counted = events.users
+    if filter.min_interactions_per_user == 1:
+        return np.ones(len(users), bool)
+    if filter.distinct_items:
+        counted = users[~repeats(users, events.items, keep="first")]
+    return (np.bincount(counted) >= filter.min_interactions_per_user)[users]
+
+
+def _frequent_items(items: np.ndarray, filter: Filter) -> np.ndarray:
+    """Mark the interactions with items that reach the filter's minimum, as bool [interactions]."""
+    if filter.min_interactions_per_item == 1:
+        return np.ones(len(items), bool)
+    return (np.bincount(items) >= filter.min_interactions_per_item)[items]

@@ -1,12 +1,13 @@
-"""The compact interaction log: every user's items in order of time, as arrays that can be mapped.
+"""The interaction log: every user's items in order of time, as arrays that can be memory-mapped.
 
-A log is a folder: `items.npy` (item numbers from 1, users one after another), `offsets.npy`
-(where each user's items begin), the original ids, `statistics.json`, `reading.json` (the settings
-that it was made by) and, written last, `digest.json`, which changes exactly when the log does.
+A log is a folder (`seqrec.layout.LogFiles`). It holds the arrays of `Sequences`, the original ids,
+statistics and the settings that the log was made by. The digest is written last and changes exactly
+when the log does; without it, the folder does not count as a log.
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,87 +15,138 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqrec.errors import SeqrecError
+from seqrec.files import replacing, write_text
+from seqrec.layout import LogFiles
 
 if TYPE_CHECKING:
-    pass
-
+    import pyarrow as pa
 
 HASHED_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
-class Interactions:
-    """A preprocessed log. Users count from 0 here, items from 1 (0 is for padding)."""
+class Sequences:
+    """Every user's items in order of time. Users count from 0, items from 1 (0 is padding)."""
 
     items: np.ndarray
-    """int32 [interactions]: item numbers, users one after another, each in order of time."""
+    """int32 [interactions]: item numbers, one user after another, each user's in order of time."""
     offsets: np.ndarray
     """int64 [users + 1]: user u's items are items[offsets[u]:offsets[u + 1]]."""
     num_items: int
-    statistics: dict[str, Any]
-    digest: str
-    folder: Path | None = None
 
     @property
     def num_users(self) -> int:
         return len(self.offsets) - 1
 
     def history(self, user: int) -> np.ndarray:
-        """All items of a user, in order of time."""
+        """Return all items of a user in order of time, as int32 [length]."""
         return self.items[self.offsets[user] : self.offsets[user + 1]]
 
+    def sha256(self) -> str:
+        """Return the SHA-256 of the sizes, items and offsets."""
+        items, offsets = self.items, self.offsets
+        state = hashlib.sha256()
+        sizes = f"{items.dtype.str} {offsets.dtype.str} {len(items)} {self.num_items}\n"
+        state.update(sizes.encode())
+        for array in (items, offsets):
+            step = HASHED_BYTES // array.itemsize
+            for start in range(0, len(array), step):
+                state.update(np.ascontiguousarray(array[start : start + step]).data)
+        return state.hexdigest()
+
+
+@dataclass(frozen=True)
+class Interactions(Sequences):
+    """A preprocessed log."""
+
+    statistics: dict[str, Any]
+    digest: str
+    folder: Path | None = None
+    """Where the log lies; None for a log in memory, whose ids are numbers from 1."""
+
     def item_ids(self) -> np.ndarray:
-        """Original ids: item number n is the id at n - 1."""
-        return self._ids("item_ids.parquet", self.num_items)
+        """Return the original ids, [items]: item number n has the id at n - 1."""
+        return _read_ids(self.folder and LogFiles(self.folder).item_ids, self.num_items)
 
     def user_ids(self) -> np.ndarray:
-        """Original ids of the users."""
-        return self._ids("user_ids.parquet", self.num_users)
-
-    def _ids(self, name: str, count: int) -> np.ndarray:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if self.folder is None:
-            return np.arange(1, count + 1)
-        try:
-            ids = pq.read_table(self.folder / name)["id"].to_numpy()
-        except (OSError, KeyError, pa.ArrowException) as error:
-            raise damaged_log(self.folder, f"{name} cannot be read ({error})") from None
-        if len(ids) != count:
-            raise damaged_log(self.folder, f"{name} holds {len(ids)} ids, not {count}")
-        return ids
+        """Return the original ids of the users, [users]."""
+        return _read_ids(self.folder and LogFiles(self.folder).user_ids, self.num_users)
 
     @classmethod
     def load(cls, folder: Path) -> "Interactions":
-        """Map a log into memory and make sure that it is what was written."""
+        """Map a log into memory; raises `SeqrecError` if it is not what was written."""
+        files = LogFiles(folder)
         try:
-            digest = json.loads((folder / "digest.json").read_text(encoding="utf-8"))["sha256"]
-            statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+            digest = json.loads(files.digest.read_text(encoding="utf-8"))["sha256"]
+            statistics = json.loads(files.statistics.read_text(encoding="utf-8"))
             num_items = int(statistics["items"])
-            items = np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False)
-            offsets = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
+            items = np.load(files.items, mmap_mode="r", allow_pickle=False)
+            offsets = np.load(files.offsets, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
-            raise damaged_log(folder, f"{Path(str(error.filename)).name} is missing") from None
+            raise _damaged(folder, f"{Path(str(error.filename)).name} is missing") from None
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise damaged_log(folder, str(error)) from None
-        if log_digest(items, offsets, num_items) != digest:
-            raise damaged_log(folder, "the arrays are not those that were written")
-        return cls(items, offsets, num_items, statistics, digest, folder)
+            raise _damaged(folder, str(error)) from None
+        log = cls(items, offsets, num_items, statistics, digest, folder)
+        if log.sha256() != digest:
+            raise _damaged(folder, "its arrays do not match the digest")
+        return log
 
 
-def damaged_log(folder: Path, why: str) -> SeqrecError:
+@dataclass(frozen=True)
+class OriginalIds:
+    """The ids that users and items have in the raw file, in the order of their numbers."""
+
+    users: "pa.Array"
+    items: "pa.Array"
+
+
+def write_log(
+    files: LogFiles,
+    log: Sequences,
+    ids: OriginalIds,
+    statistics: Mapping[str, Any],
+    settings: str,
+) -> None:
+    """Write a log, its digest last; `settings` is what it was made by."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def array(values: np.ndarray) -> Callable[[Path], None]:
+        return lambda path: np.save(path, values, allow_pickle=False)
+
+    def table(ids: "pa.Array") -> Callable[[Path], None]:
+        return lambda path: pq.write_table(pa.table({"id": ids}), path)
+
+    files.digest.unlink(missing_ok=True)
+    for path, write in (
+        (files.items, array(log.items)),
+        (files.offsets, array(log.offsets)),
+        (files.user_ids, table(ids.users)),
+        (files.item_ids, table(ids.items)),
+    ):
+        with replacing(path) as part:
+            write(part)
+    write_text(files.statistics, json.dumps(statistics, indent=2) + "\n")
+    write_text(files.reading, settings + "\n")
+    write_text(files.digest, json.dumps({"sha256": log.sha256()}) + "\n")
+
+
+def _read_ids(path: Path | None, count: int) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path is None:
+        return np.arange(1, count + 1)
+    try:
+        ids = pq.read_table(path)["id"].to_numpy()
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise _damaged(path.parent, f"{path.name} cannot be read ({error})") from None
+    if len(ids) != count:
+        raise _damaged(path.parent, f"{path.name} holds {len(ids)} ids, not {count}")
+    return ids
+
+
+def _damaged(folder: Path, why: str) -> SeqrecError:
     return SeqrecError(
-        f"{folder}: not a whole interaction log: {why}. Remove the folder and preprocess again."
+        f"{folder}: not a complete interaction log: {why}. Remove the folder and preprocess again."
     )
-
-
-def log_digest(items: np.ndarray, offsets: np.ndarray, num_items: int) -> str:
-    """SHA-256 of a log: of its sizes, its items and its offsets."""
-    state = hashlib.sha256()
-    state.update(f"{items.dtype.str} {offsets.dtype.str} {len(items)} {num_items}\n".encode())
-    for array in (items, offsets):
-        step = HASHED_BYTES // array.itemsize
-        for start in range(0, len(array), step):
-            state.update(np.ascontiguousarray(array[start : start + step]).data)
-    return state.hexdigest()

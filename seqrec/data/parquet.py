@@ -6,68 +6,65 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqrec.data.datasets import Format
+from seqrec.data.datasets import Columns, Format
+from seqrec.data.raw_batch import RawBatch
 from seqrec.errors import SeqrecError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 BATCH_ROWS = 1 << 20
 
 
-def read_parquet(path: Path, format: Format) -> Iterator["tuple[pa.Table, np.ndarray | None]"]:
-    """The batches of a Parquet file, which has types and no lines."""
+def read_parquet(path: Path, format: Format) -> Iterator[RawBatch]:
+    """Read the file batch by batch; raises `SeqrecError` for an unusable row."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
         raise SeqrecError(f"{path}: cannot be read as Parquet ({error}).") from None
-    names = file.schema_arrow.names
-    columns = format.columns
-    roles: dict[str, str] = {}
-    for role, place in (
-        ("user", columns.user),
-        ("item", columns.item),
-        ("timestamp", columns.timestamp),
-    ):
-        if place is None:
-            continue
-        name = names[place] if isinstance(place, int) and place < len(names) else place
-        if name not in names:
-            raise SeqrecError(
-                f"{path}: no column {place!r} for the {role}; it has {', '.join(names)}. "
-                "Correct 'format' in the dataset's YAML."
-            )
-        roles[role] = str(name)
-
+    names = _column_names(path, file.schema_arrow.names, format.columns)
     row = 1
     try:
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(roles.values())):
-            table = pa.Table.from_batches([batch]).select(list(roles.values()))
-            for role, name in roles.items():
-                if table[name].null_count:
-                    at = row + pc.index(pc.is_null(table[name]), True).as_py()
-                    raise SeqrecError(
-                        f"{path}: row {at}: the {role} ({name}) is empty; "
-                        "fill it in or drop the row."
-                    )
-            ids = {
-                role: _parquet_ids(path, role, row, table[roles[role]]) for role in ("user", "item")
-            }
-            time = None
-            if "timestamp" in roles:
-                time = _parquet_times(path, row, table[roles["timestamp"]])
-            yield pa.table(ids), time
+        for batch in file.iter_batches(BATCH_ROWS, columns=list(names.values())):
+            table = pa.Table.from_batches([batch]).select(list(names.values()))
+            columns = {role: table[name] for role, name in names.items()}
+            for role, name in names.items():
+                _require_filled(path, f"the {role} ({name})", row, columns[role])
+            ids = {role: _ids(path, role, row, columns[role]) for role in ("user", "item")}
+            times = _times(path, row, columns["timestamp"]) if "timestamp" in columns else None
+            yield RawBatch(pa.table(ids), times)
             row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         raise SeqrecError(f"{path}: cannot be read to its end ({error}).") from None
 
 
-def _parquet_ids(path: Path, role: str, row: int, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+def _column_names(path: Path, names: list[str], columns: Columns) -> dict[str, str]:
+    """Return the names of the columns to read by their roles."""
+    found = {}
+    for role, column in columns.by_role().items():
+        name = names[column] if isinstance(column, int) and column < len(names) else column
+        if name not in names:
+            raise SeqrecError(
+                f"{path}: no column {column!r} for the {role}; it has {', '.join(names)}. "
+                "Correct 'format' in the dataset's YAML."
+            )
+        found[role] = str(name)
+    return found
+
+
+def _require_filled(path: Path, what: str, row: int, column: "pa.ChunkedArray") -> None:
+    import pyarrow.compute as pc
+
+    if column.null_count:
+        at = row + pc.index(pc.is_null(column), True).as_py()
+        raise SeqrecError(f"{path}: row {at}: {what} is empty; fill it in or drop the row.")
+
+
+def _ids(path: Path, role: str, row: int, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Convert ids to dictionary-encoded text; `row` is the number of the first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -86,7 +83,8 @@ def _parquet_ids(path: Path, role: str, row: int, column: "pa.ChunkedArray") -> 
     return text.dictionary_encode()
 
 
-def _parquet_times(path: Path, row: int, column: "pa.ChunkedArray") -> np.ndarray:
+def _times(path: Path, row: int, column: "pa.ChunkedArray") -> np.ndarray:
+    """Convert times to numbers that sort; `row` is the number of the first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,8 +1,6 @@
-"""Read a raw file of interactions, in any of the formats, into codes: every line is checked.
+"""Read a raw file of interactions in any of the formats, and check every line of it.
 
-A file is read in blocks of whole lines, so memory holds codes and distinct ids but never the file.
-A block is parsed at once by Arrow; only when something is wrong with it is it gone through line by
-line, to say which.
+A file is read in blocks, so memory holds codes and distinct ids but never the whole file.
 """
 
 import re
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqrec.data.datasets import Format
+from seqrec.data.events import Events
 from seqrec.data.lines import read_lines
 from seqrec.data.parquet import read_parquet
 from seqrec.errors import SeqrecError
@@ -20,58 +19,46 @@ from seqrec.errors import SeqrecError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 # An id counts as a number only in the one way that number is written, so "7" and "07" stay two.
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 
 
 @dataclass(frozen=True)
-class Log:
-    """Interactions in the file's order; a code is an index into the ids, which are sorted."""
+class ParsedFile:
+    """Interactions in the file's order. A code is an index into the ids, which are sorted."""
 
-    users: np.ndarray
-    """int32 [interactions]: code of the user."""
-    items: np.ndarray
-    """int32 [interactions]: code of the item."""
-    times: np.ndarray | None
-    """int64 or float64 [interactions]; None where the file has no time."""
+    events: Events
     user_ids: "pa.Array"
-    """Original ids: int64 in numeric order where all are integers, else text in its order."""
+    """Original ids: int64 in numeric order if all are integers, else text in its order."""
     item_ids: "pa.Array"
+    """The same of the items."""
 
 
-def parse(path: Path, format: Format, member: str | None = None) -> Log:
-    """Read `path` (`member` of it, for a zip); a malformed line is a `SeqrecError`."""
+def parse(path: Path, format: Format, member: str | None = None) -> ParsedFile:
+    """Read `path`, or `member` of a zip archive; raises `SeqrecError` for a malformed line."""
     import pyarrow as pa
 
-    tables: list[pa.Table] = []
-    times: list[np.ndarray] = []
-    batches = (
+    batches = list(
         read_parquet(path, format) if format.kind == "parquet" else read_lines(path, format, member)
     )
-    for table, time in batches:
-        tables.append(table)
-        if time is not None:
-            times.append(time)
-    if not sum(table.num_rows for table in tables):
+    if not sum(batch.ids.num_rows for batch in batches):
         raise SeqrecError(f"{path}: holds no interactions. Is it the right file?")
-    table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-    del tables
+    table = pa.concat_tables(batch.ids for batch in batches).unify_dictionaries().combine_chunks()
+    times = [batch.times for batch in batches if batch.times is not None]
+    del batches
     users, user_ids = _codes(table["user"])
     items, item_ids = _codes(table["item"])
     if format.header is None and not format.has_header and format.kind not in ("parquet", "jsonl"):
-        firsts = [_stranger(users, user_ids), _stranger(items, item_ids)]
-        if all(first is not None for first in firsts):
-            raise SeqrecError(
-                f"{path}: the first line has {firsts[0]!r} and {firsts[1]!r}, all others have "
-                "numbers. Is it a header? Say so by 'header: true' under 'format' in the dataset's "
-                "YAML, or by 'header: false' that it is none."
-            )
-    return Log(users, items, np.concatenate(times) if times else None, user_ids, item_ids)
+        _refuse_header(path, _lone_text(users, user_ids), _lone_text(items, item_ids))
+    events = Events(users, items, np.concatenate(times) if times else None)
+    return ParsedFile(events, user_ids, item_ids)
 
 
 def _codes(column: "pa.ChunkedArray") -> tuple[np.ndarray, "pa.Array"]:
-    """Codes into sorted ids. White space around an id is no part of it."""
+    """Return codes, int32 [interactions], and the sorted ids that they index.
+
+    White space around an id does not count.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -86,8 +73,18 @@ def _codes(column: "pa.ChunkedArray") -> tuple[np.ndarray, "pa.Array"]:
     return ranks[encoded.indices.to_numpy()], distinct
 
 
-def _stranger(codes: np.ndarray, ids: "pa.Array") -> str | None:
-    """The id of the first interaction, if it has the only one that is no number."""
+def _refuse_header(path: Path, user: str | None, item: str | None) -> None:
+    """Raise `SeqrecError` if the first line's user and item look like the names of columns."""
+    if user is not None and item is not None:
+        raise SeqrecError(
+            f"{path}: the first line has {user!r} and {item!r}, all others have numbers. Is it a "
+            "header? Write 'header: true' under 'format' in the dataset's YAML if it is, or "
+            "'header: false' if it is not."
+        )
+
+
+def _lone_text(codes: np.ndarray, ids: "pa.Array") -> str | None:
+    """Return the first interaction's id if it is the only one that is not a number, else None."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""The bytes of a raw file: opened, unpacked within limits, and cut into blocks of whole lines."""
+"""Open a raw file, unpack it within limits, and cut its bytes into blocks of whole lines."""
 
 import bz2
 import gzip
@@ -9,39 +9,31 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 
 from seqrec.errors import SeqrecError
 
-if TYPE_CHECKING:
-    pass
-
-
 BLOCK_BYTES = 1 << 24
-
-
 MAX_LINE_BYTES = 1 << 26
 
-
-# A bomb ends here, not at a full disk: no archive may unpack to more than the first, nor to both
-# more than the second and so many times its size (logs shrink by 3 to 30 times).
 MAX_UNPACKED_BYTES = 1 << 36
-
-
-SMALL_UNPACKED_BYTES = 1 << 30
-
-
+"""No archive may unpack to more: a zip bomb must not fill the memory."""
 MAX_UNPACKED_RATIO = 100
-
+"""Nor may it unpack to so many times its size (logs shrink by 3 to 30 times), unless ..."""
+SMALL_UNPACKED_BYTES = 1 << 30
+"""... it unpacks to no more than this."""
 
 SHOWN_CHARACTERS = 100
 
 
 @contextmanager
 def open_raw(path: Path, member: str | None) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked; nothing is ever unpacked to disk."""
+    """Open the file, or `member` of a zip archive, as a stream of unpacked bytes.
+
+    Nothing is unpacked to disk. Errors become a `SeqrecError`, also those while the stream is read.
+    """
     openers: dict[str, Callable[[Path], Any]] = {
         ".gz": gzip.open,
         ".bz2": bz2.open,
@@ -71,12 +63,12 @@ def open_raw(path: Path, member: str | None) -> Iterator[IO[bytes]]:
     ) as error:
         raise SeqrecError(
             f"{path}: cannot be read to its end ({error}). "
-            "Is it damaged or not what its suffix says? Remove it and have it again."
+            "Is it damaged, or not what its suffix says? Remove it and download it again."
         ) from None
 
 
 def _limit(path: Path) -> int:
-    """Bytes that a file may unpack to."""
+    """Return the number of bytes that a file may unpack to."""
     by_size = MAX_UNPACKED_RATIO * path.stat().st_size
     return min(MAX_UNPACKED_BYTES, max(SMALL_UNPACKED_BYTES, by_size))
 
@@ -88,6 +80,7 @@ def _open_zstandard(path: Path) -> Any:
 
 
 def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile.ZipInfo:
+    """Find the archive's member to read; links and directories do not count."""
     files = {
         info.filename: info
         for info in archive.infolist()
@@ -112,7 +105,7 @@ def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile
 
 
 def blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, bytes]]:
-    """The stream in blocks of whole lines, each with the number of its first line.
+    """Cut the stream into blocks of whole lines; yield each with the number of its first line.
 
     With `quotes`, a line break between quotation marks does not end a line.
     """
@@ -130,12 +123,12 @@ def blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, b
         if line == 1 and not rest:
             block = block.removeprefix(b"\xef\xbb\xbf")
         if last:
-            # The last line break may be missing.
+            # The file's last line break may be missing.
             if block and not block.endswith(b"\n"):
                 block += b"\n"
             end = len(block)
         else:
-            end = _end_of_lines(block, quotes)
+            end = _last_end(block, quotes)
         rest = block[end:]
         if len(rest) > MAX_LINE_BYTES:
             at = line + block.count(b"\n", 0, end)
@@ -149,27 +142,29 @@ def blocks(path: Path, stream: IO[bytes], quotes: bool) -> Iterator[tuple[int, b
             line += block.count(b"\n", 0, end)
 
 
-def _end_of_lines(block: bytes, quotes: bool) -> int:
-    """Where the last whole line of `block` ends."""
-    if not (quotes and b'"' in block):
-        return block.rfind(b"\n") + 1
-    ends = line_ends(block)
-    return int(ends[-1]) + 1 if len(ends) else 0
+def line_ends(block: bytes, quotes: bool) -> np.ndarray:
+    """Return the positions right after the lines of `block`, int64 [lines].
 
-
-def line_ends(block: bytes) -> np.ndarray:
-    """Positions of the line breaks that are not between quotation marks."""
+    With `quotes`, a line break between quotation marks does not end a line.
+    """
     characters = np.frombuffer(block, dtype=np.uint8)
     breaks = np.flatnonzero(characters == ord("\n"))
-    marks = np.flatnonzero(characters == ord('"'))
-    return breaks[np.searchsorted(marks, breaks) % 2 == 0]
-
-
-def every_line_end(block: bytes) -> np.ndarray:
-    return np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + 1
+    if quotes:
+        marks = np.flatnonzero(characters == ord('"'))
+        breaks = breaks[np.searchsorted(marks, breaks) % 2 == 0]
+    return breaks + 1
 
 
 def shown(got: bytes | str) -> str:
+    """Return `got` as a message shows it: quoted, and cut if it is long."""
     text = got.decode("utf-8", "backslashreplace") if isinstance(got, bytes) else got
     text = text.rstrip("\r\n")
     return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…")
+
+
+def _last_end(block: bytes, quotes: bool) -> int:
+    """Return the position right after the last whole line of `block`."""
+    if not (quotes and b'"' in block):
+        return block.rfind(b"\n") + 1
+    ends = line_ends(block, quotes)
+    return int(ends[-1]) if len(ends) else 0

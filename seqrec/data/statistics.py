@@ -1,15 +1,17 @@
-"""Statistics of a log: its size, and how many users and targets the protocol counts apart."""
+"""Describe a log by numbers: its size, what was removed, and how many targets are special."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from seqrec.data.filtering import distinct, repeats
+from seqrec.data.filtering import Removed, distinct, repeats
+from seqrec.data.interactions import Sequences
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a log is like, and what was left out of it."""
+    """The numbers of `statistics.json`. A user's last item is the test target, the one before it
+    the validation target, and all others are the training part."""
 
     users: int
     items: int
@@ -20,21 +22,21 @@ class Statistics:
     density: float
     """Interactions per cell of the user-item matrix."""
     repeated_interactions: int
-    """Interactions of a user with an item that the user has met before."""
+    """Interactions with an item that the user has interacted with before."""
     repeated_validation_targets: int
-    """Users whose validation item is in their history already: a miss, as seen items are
-    filtered."""
+    """Users whose validation target is in their history already. These count as misses, because
+    seen items are never ranked."""
     repeated_test_targets: int
-    """The same for the test item."""
+    """The same for the test target."""
     unseen_validation_targets: int
-    """Users whose validation item occurs in no train part."""
+    """Users whose validation target is in nobody's training part."""
     unseen_test_targets: int
-    """The same for the test item."""
+    """The same for the test target."""
     tied_targets: int | None
-    """Users one of whose targets has the time of another item, so that the file's order decided
-    between them; None where the file has no time."""
+    """Users with a target that shares its time with another item, so that the order of the file
+    decided between the two; None if the file has no times."""
     interactions_read: int
-    """Lines of the raw file."""
+    """Interactions in the raw file."""
     duplicates_removed: int
     """Interactions dropped by the rule for repeated pairs."""
     interactions_filtered: int
@@ -44,50 +46,44 @@ class Statistics:
     items_filtered: int
     """Items dropped by the minimum counts."""
     users_left_out: int
-    """Users left with fewer than three interactions, which cannot be split."""
+    """Users dropped because fewer than three interactions remained, too few to split."""
 
 
-def describe(
-    items: np.ndarray,
-    offsets: np.ndarray,
-    times: np.ndarray | None,
-    num_items: int,
-    counts: dict[str, int],
-) -> Statistics:
-    """Statistics of a log; `counts` is what `select` counted."""
+def describe(log: Sequences, times: np.ndarray | None, removed: Removed) -> Statistics:
+    """Compute the statistics of `log`; `times` are those of its items, [interactions]."""
+    items, offsets = log.items, log.offsets
     lengths = np.diff(offsets)
-    users = len(lengths)
-    owner = np.repeat(np.arange(users, dtype=np.int32), lengths)
+    owner = np.repeat(np.arange(log.num_users, dtype=np.int32), lengths)
     before_end = np.repeat(offsets[1:], lengths)
     before_end -= np.arange(len(items))  # 1 at a user's last interaction, 2 at the one before it
 
     def repeated(place: int) -> int:
-        """Users whose item at `place` from the end is among those before it."""
+        """Count users whose item at `place` from the end is among those before it."""
         targets = items[offsets[1:] - place]
         again = (items == np.repeat(targets, lengths)) & (before_end > place)
         return distinct(owner[again])
 
     def tied(times: np.ndarray, place: int) -> np.ndarray:
-        """bool [interactions]: another item at the time of the user's target at `place`."""
+        """Mark other items at the time of the user's item at `place`, as bool [interactions]."""
         at = offsets[1:] - place
         same_time = times == np.repeat(times[at], lengths)
         return same_time & (items != np.repeat(items[at], lengths))
 
-    trained = np.zeros(num_items + 1, bool)
+    trained = np.zeros(log.num_items + 1, bool)
     trained[items[before_end > 2]] = True
     return Statistics(
-        users=users,
-        items=num_items,
+        users=log.num_users,
+        items=log.num_items,
         interactions=len(items),
-        mean_length=round(len(items) / users, 4),
+        mean_length=round(len(items) / log.num_users, 4),
         min_length=int(lengths.min()),
         max_length=int(lengths.max()),
-        density=float(f"{len(items) / (users * num_items):.6g}"),
+        density=float(f"{len(items) / (log.num_users * log.num_items):.6g}"),
         repeated_interactions=int(repeats(owner, items, keep="first").sum()),
         repeated_validation_targets=repeated(2),
         repeated_test_targets=repeated(1),
         unseen_validation_targets=int((~trained[items[offsets[1:] - 2]]).sum()),
         unseen_test_targets=int((~trained[items[offsets[1:] - 1]]).sum()),
         tied_targets=None if times is None else distinct(owner[tied(times, 1) | tied(times, 2)]),
-        **counts,
+        **asdict(removed),
     )

@@ -1,4 +1,4 @@
-"""The registry of datasets: what it holds, and how it says no."""
+"""The registry of datasets: what it holds, and how it reports mistakes."""
 
 import subprocess
 import sys
@@ -8,26 +8,30 @@ import pytest
 
 from seqrec.data.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.layout import ConfigFiles
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "config" / "datasets"
+REGISTRY = ConfigFiles(ROOT / "config")
 PAPER = {"ml-1m": 200, "ml-20m": 200, "steam": 50, "beauty": 50, "yelp": 50}
 
 
-def write(folder: Path, text: str) -> Path:
-    path = folder / "mine.yaml"
+def written(folder: Path, text: str) -> tuple[ConfigFiles, Path]:
+    """Write a dataset `mine` into a registry of its own."""
+    registry = ConfigFiles(folder)
+    path = registry.dataset("mine")
+    path.parent.mkdir()
     path.write_text("title: Mine\nmax_length: 50\n" + text, encoding="utf-8")
-    return path
+    return registry, path
 
 
 def test_the_registry_holds_the_papers_datasets_the_demo_and_stand_ins() -> None:
     stand_ins = ["like-ml-20m", "like-steam", "like-yelp"]
-    assert dataset_names(FOLDER) == sorted([*PAPER, "demo", *stand_ins])
+    assert dataset_names(REGISTRY) == sorted([*PAPER, "demo", *stand_ins])
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))
 def test_a_dataset_of_the_paper_names_terms_and_can_be_verified(name: str) -> None:
-    dataset = load_dataset(name, FOLDER)
+    dataset = load_dataset(name, REGISTRY)
     assert dataset.max_length == PAPER[name]
     assert dataset.licence
     assert dataset.origin
@@ -46,8 +50,8 @@ def test_a_dataset_of_the_paper_names_terms_and_can_be_verified(name: str) -> No
 
 def test_the_registry_is_read_without_loading_anything_heavy() -> None:
     code = (
-        "import sys; from pathlib import Path; from seqrec.datasets import *;"
-        f"[load_dataset(n, Path({str(FOLDER)!r})) for n in dataset_names(Path({str(FOLDER)!r}))];"
+        "import sys; from seqrec.data.datasets import dataset_names, load_dataset;"
+        "[load_dataset(name) for name in dataset_names()];"
         "heavy = {'torch', 'pandas', 'pyarrow', 'numpy', 'pooch'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
@@ -56,14 +60,14 @@ def test_the_registry_is_read_without_loading_anything_heavy() -> None:
 
 def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(SeqrecError, match=r"no dataset 'ml1m' \(did you mean 'ml-1m'\?"):
-        load_dataset("ml1m", FOLDER)
+        load_dataset("ml1m", REGISTRY)
 
 
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "inside").mkdir()
-    write(tmp_path, "sources: [{file: a.txt}]\n")
+    registry, path = written(tmp_path, "sources: [{file: a.txt}]\n")
+    path.rename(tmp_path / "mine.yaml")
     with pytest.raises(SeqrecError, match="no dataset"):
-        load_dataset("../mine", tmp_path / "inside")
+        load_dataset("../mine", registry)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +94,9 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
 def test_a_mistake_in_a_yaml_is_shown_with_file_and_remedy(
     tmp_path: Path, text: str, message: str
 ) -> None:
-    path = write(tmp_path, text)
+    registry, path = written(tmp_path, text)
     with pytest.raises(SeqrecError) as error:
-        load_dataset("mine", tmp_path)
+        load_dataset("mine", registry)
     assert str(path) in str(error.value)
     assert message in str(error.value)
 

@@ -22,17 +22,18 @@ from http_server import (
     whole,
 )
 
-from seqrec.data import download as module
+from seqrec.data import fetching
 from seqrec.data.datasets import Dataset, Simulation, Source, load_dataset
 from seqrec.data.download import download
 from seqrec.data.manifest import Manifest
 from seqrec.errors import SeqrecError
 from seqrec.files import git_blob_id, sha256
+from seqrec.layout import ConfigFiles
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "BACKOFF_SECONDS", 0.01)
     monkeypatch.delenv("SEQREC_MIRROR", raising=False)
     server = Server()
     yield server
@@ -99,7 +100,7 @@ def test_a_passing_fault_is_overcome_by_trying_again(
 def test_a_silent_server_is_given_up(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", (0.2, 0.2))
     server.behaviours["/log.txt"] = [silence]
     with pytest.raises(SeqrecError, match="no answer in time"):
         download("log", dataset(f"{server.url}/log.txt"), tmp_path)
@@ -275,11 +276,11 @@ def test_a_simulated_dataset_is_the_same_file_each_time(tmp_path: Path) -> None:
     first = download("s", simulated, tmp_path / "a", mirror="")
     second = download("s", simulated, tmp_path / "b", mirror="")
     assert first.read_bytes() == second.read_bytes()
-    had = Manifest.load(first)
-    assert had.origin == "simulated"
-    assert had.simulate == settings.model_dump(mode="json")
-    assert sha256(had.path(first)) == had.sha256
-    assert git_blob_id(had.path(first)) == had.git_blob
+    manifest = Manifest.load(first)
+    assert manifest.origin == "simulated"
+    assert manifest.simulate == settings.model_dump(mode="json")
+    assert sha256(manifest.path(first)) == manifest.sha256
+    assert git_blob_id(manifest.path(first)) == manifest.git_blob
 
 
 def test_a_users_file_under_a_simulations_name_is_kept(tmp_path: Path) -> None:
@@ -291,7 +292,7 @@ def test_a_users_file_under_a_simulations_name_is_kept(tmp_path: Path) -> None:
     download("s", simulated, tmp_path, mirror="")  # its own, whose manifest was lost
     manifest.unlink()
     (tmp_path / "s.txt").write_bytes(b"mine\n")
-    with pytest.raises(SeqrecError, match=r"s.txt: is not what s is simulated to be.*Move it away"):
+    with pytest.raises(SeqrecError, match=r"s.txt: differs from the simulated s .*Move it away"):
         download("s", simulated, tmp_path, mirror="")
     assert (tmp_path / "s.txt").read_bytes() == b"mine\n"
     assert {path.name for path in tmp_path.iterdir()} == {"s.txt"}
@@ -302,9 +303,10 @@ def test_a_users_file_under_a_simulations_name_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_under_the_name_of_its_own_record_is_refused(tmp_path: Path) -> None:
     shop = {"title": "Shop", "max_length": 9, "sources": [{"file": "shop.json"}]}
-    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(shop))
-    with pytest.raises(SeqrecError, match=r"shop.yaml: sources: 'shop.json' is what the download"):
-        load_dataset("shop", tmp_path)
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "shop.yaml").write_text(yaml.safe_dump(shop))
+    with pytest.raises(SeqrecError, match=r"shop.yaml: sources: 'shop.json' is the name of the do"):
+        load_dataset("shop", ConfigFiles(tmp_path))
 
 
 def test_files_that_may_not_be_read_are_told(
@@ -333,6 +335,6 @@ def test_the_real_files_are_verified_by_both_checksums(tmp_path: Path) -> None:
     mirror = root.parent / "shared" / "data"
     if not (mirror / "beauty.txt").exists():
         pytest.skip(f"the published file is not in {mirror}")
-    beauty = load_dataset("beauty", root / "config" / "datasets")
+    beauty = load_dataset("beauty", ConfigFiles(root / "config"))
     manifest = download("beauty", beauty, tmp_path, mirror=str(mirror))
     assert Manifest.load(manifest).size == 3_912_093

@@ -1,4 +1,4 @@
-"""The compact log: filters, numbering, statistics, and what must never be taken for one."""
+"""The compact log: filters, numbering, statistics, digest, and what must not pass for a log."""
 
 import json
 from collections import Counter, defaultdict
@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqrec.data import parsing
+from seqrec.data import preprocessing
 from seqrec.data.datasets import Dataset, Filter, load_dataset
 from seqrec.data.download import download
-from seqrec.data.filtering import in_order, select
+from seqrec.data.events import Events
+from seqrec.data.filtering import Removed, in_order, select
 from seqrec.data.interactions import Interactions
+from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.preprocessing import preprocess
 from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
+from seqrec.layout import ConfigFiles
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT.parent / "shared" / "data"
@@ -109,7 +112,7 @@ def test_yelps_rule_counts_distinct_items_and_keeps_repeats(tmp_path: Path) -> N
         for user, items in visits.items()
         for n, item in enumerate(items)
     )
-    yelp = load_dataset("yelp", ROOT / "config" / "datasets")
+    yelp = load_dataset("yelp", ConfigFiles(ROOT / "config"))
     dataset = yelp.model_copy(update={"sources": yelp.sources[1:], "expected": None})
     statistics, log = made(tmp_path, text, dataset)
     assert log_of(log) == {"enough": list("vwxyzzz")}
@@ -186,11 +189,11 @@ pairs = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=80)
 Pairs = list[tuple[int, int]]
 
 
-def selected(log: Pairs, filter: Filter) -> tuple[Pairs, dict[str, int]]:
+def selected(log: Pairs, filter: Filter) -> tuple[Pairs, Removed]:
     users = np.array([user for user, _ in log], np.int32)
     items = np.array([item for _, item in log], np.int32)
-    users, items, _, counts = select(*in_order(users, items, None), filter)
-    return list(zip(users.tolist(), items.tolist(), strict=True)), counts
+    kept, removed = select(in_order(Events(users, items, None)), filter)
+    return list(zip(kept.users.tolist(), kept.items.tolist(), strict=True)), removed
 
 
 def user_counts(log: Pairs, distinct: bool) -> Counter[int]:
@@ -220,10 +223,10 @@ def test_a_k_core_reaches_its_minima_and_drops_nothing_it_need_not(
             core = [pair for pair in core if pair[1] != bad_item]
         else:
             break
-    kept, counts = selected(log, filter)
+    kept, removed = selected(log, filter)
     assert kept == core
-    assert counts["interactions_filtered"] == len(log) - len(core)
-    assert counts["users_left_out"] == 0
+    assert removed.interactions_filtered == len(log) - len(core)
+    assert removed.users_left_out == 0
 
 
 @given(pairs, st.integers(1, 5), st.integers(1, 5), st.booleans())
@@ -248,7 +251,7 @@ def test_one_pass_counts_once_before_anything_is_dropped(
 
 @given(pairs, st.sampled_from(["first", "last"]))
 def test_deduplication_keeps_one_of_each_pair_in_order(log: Pairs, rule: str) -> None:
-    kept, counts = selected(log, Filter.model_validate({"duplicates": rule}))
+    kept, removed = selected(log, Filter.model_validate({"duplicates": rule}))
     histories: dict[int, list[int]] = defaultdict(list)
     for user, item in log:
         if item in histories[user]:
@@ -263,7 +266,7 @@ def test_deduplication_keeps_one_of_each_pair_in_order(log: Pairs, rule: str) ->
         if len(histories[user]) >= 3
     ]
     assert kept == expected
-    assert counts["duplicates_removed"] == len(log) - len(set(log))
+    assert removed.duplicates_removed == len(log) - len(set(log))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
@@ -272,7 +275,7 @@ def test_order_is_by_user_then_time_then_line(rows: Pairs) -> None:
     times = np.array([time for _, time in rows])
     numbers = np.arange(len(rows), dtype=np.int32)
     expected = sorted(range(len(rows)), key=lambda n: (rows[n][0], rows[n][1], n))
-    assert in_order(users, numbers, times)[1].tolist() == expected
+    assert in_order(Events(users, numbers, times)).items.tolist() == expected
 
 
 # --- the digest, and damage -----------------------------------------------------------------------
@@ -355,25 +358,23 @@ def test_a_failure_half_way_leaves_nothing_that_passes_for_a_log(
     assert not [path for path in (tmp_path / "processed").iterdir() if ".part" in path.name]
 
 
-def test_a_raw_file_that_changed_since_it_was_had_is_refused(tmp_path: Path) -> None:
+def test_a_raw_file_that_changed_since_its_download_is_refused(tmp_path: Path) -> None:
     made(tmp_path, TEXT, own())
     (tmp_path / "raw" / "log.csv").write_text(TEXT.replace("5", "8"))
-    with pytest.raises(SeqrecError, match="changed since it was had"):
+    with pytest.raises(SeqrecError, match="changed since its checksum was recorded"):
         preprocess("own", own(), tmp_path / "raw" / "own.json", tmp_path / "processed")
 
 
 @pytest.mark.parametrize(
     "change", [{"sha256": "0" * 64}, {"git_blob": "0" * 40}, {"file": "other.csv"}]
 )
-def test_a_file_that_was_had_by_another_source_is_refused(
-    tmp_path: Path, change: dict[str, str]
-) -> None:
+def test_a_file_of_another_source_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
     made(tmp_path, TEXT, own())
     manifest = tmp_path / "raw" / "own.json"
     other = own(sources=[{"file": "log.csv"} | change])
-    with pytest.raises(SeqrecError, match="is not about own as its YAML is now"):
+    with pytest.raises(SeqrecError, match="another file than the YAML of own asks for now"):
         preprocess("own", other, manifest, tmp_path / "processed")
-    with pytest.raises(SeqrecError, match="is not about another"):
+    with pytest.raises(SeqrecError, match="another file than the YAML of another asks for now"):
         preprocess("another", own(), manifest, tmp_path / "processed")
 
 
@@ -383,8 +384,8 @@ def test_a_raw_file_that_changes_while_it_is_read_is_refused(
 ) -> None:
     raw = tmp_path / "raw" / "log.csv"
 
-    def meanwhile(*arguments: Any) -> parsing.Log:
-        log = parse(*arguments)
+    def meanwhile(*arguments: Any) -> ParsedFile:
+        parsed = parse(*arguments)
         if change == "append":
             with raw.open("a") as file:
                 file.write("2 9\n")
@@ -392,10 +393,9 @@ def test_a_raw_file_that_changes_while_it_is_read_is_refused(
             raw.unlink()
         if change == "replace":
             raw.write_text(TEXT)
-        return log
+        return parsed
 
-    parse = parsing.parse
-    monkeypatch.setattr(parsing, "parse", meanwhile)
+    monkeypatch.setattr(preprocessing, "parse", meanwhile)
     with pytest.raises(SeqrecError, match=r"log\.csv: changed while it was read. Run `seqrec down"):
         made(tmp_path, TEXT, own())
     assert not (tmp_path / "processed").exists()
@@ -453,7 +453,7 @@ def test_the_papers_files_come_out_with_the_published_sizes(
 ) -> None:
     if not (PUBLISHED / f"{name}.txt").exists():
         pytest.skip(f"the published file {name}.txt is not in {PUBLISHED}")
-    dataset = load_dataset(name, ROOT / "config" / "datasets")
+    dataset = load_dataset(name, ConfigFiles(ROOT / "config"))
     manifest = download(name, dataset, tmp_path / "raw", mirror=str(PUBLISHED))
     found = preprocess(name, dataset, manifest, tmp_path / "processed")
     assert (found.users, found.items, found.interactions) == (users, items, interactions)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seqrec.data.datasets import Simulation, load_dataset
+from seqrec.data.interactions import Sequences
 from seqrec.data.parsing import parse
 from seqrec.data.simulation import (
     settings_like,
@@ -16,44 +17,42 @@ from seqrec.data.simulation import (
 )
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment
+from seqrec.layout import ConfigFiles
 
-FOLDER = Path(__file__).parents[2] / "config" / "datasets"
-Log = tuple[np.ndarray, np.ndarray]
+REGISTRY = ConfigFiles(Path(__file__).parents[2] / "config")
 
 
-def demo(seed: int | None = None) -> Log:
-    settings = load_dataset("demo", FOLDER).simulate
+def demo(seed: int | None = None) -> Sequences:
+    settings = load_dataset("demo", REGISTRY).simulate
     assert settings is not None
     return simulate_dataset(
         settings if seed is None else settings.model_copy(update={"seed": seed})
     )
 
 
-def repeats(log: Log) -> int:
-    items, offsets = log
-    users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return len(items) - len(np.unique(users * (items.max() + 1) + items))
+def repeats(log: Sequences) -> int:
+    users = np.repeat(np.arange(log.num_users), np.diff(log.offsets))
+    return len(users) - len(np.unique(users * (log.num_items + 1) + log.items))
 
 
 def test_the_same_seed_gives_the_same_log_and_another_seed_another() -> None:
-    assert all(map(np.array_equal, demo(), demo()))
-    assert not np.array_equal(demo(1)[0], demo(2)[0])
+    assert demo().sha256() == demo().sha256()
+    assert not np.array_equal(demo(1).items, demo(2).items)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sizes_are_those_asked_for_every_item_occurs_and_none_twice(seed: int) -> None:
-    items, offsets = simulate(
-        users=300, items=200, mean_length=12.5, min_length=4, max_length=60, seed=seed
-    )
-    lengths = np.diff(offsets)
-    assert len(offsets) == 301
-    assert len(items) == 3750
+    log = simulate(users=300, items=200, mean_length=12.5, min_length=4, max_length=60, seed=seed)
+    lengths = np.diff(log.offsets)
+    assert (log.num_users, log.num_items) == (300, 200)
+    assert len(lengths) == 300
+    assert len(log.items) == 3750
     assert lengths.min() == 4
     assert lengths.max() <= 60
-    assert np.array_equal(np.unique(items), np.arange(1, 201))
-    assert repeats((items, offsets)) == 0
-    assert items.dtype == np.int32
-    assert offsets.dtype == np.int64
+    assert np.array_equal(np.unique(log.items), np.arange(1, 201))
+    assert repeats(log) == 0
+    assert log.items.dtype == np.int32
+    assert log.offsets.dtype == np.int64
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_sizes_are_those_asked_for_every_item_occurs_and_none_twice(seed: int) -
 )
 def test_users_may_meet_every_item_there_is(settings: dict[str, float]) -> None:
     log = simulate(**settings)
-    assert len(log[0]) == round(settings["users"] * settings["mean_length"])
+    assert len(log.items) == round(settings["users"] * settings["mean_length"])
     assert repeats(log) == 0
 
 
@@ -79,12 +78,12 @@ def test_settings_that_cannot_be_met_are_refused() -> None:
 
 @pytest.mark.parametrize(("name", "minimum"), [("ml-1m", 18), ("beauty", 5)])
 def test_a_log_like_a_real_one_has_its_size_and_its_long_tail(name: str, minimum: int) -> None:
-    expected = load_dataset(name, FOLDER).expected
+    expected = load_dataset(name, REGISTRY).expected
     assert expected is not None
-    items, offsets = simulate_like(name, seed=3, folder=FOLDER)
-    counts = np.bincount(items)[1:]
-    lengths = np.diff(offsets)
-    assert (len(lengths), len(counts), len(items)) == (
+    log = simulate_like(name, seed=3, config=REGISTRY)
+    counts = np.bincount(log.items)[1:]
+    lengths = np.diff(log.offsets)
+    assert (len(lengths), len(counts), len(log.items)) == (
         expected.users,
         expected.items,
         expected.interactions,
@@ -93,23 +92,26 @@ def test_a_log_like_a_real_one_has_its_size_and_its_long_tail(name: str, minimum
     assert np.median(lengths) < lengths.mean()
     assert counts.min() >= 1
     tenth = np.sort(counts)[::-1][: len(counts) // 10].sum()
-    assert tenth > 0.3 * len(items)
+    assert tenth > 0.3 * len(log.items)
 
 
 def test_a_dataset_of_unknown_size_cannot_be_imitated(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("title: Own\nmax_length: 9\nsources: [{file: a}]\n")
+    registry = ConfigFiles(tmp_path)
+    registry.datasets.mkdir()
+    registry.dataset("own").write_text("title: Own\nmax_length: 9\nsources: [{file: a}]\n")
     with pytest.raises(SeqrecError, match="Add 'expected'"):
-        simulate_like("own", folder=tmp_path)
+        simulate_like("own", config=registry)
 
 
 def test_a_written_log_is_read_back(tmp_path: Path) -> None:
-    items, offsets = demo()
-    write_text_log(tmp_path / "log.txt", items, offsets)
-    log = parse(tmp_path / "log.txt", load_dataset("demo", FOLDER).format)
-    assert np.array_equal(log.item_ids.to_numpy()[log.items], items)
-    users = np.repeat(np.arange(1, len(offsets)), np.diff(offsets))
-    assert np.array_equal(log.user_ids.to_numpy()[log.users], users)
-    assert (tmp_path / "log.txt").read_bytes().startswith(b"1 %d\n1 %d\n" % (items[0], items[1]))
+    log = demo()
+    write_text_log(tmp_path / "log.txt", log)
+    read = parse(tmp_path / "log.txt", load_dataset("demo", REGISTRY).format)
+    assert np.array_equal(read.item_ids.to_numpy()[read.events.items], log.items)
+    users = np.repeat(np.arange(1, log.num_users + 1), np.diff(log.offsets))
+    assert np.array_equal(read.user_ids.to_numpy()[read.events.users], users)
+    first = b"1 %d\n1 %d\n" % tuple(log.items[:2])
+    assert (tmp_path / "log.txt").read_bytes().startswith(first)
 
 
 # --- order matters --------------------------------------------------------------------------------
@@ -118,9 +120,9 @@ def test_a_written_log_is_read_back(tmp_path: Path) -> None:
 class Oracles:
     """NDCG@10 of simple recommenders, leaving out each user's last item, all items ranked."""
 
-    def __init__(self, log: Log) -> None:
-        items, offsets = log[0] - 1, log[1]
-        users, count = len(offsets) - 1, int(items.max()) + 1
+    def __init__(self, log: Sequences) -> None:
+        items, offsets = log.items - 1, log.offsets
+        users, count = log.num_users, log.num_items
         last = offsets[1:] - 1
         owner = np.repeat(np.arange(users), np.diff(offsets))
         known = np.ones(len(items), bool)
@@ -166,7 +168,7 @@ def test_in_the_demo_order_tells_far_more_than_taste_and_taste_more_than_popular
 
 
 def test_it_is_following_that_makes_the_last_item_tell() -> None:
-    settings = load_dataset("demo", FOLDER).simulate
+    settings = load_dataset("demo", REGISTRY).simulate
     assert settings is not None
     still = Simulation.model_validate({**settings.model_dump(), "follow": 0, "recall": 0})
     without = Oracles(simulate_dataset(still)).by_last_item()
@@ -175,18 +177,18 @@ def test_it_is_following_that_makes_the_last_item_tell() -> None:
 
 @pytest.mark.parametrize("name", ["ml-20m", "steam", "yelp"])
 def test_the_stand_ins_have_the_sizes_and_the_models_of_what_they_stand_in_for(name: str) -> None:
-    stand_in = load_dataset(f"like-{name}", FOLDER)
-    original = load_dataset(name, FOLDER)
-    assert stand_in.simulate == settings_like(name, folder=FOLDER)
+    stand_in = load_dataset(f"like-{name}", REGISTRY)
+    original = load_dataset(name, REGISTRY)
+    assert stand_in.simulate == settings_like(name, config=REGISTRY)
     assert stand_in.max_length == original.max_length
     ours = {
         run.model: run.hyperparameters
-        for run in load_experiment("standins", config=FOLDER.parent).runs
+        for run in load_experiment("standins", config=REGISTRY.folder).runs
         if run.dataset == f"like-{name}" and run.model != "bpr-mf"
     }
     theirs = {
         run.model: run.hyperparameters
-        for run in load_experiment("paper", config=FOLDER.parent).runs
+        for run in load_experiment("paper", config=REGISTRY.folder).runs
         if run.dataset == name and run.model != "bpr-mf"
     }
     assert ours == theirs

@@ -21,8 +21,7 @@ from record_factory import make_record
 from test_workflow import EXPERIMENT, ROOT, Project
 
 from seqrec.cli.main import main
-from seqrec.data import download as module
-from seqrec.data import raw_bytes
+from seqrec.data import fetching, raw_bytes
 from seqrec.data.datasets import Dataset, Format
 from seqrec.data.download import download
 from seqrec.data.parsing import parse
@@ -69,7 +68,7 @@ def test_an_address_that_is_not_https_is_refused_where_it_is_written(url: str) -
 def test_https_is_verified_and_sent_on_to_https_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(fetching, "BACKOFF_SECONDS", 0.01)
     plain = Server()
     plain.behaviours["/log.txt"] = [whole]
     with https_server(tmp_path, monkeypatch) as server:

@@ -1,4 +1,4 @@
-"""What a cluster is asked for is more than was ever measured, and not many times more."""
+"""A cluster is asked for more than was ever measured, but not many times more."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ from small_runs import ROOT
 from seqrec.data.datasets import load_dataset
 from seqrec.experiment.grid import load_run
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import ConfigFiles
 from seqrec.running import costs
 
 REFERENCE = sorted((ROOT / "results/reference").glob("runs/*/*/*/metrics.json"))
@@ -49,7 +50,7 @@ def test_reference_records_would_have_fitted_into_what_is_asked_for(path: Path) 
     "row", rows("config/published/results.csv"), ids=lambda r: f"{r['dataset']}-{r['model']}"
 )
 def test_the_papers_trainings_would_have_had_the_time(row: dict[str, str]) -> None:
-    expected = load_dataset(row["dataset"], ROOT / "config/datasets").expected
+    expected = load_dataset(row["dataset"], ConfigFiles(ROOT / "config")).expected
     assert expected is not None
     sizes = {"items": expected.items, "interactions": expected.interactions}
     asked = costs.minutes(run_of(row["dataset"], row["model"]), sizes, gpu=True, threads=1)

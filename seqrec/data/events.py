@@ -1,0 +1,25 @@
+"""Interactions as parallel arrays: the form in which they are parsed, sorted and filtered."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Events:
+    """Interactions, one at each index of the arrays."""
+
+    users: np.ndarray
+    """int32 [interactions]: code of the user."""
+    items: np.ndarray
+    """int32 [interactions]: code of the item."""
+    times: np.ndarray | None
+    """int64 or float64 [interactions]; None if the file has no times."""
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, chosen: np.ndarray) -> "Events":
+        """Return the chosen interactions; `chosen` is a mask, or indices in the order wanted."""
+        times = None if self.times is None else self.times[chosen]
+        return Events(self.users[chosen], self.items[chosen], times)

@@ -1,0 +1,37 @@
+"""Tell whether a preprocessed log was made by the settings that its dataset's YAML has now."""
+
+import json
+
+from seqrec.data.datasets import Dataset, dataset_names, load_dataset
+from seqrec.errors import SeqrecError
+from seqrec.layout import ConfigFiles, LogFiles
+
+
+def log_settings(dataset: Dataset) -> str:
+    """Return everything in a dataset's YAML that determines its log, as one line of JSON."""
+    parts = {"sources", "format", "filter", "expected", "simulate"}
+    return json.dumps(dataset.model_dump(mode="json", include=parts), sort_keys=True)
+
+
+def is_current(log: LogFiles, dataset: Dataset) -> bool:
+    """Whether `log` is complete and was made by the settings that `dataset` has now."""
+    try:
+        made_by = log.reading.read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return log.digest.is_file() and made_by == log_settings(dataset) + "\n"
+
+
+def require_current(log: LogFiles, name: str) -> None:
+    """Raise `SeqrecError` if `log` was made by other settings than dataset `name` has now.
+
+    A log whose dataset is not in the registry is never refused: it was not made from a YAML.
+    """
+    if name not in dataset_names() or not log.digest.is_file():
+        return
+    if not is_current(log, load_dataset(name)):
+        raise SeqrecError(
+            f"{log.folder}: was made by other settings than {ConfigFiles().dataset(name)} has now. "
+            f"Run `seqrec preprocess {name}`, or run the experiment again, which preprocesses by "
+            "itself."
+        )

@@ -1,0 +1,190 @@
+"""Check lines one at a time, to learn a file's schema from its first lines and to locate errors.
+
+This is slow and exact about what is wrong. `seqrec.data.line_blocks` is its fast counterpart, which
+only knows that something is.
+"""
+
+import csv
+import io
+import json
+import math
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from seqrec.data.line_schema import BLANK, DELIMITERS, Field, LineSchema
+from seqrec.data.raw_bytes import line_ends, shown
+from seqrec.errors import SeqrecError
+
+DAY_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class LineChecker:
+    """Checks the lines of one file. Every error is a `SeqrecError` that names file and line."""
+
+    def __init__(self, path: Path, schema: LineSchema) -> None:
+        self.path = path
+        self.schema = schema
+
+    def fail(self, line: int, what: str, got: bytes | str) -> NoReturn:
+        """Raise the error `what` about a line."""
+        raise SeqrecError(
+            f"{self.path}:{line}: {what}; got {shown(got)}; fix or remove the line, "
+            "or correct 'format' in the dataset's YAML."
+        )
+
+    def learn_columns(self, line: int, text: bytes) -> None:
+        """Find the columns in the first line, which is the header if the file has one."""
+        schema = self.schema
+        if schema.kind == "jsonl":
+            return
+        values = self._split(line, text)
+        schema.width = len(values)
+        if schema.width == 1:
+            problem = f"only one field when read as 'kind: {schema.kind}'; is it another kind?"
+            self.fail(line, problem, text)
+        names = [value.strip() for value in values]
+        for field in schema.fields:
+            if isinstance(field.column, str):
+                if names.count(field.column) != 1:
+                    self.fail(line, f"the header must name one column {field.column!r}", text)
+                field.index = names.index(field.column)
+            elif field.column < schema.width:
+                field.index = field.column
+            else:
+                self.fail(
+                    line,
+                    f"no column {field.column} (counted from 0) for the {field.role}, "
+                    f"only {schema.width} columns",
+                    text,
+                )
+
+    def learn_types(self, line: int, text: bytes) -> None:
+        """Learn the types of JSON values, and whether times are dates, from the first values."""
+        schema = self.schema
+        values = self._split(line, text)
+        self._check_width(line, values, text)
+        for field in schema.fields:
+            value = _value(values, field)
+            field.type = type(value)
+            if field.role == "timestamp" and isinstance(value, str) and not _is_number(value):
+                date = _as_date(value)
+                if date is None:
+                    due = "a number or an ISO 8601 date such as 2024-01-31 or 2024-01-31T12:00"
+                    self.fail(line, f"the timestamp {value!r} is not {due}", text)
+                schema.dates, schema.zoned = True, date.tzinfo is not None
+        self.check(line, text)
+
+    def check(self, line: int, text: bytes) -> None:
+        """Raise `SeqrecError` if this line is malformed."""
+        values = self._split(line, text)
+        self._check_width(line, values, text)
+        for field in self.schema.fields:
+            if isinstance(values, dict) and field.column not in values:
+                self.fail(line, f"no key {field.column!r} (the {field.role})", text)
+            value = _value(values, field)
+            if field.role == "timestamp":
+                due = self._expected_time(field, value)
+            elif isinstance(values, dict):
+                due = _expected_json_id(field, value)
+            else:
+                due = ""
+            if due:
+                self.fail(line, f"the {field.role} {value!r} is not {due}", text)
+            if not str(value).strip():
+                self.fail(line, f"the {field.role} is empty", text)
+
+    def filled_lines(self, first: int, block: bytes) -> list[tuple[int, bytes]]:
+        """Return the lines of a block that are not blank, with their numbers from `first`."""
+        found = []
+        start, line = 0, first
+        for end in line_ends(block, self.schema.quotes):
+            text = block[start:end]
+            if text.strip(BLANK):
+                found.append((line, text))
+            start = int(end)
+            line += text.count(b"\n")
+        if start < len(block):
+            self.fail(line, "a quotation mark is left open", block[start:])
+        return found
+
+    def _split(self, line: int, text: bytes) -> Any:
+        """Return the fields of a line: a list, or a dict for a JSON object."""
+        kind = self.schema.kind
+        try:
+            decoded = text.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            remedy = "convert the file if it is in another encoding: iconv -f cp1252 -t utf-8"
+            self.fail(line, f"not UTF-8 text ({remedy})", text)
+        if kind == "text":
+            return [field.decode() for field in text.split()]
+        if self.schema.quotes:
+            source = io.StringIO(decoded, newline="")
+            try:
+                rows = list(csv.reader(source, delimiter=DELIMITERS[kind]))
+            except csv.Error as error:
+                self.fail(line, f"not valid CSV ({error})", text)
+            if len(rows) > 1:
+                self.fail(line, "a carriage return or a quotation mark inside a field", text)
+            return rows[0] if rows else []
+        if kind != "jsonl":
+            if "\r" in decoded:
+                self.fail(line, "a carriage return inside a field", text)
+            return decoded.split("\t" if kind == "tsv" else "::")
+        try:
+            value = json.loads(decoded)
+        except (ValueError, RecursionError) as error:
+            self.fail(line, f"not valid JSON ({error})", text)
+        if not isinstance(value, dict):
+            self.fail(line, "not a JSON object", text)
+        return value
+
+    def _check_width(self, line: int, values: Any, text: bytes) -> None:
+        if isinstance(values, list) and len(values) != self.schema.width:
+            found = f"{len(values)} {'field' if len(values) == 1 else 'fields'}"
+            self.fail(line, f"{found} instead of {self.schema.width}", text)
+
+    def _expected_time(self, field: Field, value: Any) -> str:
+        """Return what the time should be instead, or nothing if it is right."""
+        schema = self.schema
+        if schema.dates:
+            date = _as_date(value)
+            is_right = date is not None and (date.tzinfo is not None) == schema.zoned
+            zone = "with" if schema.zoned else "without"
+            due = f"a date {zone} a time zone, like that of the first line"
+        else:
+            is_right, due = _is_number(value), "a number"
+        has_right_type = isinstance(value, str) == (field.type is str)
+        return "" if is_right and has_right_type else due
+
+
+def _value(values: Any, field: Field) -> Any:
+    return values.get(field.column) if isinstance(values, dict) else values[field.index]
+
+
+def _expected_json_id(field: Field, value: Any) -> str:
+    """Return what the id should be instead, or nothing if its type is right."""
+    fits = isinstance(value, str) or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    if fits and type(value) is field.type and field.type is not bool:
+        return ""
+    return "a 64-bit integer, like that of the first line" if field.type is int else "text"
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return math.isfinite(float(value)) and not re.search("_", str(value))
+    except ValueError:
+        return False
+
+
+def _as_date(value: Any) -> datetime | None:
+    # Python reads more forms than Arrow: weeks, and days without hyphens.
+    if not isinstance(value, str) or not DAY_FIRST.match(value.strip()):
+        return None
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
