@@ -1,40 +1,71 @@
-"""Custom models, written `package.module:Class`: find, import, and explain what they raise."""
+"""Custom models, written `package.module:Class`: find them, import them, explain their mistakes."""
 
+import importlib
+import inspect
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, get_type_hints
 
 from seqrec.errors import SeqrecError, is_out_of_memory
 from seqrec.experiment.schema import RunConfig
 
 
-def custom_lines(error: Exception, implementation: str) -> list[str]:
-    """Where `error` passed through the code of an own model or beside it, as `file:line`, the
-    innermost last; nothing for a model of the package."""
-    module, colon, _ = implementation.partition(":")
-    package = module.rpartition(".")[0] or module
-    return [
-        f"{frame.f_code.co_filename}:{line}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if colon and f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.")
-    ]
+def is_custom(implementation: str) -> bool:
+    """Whether an implementation is an import path, rather than the name of a built-in model."""
+    return ":" in implementation
 
 
-def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
-    """What an own model's code raised, as one message with the line of its file."""
-    lines = custom_lines(error, implementation)
-    where = f" in {lines[-1]}" if lines else ""
-    return SeqrecError(
-        f"implementation {implementation!r} fails {doing}{where} "
-        f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Mend its file."
+def import_custom(implementation: str) -> type:
+    """Import a custom model's class, from the current folder or wherever Python finds it.
+
+    Raises `SeqrecError` if it cannot be found, or with the line that fails.
+    """
+    module_name, _, class_name = implementation.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+        if not inspect.isclass(found):
+            raise TypeError(f"{class_name} is not a class")
+    except Exception as error:  # a file may raise anything while it is imported
+        not_found = isinstance(error, ImportError | AttributeError | TypeError | ValueError)
+        if not_found and not custom_lines(error, implementation):
+            raise SeqrecError(
+                f"implementation {implementation!r} cannot be imported ({error}). Write "
+                "package.module:Class of a module that Python finds from the project's folder."
+            ) from error
+        raise mistake(error, implementation, "while it is imported") from error
+    return found
+
+
+def custom_signature(implementation: str) -> inspect.Signature:
+    """Signature of a custom model's constructor, its annotations evaluated.
+
+    If one of them cannot be evaluated, all are left out.
+    """
+    model = import_custom(implementation)
+    signature = inspect.signature(model)
+    types: dict[str, Any] = {}
+    with suppress(Exception):  # an annotation may be anything, or name what does not exist
+        types = get_type_hints(model.__init__, include_extras=True)  # type: ignore[misc]
+    empty = inspect.Parameter.empty
+    return signature.replace(
+        parameters=[
+            parameter.replace(annotation=types.get(name, empty))
+            for name, parameter in signature.parameters.items()
+        ]
     )
 
 
 def custom_module(implementation: str) -> Path | None:
-    """The file of an own model, looked for as Python does, from the folder that one is in; without
-    importing it, which takes seconds."""
+    """Find the file of a custom model without importing it, which takes seconds.
+
+    It looks where Python would, starting in the current folder. None for a built-in model, and if
+    there is no such file.
+    """
     module, colon, _ = implementation.partition(":")
     for folder in (Path(), *map(Path, sys.path)) if colon else ():
         place = folder.joinpath(*module.split("."))
@@ -44,17 +75,24 @@ def custom_module(implementation: str) -> Path | None:
     return None
 
 
-def is_custom(implementation: str) -> bool:
-    """Whether it is written `package.module:Class`, rather than one of the package's names."""
-    return ":" in implementation
+def custom_lines(error: Exception, implementation: str) -> list[str]:
+    """The `file:line` places in a custom model's package that `error` passed through, innermost
+    last; none for a built-in model."""
+    module, colon, _ = implementation.partition(":")
+    package = module.rpartition(".")[0] or module
+    return [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if colon and f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.")
+    ]
 
 
 @contextmanager
 def custom_code(implementation: str, doing: str, all_of_it: bool = False) -> Iterator[None]:
-    """Tell what an own model's code raises as one message with its line, for its author.
+    """Turn what a custom model's code raises into one message with its line, for its author.
 
-    With `all_of_it` whatever is raised is the model's doing, not just what passes through its code.
-    A lack of memory is nobody's mistake and stays what it is, as does all of the package's models.
+    With `all_of_it`, every error counts as the model's, not only one that passes through its code.
+    Out-of-memory errors and those of built-in models are raised unchanged.
     """
     try:
         yield
@@ -67,7 +105,18 @@ def custom_code(implementation: str, doing: str, all_of_it: bool = False) -> Ite
         raise mistake(error, implementation, doing) from error
 
 
+def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
+    """The message for an error that a custom model's code raised, with the line of its file."""
+    lines = custom_lines(error, implementation)
+    where = f" in {lines[-1]}" if lines else ""
+    return SeqrecError(
+        f"implementation {implementation!r} fails {doing}{where} "
+        f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Mend its file."
+    )
+
+
 def refusal(config: RunConfig, found: str) -> SeqrecError:
+    """The message for a custom model that breaks a rule, which `found` tells, with its file."""
     file = custom_module(config.implementation)
     return SeqrecError(
         f"implementation {config.implementation!r}{f' in {file}' if file else ''}: {found}"

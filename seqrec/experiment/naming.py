@@ -1,15 +1,13 @@
-"""What models and datasets are called, and the order in which they are listed."""
+"""Titles of models and datasets, and the order in which they are listed."""
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from seqrec.data.datasets import FOLDER, load_dataset
+from seqrec.data.datasets import load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.layout import CONFIG, ConfigFiles
 from seqrec.typed_yaml import load_yaml
-
-ENTRIES = Path("config/models")
 
 MODELS = {
     "popularity": "Popularity",
@@ -23,7 +21,6 @@ MODELS = {
 }
 """Titles of the paper's models, in the order in which they are listed."""
 
-
 DATASETS = {
     "ml-1m": "MovieLens-1M",
     "ml-20m": "MovieLens-20M",
@@ -32,6 +29,7 @@ DATASETS = {
     "yelp": "Yelp",
     "demo": "Demo (simulated)",
 }
+"""Titles of the paper's datasets and the demo, in the order in which they are listed."""
 
 
 def sampled_negatives(model: str) -> int | None:
@@ -41,14 +39,20 @@ def sampled_negatives(model: str) -> int | None:
 
 
 def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:
-    """Sort key: the paper's order, more negatives later, and other models after them by name, with
-    numbers in it by their size."""
+    """Sort key: the paper's models in its order, by their negatives, then other models by name,
+    in which numbers count by their size."""
     negatives = sampled_negatives(model) or 0
     names = list(MODELS)
     name = "sasrec+N" if negatives else model
-    # Text and numbers take turns, text first, so that like is compared with like.
+    # Text and numbers alternate, text first, so that text is never compared with a number.
     parts = tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", model))
     return names.index(name) if name in names else len(names), negatives, parts
+
+
+def dataset_order(dataset: str) -> tuple[int, str]:
+    """Sort key: the paper's datasets in its order, then others by name."""
+    names = list(DATASETS)
+    return names.index(dataset) if dataset in names else len(names), dataset
 
 
 def run_order(dataset: str, model: str, seed: int = 0) -> tuple[Any, ...]:
@@ -56,37 +60,38 @@ def run_order(dataset: str, model: str, seed: int = 0) -> tuple[Any, ...]:
     return *dataset_order(dataset), *model_order(model), seed
 
 
-def dataset_order(dataset: str) -> tuple[int, str]:
-    names = list(DATASETS)
-    return names.index(dataset) if dataset in names else len(names), dataset
-
-
 def dataset_title(dataset: str) -> str:
-    """By its YAML, for a dataset that the paper does not know; by its name where none is at hand,
-    as among a colleague's results."""
-    return DATASETS.get(dataset) or _title_in(FOLDER.absolute(), dataset)
+    """The title of a dataset.
+
+    One that is not the paper's has it from its YAML file, or goes by its name if there is none, as
+    for a colleague's results.
+    """
+    return DATASETS.get(dataset) or _dataset_title_in(ConfigFiles(CONFIG.absolute()), dataset)
 
 
 def model_title(model: str) -> str:
-    """What a model is called. One that the paper does not know goes by its YAML's title, or by its
-    name where none is at hand, as for a model of one experiment."""
+    """The title of a model.
+
+    One that is not the paper's has it from its YAML file, or goes by its name if there is none, as
+    for a model of one experiment.
+    """
     negatives = sampled_negatives(model)
     if negatives is not None:
         return MODELS["sasrec+N"].format(negatives=negatives)
-    return MODELS.get(model) or _model_title_in(ENTRIES.absolute(), model)
+    return MODELS.get(model) or _model_title_in(ConfigFiles(CONFIG.absolute()), model)
 
 
 @cache
-def _model_title_in(folder: Path, model: str) -> str:
+def _model_title_in(config: ConfigFiles, model: str) -> str:
     try:
-        return str(load_yaml(folder / f"{model}.yaml").get("title") or model)
+        return str(load_yaml(config.model(model)).get("title") or model)
     except SeqrecError:
         return model
 
 
 @cache
-def _title_in(folder: Path, dataset: str) -> str:
+def _dataset_title_in(config: ConfigFiles, dataset: str) -> str:
     try:
-        return load_dataset(dataset, folder).title
+        return load_dataset(dataset, config).title
     except SeqrecError:
         return dataset

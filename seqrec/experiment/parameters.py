@@ -1,10 +1,10 @@
-"""Types by which the constructor of a model annotates its hyperparameters.
+"""Types by which a model's constructor annotates its hyperparameters, built in or custom.
 
-They are the schema of what its YAML may say, for built-in and custom models alike.
+They say which values a YAML file may give. Any other annotation that pydantic knows works too.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -20,10 +20,10 @@ __all__ = [
 ]
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-"""At least 0 and below 1, as of dropout."""
+"""At least 0 and below 1, as for dropout."""
 
 OpenProbability = Annotated[float, Field(gt=0.0, lt=1.0)]
-"""Between 0 and 1, without either."""
+"""Above 0 and below 1."""
 
 
 @dataclass(frozen=True)
@@ -35,3 +35,8 @@ class Divides:
 
     multiple: str
     """Name of the hyperparameter that must be a multiple of this one."""
+
+    def holds(self, part: Any, multiple: Any) -> bool:
+        """Whether `part` divides `multiple` without a remainder."""
+        whole = isinstance(part, int) and isinstance(multiple, int)
+        return whole and part != 0 and multiple % part == 0

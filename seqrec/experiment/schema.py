@@ -1,4 +1,4 @@
-"""The typed contents of an experiment: its YAML files, and the configuration of a run."""
+"""The schema of experiments: what their YAML files may say, and the configuration of a run."""
 
 import hashlib
 import json
@@ -17,13 +17,12 @@ from pydantic import (
 )
 
 from seqrec.data.datasets import Dataset
+from seqrec.layout import ConfigFiles, run_folder
 from seqrec.typed_yaml import Name, Strict
-
-CONFIG = Path("config")
 
 
 def _refuse_a_number(value: Any) -> Any:
-    if isinstance(value, int):  # one seed, or so many? The other takes days
+    if isinstance(value, int):  # one seed or that many? The wrong guess may take days
         raise ValueError(f"write [{value}] for this seed, or [0, 1, 2] for three")
     return value
 
@@ -36,23 +35,22 @@ def _each_once(values: list[int]) -> list[int]:
 
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""What torch takes and tables can hold."""
-
-
+"""What torch accepts and tables can hold."""
 Seeds = Annotated[
     list[Seed], Field(min_length=1), BeforeValidator(_refuse_a_number), AfterValidator(_each_once)
 ]
 
 
 class Loss(Strict):
-    """What is minimised. A model without a loss is not trained but fits itself."""
+    """The loss that training minimises. A model without one fits itself instead."""
 
     kind: Literal["cross-entropy", "sampled-cross-entropy", "binary-cross-entropy"]
-    """Over all items; over the target and its negatives; or one binary decision for each."""
+    """Cross-entropy over all items, or over the target and its negatives; or a binary decision for
+    the target and each negative."""
     negatives: PositiveInt | None = None
-    """Negatives drawn for each target, for the two sampled kinds."""
+    """Number of negatives for each target, for the two kinds that sample."""
     sharing: Literal["sequence", "position"] | None = None
-    """Negatives drawn once a sequence without replacement (default of sampled-cross-entropy), or
+    """Draw negatives once per sequence without replacement (default of sampled-cross-entropy), or
     for each position with replacement (default of binary-cross-entropy)."""
 
     @model_validator(mode="before")
@@ -73,32 +71,34 @@ class Loss(Strict):
 
 
 class Training(Strict):
-    """Optimisation with early stopping on NDCG@10 of the validation items."""
+    """How a network is trained, with early stopping on validation NDCG@10."""
 
     batch_size: PositiveInt = 128
-    """Users in a batch."""
+    """Users per batch."""
     learning_rate: PositiveFloat = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     max_epochs: PositiveInt = 100
+    """Epochs after which training stops at the latest."""
     patience: PositiveInt = 10
-    """Epochs without a better validation NDCG@10 after which training stops."""
+    """Stop after this many epochs without a better validation NDCG@10."""
     validation_users: PositiveInt = 10_000
-    """Users validated after each epoch, drawn once a run where there are more."""
+    """Validate at most this many users after each epoch; a run draws them once."""
 
 
 class Evaluation(Strict):
-    """Full ranking of all unseen items; sampled metrics only where asked for."""
+    """How a model is evaluated: by ranking all unseen items, and sampled ones if asked for."""
 
     batch_size: PositiveInt = 256
-    """Users scored at a time."""
+    """Users to score at a time."""
     cutoffs: Annotated[list[PositiveInt], Field(min_length=1)] = [10, 100]
-    """The k of HitRate@k, NDCG@k and MRR@k; 10 is always there, early stopping needs it."""
+    """The k of HitRate@k, NDCG@k and MRR@k; 10 is always added, as early stopping needs it."""
     sampled_negatives: PositiveInt | None = None
-    """Also rank each test target among so many unseen items, drawn uniformly and by popularity."""
+    """Also rank each test target among this many unseen items, drawn uniformly and by
+    popularity."""
 
 
 def _partial(model: type[Strict]) -> type[Strict]:
-    """The same keys and checks with every key optional, for values that override others."""
+    """Copy a section's keys and checks with every key optional, for values that override others."""
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         checks = Field(description=field.description)
@@ -108,30 +108,30 @@ def _partial(model: type[Strict]) -> type[Strict]:
 
 
 TrainingValues = _partial(Training)
-
-
 EvaluationValues = _partial(Evaluation)
 
 
 class ModelEntry(Strict):
     """`config/models/<name>.yaml`: an implementation with its loss and hyperparameters.
 
-    A file named `<base>+N.yaml` serves every `<base>+<number>`; the value `N` stands for it.
+    A file named `<base>+N.yaml` is a template for every `<base>+<number>`: the value `N` stands for
+    the number.
     """
 
     implementation: str
-    """One of the package's models, or an import path `package.module:Class` to your own."""
+    """Name of a built-in model, or the import path `package.module:Class` of a custom one."""
     title: str = ""
-    """What tables and figures call a model of your own; its name if left out."""
+    """Title of a custom model in tables and figures. Default: its name."""
     description: str = ""
     hyperparameters: dict[str, Any] = {}
+    """Arguments of the implementation's constructor that differ from its defaults."""
     loss: Loss | None = None
     """Left out for models that fit themselves (popularity, bpr-mf)."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
 
 
 class NamedModel(Strict):
-    """A model of one experiment alone: another entry with some values changed."""
+    """A model of one experiment alone: an entry of `config/models/` with some values changed."""
 
     name: Name
     like: str
@@ -142,13 +142,13 @@ class NamedModel(Strict):
 
 
 class Override(Strict):
-    """Values for some of the runs: those of the named datasets and models (all if left out)."""
+    """Values for the runs of the named datasets and models; a key left out means all of them."""
 
     datasets: list[str] | None = None
     models: list[str] | None = None
-    """Names or patterns such as `sasrec*`."""
+    """Names, or patterns such as `sasrec*`."""
     seeds: Seeds | None = None
-    """Seeds to run instead of the experiment's."""
+    """Seeds to run in place of the experiment's."""
     max_length: PositiveInt | None = None
     hyperparameters: dict[str, Any] = {}
     loss: Loss | None = None
@@ -169,16 +169,16 @@ def _listed(value: Any) -> Any:
 
 
 class Experiment(Strict):
-    """`config/<experiment>.yaml`: the grid of runs and what differs between them."""
+    """`config/<experiment>.yaml`: a grid of runs, and the values in which they differ."""
 
     description: str = ""
     datasets: Annotated[list[Name], Field(min_length=1), BeforeValidator(_listed)]
     models: Annotated[list[Name | NamedModel], Field(min_length=1), BeforeValidator(_listed)]
-    """Names of `config/models/`, or entries of this experiment alone (`name`, `like`, changes)."""
+    """Names of `config/models/`, or models of this experiment alone (`name`, `like`, changes)."""
     negatives: Annotated[list[PositiveInt], BeforeValidator(_listed)] = []
-    """Every model named `...+N` is run once for each of these."""
+    """Numbers of negatives; every model named `...+N` is run once for each."""
     seeds: Seeds = [0]
-    """The seeds themselves, a run for each: `[0, 1, 2]` are three."""
+    """A list of seeds, one run for each: `[0, 1, 2]` means three runs."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
     evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
         default_factory=EvaluationValues
@@ -187,7 +187,7 @@ class Experiment(Strict):
 
 
 class RunConfig(Strict):
-    """Everything that decides the result of one run; its hash and the data's are its identity."""
+    """Everything that decides the result of one run, apart from the data."""
 
     dataset: Name
     model: Name
@@ -195,23 +195,23 @@ class RunConfig(Strict):
     implementation: str
     hyperparameters: dict[str, Any]
     max_length: Annotated[int, Field(ge=2)]
-    """Items that the model reads of a user, the most recent ones."""
+    """How many of a user's most recent items the model reads."""
     loss: Loss | None
     training: Training | None
     evaluation: Evaluation
 
     def json(self) -> str:  # type: ignore[override]
-        """One line with sorted keys: equal for equal configurations."""
+        """One line of JSON with sorted keys: the same text for equal configurations."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     def hash(self) -> str:
-        """SHA-256 of `json()`."""
+        """SHA-256 of `json()`: the identity of the configuration."""
         return hashlib.sha256(self.json().encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
-        """The run's folder inside an experiment's results."""
-        return Path("runs", self.dataset, self.model, f"seed-{self.seed}")
+        """The run's folder, relative to an experiment's results."""
+        return run_folder(self.dataset, self.model, self.seed)
 
 
 SCHEMAS: dict[str, type[Strict]] = {
@@ -219,13 +219,12 @@ SCHEMAS: dict[str, type[Strict]] = {
     "experiment": Experiment,
     "model": ModelEntry,
 }
-"""The kinds of configuration file."""
+"""Contents of each kind of configuration file."""
 
 
 def json_schemas() -> dict[Path, str]:
-    """The JSON Schemas for editors: the text of each file of `config/schema/`."""
+    """The JSON Schemas by which editors check configuration files: path and text of each."""
     return {
-        CONFIG / "schema" / f"{kind}.schema.json": json.dumps(model.model_json_schema(), indent=2)
-        + "\n"
+        ConfigFiles().schema(kind): json.dumps(model.model_json_schema(), indent=2) + "\n"
         for kind, model in SCHEMAS.items()
     }

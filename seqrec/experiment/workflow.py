@@ -1,4 +1,4 @@
-"""Options of the workflow: what it runs, and where."""
+"""Options of the workflow: what it runs, where, and how."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,37 +8,38 @@ from seqrec.typed_yaml import Name, Strict
 
 
 def _empty_for_none(value: Any) -> Any:
-    # What `--config key=` without a value comes in as.
+    # Snakemake passes `--config key=` without a value as None.
     return "" if value is None else value
 
 
 class WorkflowConfig(Strict):
-    """`config/workflow.yaml`: what the workflow runs, and where."""
+    """`config/workflow.yaml`: what the workflow runs, where, and how."""
 
     experiment: Name
-    """A file of `config/`, or `reference` for the promoted records."""
+    """Name of a file in `config/`, or `reference` for the promoted records."""
     name: Annotated[str, BeforeValidator(_empty_for_none)]
-    """New name of an experiment that `set` changes."""
+    """New name for an experiment that `set` changes."""
     set: Annotated[str, BeforeValidator(_empty_for_none)]
     """`key=value` settings, separated by spaces."""
     device: str
+    """Where runs compute: auto, cpu, cuda or cuda:<number>."""
     runs_per_gpu: PositiveInt
-    """Runs that may be on a GPU at a time; `profiles/gpu` starts as many."""
+    """Most runs that share a GPU; `profiles/gpu` starts as many."""
     threads: PositiveInt
-    """CPU threads of a run."""
+    """CPU threads per run."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """Of products with the item table in training; on a GPU, of the network's too."""
+    """Precision of the loss's matrix products; on a GPU, of the whole training step."""
     logits_per_chunk: Annotated[
         str, BeforeValidator(str), StringConstraints(pattern=r"^(auto|[1-9][0-9]*)$")
     ]
-    """Logits that a loss holds at a time."""
+    """Most logits that a loss holds in memory at a time."""
     compile: bool
-    """Whether networks go through torch.compile."""
+    """Whether to compile networks with torch.compile."""
     retrain: Annotated[Literal["", "stale"], BeforeValidator(_empty_for_none)]
-    """`stale`: a record of older training code does not count as finished."""
+    """`stale` to train again what older training code has trained."""
     track: Annotated[
         str,
         BeforeValidator(_empty_for_none),
         StringConstraints(pattern=r"^((tensorboard|clearml|mlflow) *)*$"),
     ]
-    """Trackers that every run also reports to, separated by spaces."""
+    """Experiment trackers that every run reports to, separated by spaces."""

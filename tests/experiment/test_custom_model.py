@@ -1,4 +1,4 @@
-"""What the README shows under "your own dataset" and "your own model" works as it stands there."""
+"""Custom datasets and models work as the README shows them, and their mistakes are explained."""
 
 import gzip
 import json
@@ -12,25 +12,20 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file
-from small_runs import copied_config, readme_files, small_config
+from small_runs import copied_config, readme_files
 
 from seqrec.cli.main import main
 from seqrec.data.interactions import Interactions
 from seqrec.data.simulation import simulate
-from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment
 from seqrec.experiment.registry import import_model
-from seqrec.models.fitted import Fitted
-from seqrec.models.network import Network
-from seqrec.training.building import build_model
 
 FITTED = '''
 import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec.evaluation import last_items
-from seqrec.models.fitted import Fitted
+from seqrec.models import Fitted
 from seqrec.protocol.splits import Split
 
 
@@ -47,7 +42,7 @@ class Neighbours(Fitted):
             history = split.history(user) - 1
             for item, successor in zip(history[:-1], history[1:], strict=True):
                 self.follows[item, successor] += 1
-        self.last = last_items(split, np.arange(split.num_users), 1)[:, 0] - 1
+        self.last = split.last_items(np.arange(split.num_users), 1)[:, 0] - 1
 
     def score(self, users: np.ndarray) -> Tensor:
         return self.follows[torch.from_numpy(self.last[users])]
@@ -57,7 +52,7 @@ class Neighbours(Fitted):
 
 
 class Everything(Fitted):
-    """Keeps all that it is given."""
+    """Keeps everything that it is given."""
 
     def fit(self, split: Split, seed: int, threads: int) -> None:
         self.seen = torch.from_numpy(split.items)
@@ -77,16 +72,16 @@ TRAINED = {"implementation": "my_models:ConvRec", "loss": {"kind": "cross-entrop
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder with the README's files, and the shop's raw data in it."""
+    """A project's folder with the README's files and the shop's raw data."""
     copied_config(tmp_path)
     for name, content in readme_files().items():
         (tmp_path / name).write_text(content, encoding="utf-8")
     (tmp_path / "fitted_models.py").write_text(FITTED)
-    log, offsets = simulate(users=80, items=40, mean_length=10, min_length=6, max_length=20)
+    log = simulate(users=80, items=40, mean_length=10, min_length=6, max_length=20)
     lines = [
         f"{item},customer {user},2024-01-{day + 1:02d}"
         for user in range(80)
-        for day, item in enumerate(log[offsets[user] : offsets[user + 1]])
+        for day, item in enumerate(log.history(user))
     ]
     lines += ["1,too short,2024-01-01", lines[0].replace("2024-01-01", "2024-01-30")]
     (tmp_path / "data/raw").mkdir(parents=True)
@@ -94,11 +89,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/raw/purchases.csv.gz").write_bytes(gzip.compress(text.encode()))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEQREC_MIRROR", raising=False)
-    # What a run imports from this folder must not be there for the next test.
+    # The next test must not find what a run imports from this folder.
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     for module in ("my_models", "fitted_models"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-        monkeypatch.setitem(sys.modules, module, None)  # to be removed again afterwards
+        monkeypatch.setitem(sys.modules, module, None)  # removed again afterwards
         del sys.modules[module]
     return tmp_path
 
@@ -159,7 +154,7 @@ def test_a_network_with_tied_weights_leaves_a_record(project: Path) -> None:
     assert {"convolution.weight", "again.weight"} <= names
 
 
-def test_what_is_fitted_is_given_no_target(project: Path) -> None:
+def test_a_fitted_model_is_never_given_a_target(project: Path) -> None:
     entry(project, "everything", implementation="fitted_models:Everything")
     result = train("everything", "max_length=10")
     assert result.exit_code == 0, result.output
@@ -176,34 +171,52 @@ FORWARD = "        x = self.items(rows)\n"
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
+    ("old", "new", "failing", "expected"),
     [
-        (PAD, PAD.replace("(kernel - 1, 0)", "(0, kernel - 1)"), r"my_models.py: the hidden"),
-        (CONVOLUTION, CONVOLUTION.replace("(h", "(2 * h"), r"my_models.py:21 \(RuntimeError: Gi"),
-        (CONVOLUTION, "        nothing", r"built in .*my_models.py:15 \(NameError: name 'nothing'"),
+        (PAD, PAD.replace("(kernel - 1, 0)", "(0, kernel - 1)"), "", r"my_models.py: the hidden"),
+        (
+            CONVOLUTION,
+            CONVOLUTION.replace("(h", "(2 * h"),
+            "self.convolution(",
+            r"my_models.py:LINE \(RuntimeError: Gi",
+        ),
+        (
+            CONVOLUTION,
+            "        nothing",
+            "nothing",
+            r"built in .*my_models.py:LINE \(NameError: name 'nothing'",
+        ),
         (
             FORWARD,
             FORWARD + "        if self.training: assert len(rows) == 3\n",
-            r"while it is run in .*my_models.py:21 \(AssertionError\)",
+            "assert len(rows)",
+            r"while it is run in .*my_models.py:LINE \(AssertionError\)",
         ),
-        ("num_items: int, max_length: int, hid", "num_items: int, hid", r"\(num_items, hidden_"),
+        (
+            "num_items: int, max_length: int, hid",
+            "num_items: int, hid",
+            "",
+            r"\(num_items, hidden_",
+        ),
     ],
     ids=["looks ahead", "sizes", "constructor", "in training", "arguments"],
 )
 def test_a_mistake_in_a_network_is_one_message_with_its_line(
-    project: Path, old: str, new: str, expected: str
+    project: Path, old: str, new: str, failing: str, expected: str
 ) -> None:
     source = (project / "my_models.py").read_text()
     assert old in source
-    (project / "my_models.py").write_text(source.replace(old, new))
+    broken = source.replace(old, new)
+    (project / "my_models.py").write_text(broken)
+    line = broken[: broken.index(failing)].count("\n") + 1
     result = train("convrec", *FAST, "hyperparameters.hidden_size=8")
     assert result.exit_code == 1
     (message,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert "my_models:ConvRec" in message
-    assert re.search(expected, message)
+    assert re.search(expected.replace("LINE", str(line)), message)
     assert "Traceback" not in result.output
     failure = project / "results/mine/runs/shop/convrec/seed-0/failure.json"
-    if failure.is_file():  # the arguments are seen before there is a run
+    if failure.is_file():  # wrong arguments are noticed before there is a run
         assert json.loads(failure.read_text())["remedy"].startswith("Mend what the error names")
 
 
@@ -242,12 +255,12 @@ def test_the_readmes_network_is_trained_end_to_end(project: Path) -> None:
     assert metrics["epochs"] == 2
     config = metrics["config"]
     assert isinstance(config, dict)
-    # The entry's value, the setting's, and no other: defaults of the class count too.
+    # The entry's value, the setting's, and no others.
     assert config["hyperparameters"] == {"kernel": 6, "hidden_size": 8}
 
 
 def test_the_readmes_network_is_causal(project: Path) -> None:
-    """What comes later must not change a hidden state, or training would see its labels."""
+    """A later item must not change a hidden state, or training would see its labels."""
     import torch
 
     network = import_model("my_models:ConvRec")(40, 10, hidden_size=8).eval()
@@ -258,8 +271,8 @@ def test_the_readmes_network_is_causal(project: Path) -> None:
         torch.testing.assert_close(network(rows)[:, :6], network(later)[:, :6])
 
 
-def test_an_own_model_takes_part_in_an_experiment_with_any_loss(project: Path) -> None:
-    (project / "config/own.yaml").write_text(
+def test_a_custom_model_takes_part_in_an_experiment_with_any_loss(project: Path) -> None:
+    (project / "config/custom.yaml").write_text(
         yaml.safe_dump(
             {
                 "datasets": ["shop"],
@@ -275,16 +288,16 @@ def test_an_own_model_takes_part_in_an_experiment_with_any_loss(project: Path) -
             }
         )
     )
-    first, second = load_experiment("own").runs
+    first, second = load_experiment("custom").runs
     assert first.hyperparameters == {"hidden_size": 64, "kernel": 6}
     assert second.hyperparameters == {"hidden_size": 4, "kernel": 6}
-    settings = ["training.max_epochs=1", "--experiment", "own", "--name", "mine"]
+    settings = ["training.max_epochs=1", "--experiment", "custom", "--name", "mine"]
     result = seqrec("train", "shop", "convrec+3", *settings)
     assert result.exit_code == 0, result.output
     assert record(project, "convrec+3")["negatives"] == 3
 
 
-def test_an_own_model_that_fits_itself_needs_no_loss(project: Path) -> None:
+def test_a_custom_model_that_fits_itself_needs_no_loss(project: Path) -> None:
     entry(
         project,
         "neighbours",
@@ -307,15 +320,15 @@ def test_an_own_model_that_fits_itself_needs_no_loss(project: Path) -> None:
         (
             {"implementation": "fitted_models:Neighbours", "loss": {"kind": "cross-entropy"}}
             | {"hyperparameters": {"smoothing": 1.0}},
-            "with a loss must be a subclass of seqrec.models.network.Network",
+            "with a loss must be a subclass of seqrec.models.Network",
         ),
         (
             {"implementation": "my_models:ConvRec"},
-            "without a loss must be a subclass of seqrec.models.fitted.Fitted",
+            "without a loss must be a subclass of seqrec.models.Fitted",
         ),
         (
             {"implementation": "fitted_models:NoModel"},
-            "must be a subclass of seqrec.models.fitted.Fitted",
+            "must be a subclass of seqrec.models.Fitted",
         ),
         (
             {"implementation": "fitted_models:Neighbours"},
@@ -344,7 +357,7 @@ def test_an_own_model_that_fits_itself_needs_no_loss(project: Path) -> None:
         (TRAINED | {"implementation": "my_models:nn"}, "'my_models:nn'"),
     ],
 )
-def test_a_mistake_in_an_own_model_is_one_clear_message(
+def test_a_mistake_in_a_custom_model_is_one_clear_message(
     project: Path, content: dict[str, object], message: str
 ) -> None:
     entry(project, "broken", **content)
@@ -353,12 +366,3 @@ def test_a_mistake_in_an_own_model_is_one_clear_message(
     assert result.stderr.splitlines()[-1].count("Error: ") <= 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
-
-
-def test_the_packages_own_models_are_of_the_two_kinds() -> None:
-    for name in ("sasrec", "gru4rec", "gpt4rec", "bert4rec"):
-        assert issubclass(import_model(name), Network)
-    for name in ("popularity", "bpr-mf"):
-        assert isinstance(build_model(small_config(name), 9), Fitted)
-    with pytest.raises(SeqrecError, match="cannot be imported"):
-        import_model("nothing")

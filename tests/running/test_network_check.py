@@ -1,4 +1,4 @@
-"""A model of one's own that would get wrong numbers is refused before it is trained."""
+"""A custom network that would get wrong metrics is refused before it is trained."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.registry import IMPLEMENTATIONS, import_model
+from seqrec.experiment.built_in import built_in_names
+from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import RunFiles
 from seqrec.models.fitted import Fitted
 from seqrec.models.layers import initialise_normal, read_at
 from seqrec.models.network import Network
 from seqrec.models.tasks import MaskedItem, NextItem
 from seqrec.protocol.splits import Split
-from seqrec.running import run as runs
-from seqrec.running.device import EngineOptions
 from seqrec.running.network_check import check_network
+from seqrec.running.options import EngineOptions
+from seqrec.running.run import run
 from seqrec.training.building import build_model
 from seqrec.training.fitting import checked_state, fitted_scorer
 
@@ -29,7 +31,7 @@ ITEMS, WIDTH = 40, 8
 
 
 class Sound(Network):
-    """A recurrent network; those below each break it in one way."""
+    """A recurrent network without a mistake; each one below has one."""
 
     task = NextItem()
 
@@ -228,7 +230,7 @@ def test_what_keeps_to_the_contract_passes(network: type[Network]) -> None:
         (Pair, r"forward gives tuple, and must give hidden states \[batch, time, width\]"),
         (OtherPrecision, r"forward gives torch.float64"),
         (NotFinite, "not finite, before any training"),
-        (Random, "other hidden states when it is called again"),
+        (Random, "different hidden states when it is called again"),
         (ReadsBothWays, "change with the items after them.*must be causal"),
         (SeesTheNext, "change with the items after them"),
         (WillSeeAll, "change with the items after them"),
@@ -236,16 +238,16 @@ def test_what_keeps_to_the_contract_passes(network: type[Network]) -> None:
         (PaddingOnTheLeft, "6 items differ between.*no position counted from the end"),
         (MixesTheBatch, "No sequence may see another"),
         (SeesPadding, "nor the padding, row 0 on the right"),
-        (OtherStatesAt, "states_at gives other hidden states than forward"),
+        (OtherStatesAt, "states_at gives different hidden states than forward"),
         (ManyStatesAt, r"states_at gives torch.float32 of shape \[3, 10, 8\].*\[batch, width\]"),
         (Detached, "no gradient reaches its weights"),
         (ListOfLayers, r"not among its parameters\(\), of shape \[8.*nn.ModuleList"),
         (FrozenTable, "no gradient reaches item_table"),
         (ShortTable, r"item_table is of shape \[40, 8\], and must be \[41, width\]"),
         (ChangedInPlace, r"fails on a small batch \(RuntimeError: .*inplace operation"),
-        (ShortOfPositions, r"test_contract.py:\d+ \(IndexError: index out of range"),
-        (WrongSize, r"test_contract.py:\d+ \(RuntimeError: mat1 and mat2 shapes"),
-        (WithoutATask, r"test_contract.py:\d+ \(AttributeError: .*'task'"),
+        (ShortOfPositions, r"test_network_check.py:\d+ \(IndexError: index out of range"),
+        (WrongSize, r"test_network_check.py:\d+ \(RuntimeError: mat1 and mat2 shapes"),
+        (WithoutATask, r"test_network_check.py:\d+ \(AttributeError: .*'task'"),
         (OneArgument, r"fails while it is built \(TypeError: .*takes 2 positional arguments"),
     ],
     ids=lambda case: case.__name__ if isinstance(case, type) else "",
@@ -255,7 +257,7 @@ def test_what_breaks_it_is_named(network: type[Network], message: str) -> None:
         check(network)
 
 
-TRAINED = [name for name in IMPLEMENTATIONS if issubclass(import_model(name), Network)]
+TRAINED = [name for name in built_in_names() if issubclass(import_model(name), Network)]
 
 
 @pytest.mark.parametrize("hidden_size", [8, 64])
@@ -274,32 +276,28 @@ def test_the_packages_networks_keep_to_it(
         check_network(network, config, ITEMS)
 
 
-def test_the_check_changes_nothing_of_a_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_check_changes_nothing_of_a_training(tmp_path: Path) -> None:
+    """SASRec by its import path is checked, by its name it is not."""
     data = preprocessed_log(tmp_path / "data")
-    config = small_config().model_copy(update={"implementation": "seqrec.models.sasrec:SASRec"})
-    checked: list[object] = []
 
-    def noted(*arguments: Any) -> None:
-        checked.append(arguments)
-        check_network(*arguments)
+    def trained(implementation: str) -> tuple[bytes, bytes, dict[str, float]]:
+        config = small_config().model_copy(update={"implementation": implementation})
+        files = RunFiles(tmp_path / implementation / config.folder)
+        record = run(config, data, files.folder, EngineOptions("cpu", 1, "float32"))
+        return files.weights.read_bytes(), files.ranks.read_bytes(), record.validation
 
-    def trained(name: str, check: Callable[..., None]) -> tuple[bytes, list[int], object]:
-        monkeypatch.setattr(runs, "check_network", check)
-        options = EngineOptions("cpu", 1, "float32")
-        metrics = runs.run(config, data, tmp_path / name / config.folder, options)
-        ranks = np.load(tmp_path / name / config.folder / "ranks.npy")
-        weights = (tmp_path / name / config.folder / "model.safetensors").read_bytes()
-        return weights, ranks.tolist(), metrics["validation"]
+    assert trained("seqrec.models.sasrec:SASRec") == trained("sasrec")
 
-    with_it = trained("with", noted)
-    assert len(checked) == 1
-    assert trained("without", lambda *arguments: None) == with_it
+
+def test_a_run_checks_a_custom_network(tmp_path: Path) -> None:
+    data = preprocessed_log(tmp_path / "data")
+    with pytest.raises(SeqrecError, match="change with the items after them"):
+        run(config_of(SeesTheNext), data, tmp_path / "run", EngineOptions("cpu", 1, "float32"))
+    assert not RunFiles(tmp_path / "run").metrics.exists()
 
 
 class Counts(Fitted):
-    """Fitted, and sound."""
+    """A fitted model without a mistake."""
 
     def fit(self, split: Split, seed: int, threads: int) -> None:
         pass
@@ -322,7 +320,10 @@ class Counts(Fitted):
         (lambda users: torch.ones(ITEMS), r"of shape \[40\]"),
         (lambda users: torch.ones(len(users), ITEMS).double(), "torch.float64"),
         (lambda users: torch.ones(len(users), ITEMS) / 0, "200 numbers that are not finite"),
-        (lambda users: users.nothing, r"fails in score in .*test_contract.py:\d+ \(AttributeErr"),
+        (
+            lambda users: users.nothing,
+            r"fails in score in .*test_network_check.py:\d+ \(AttributeErr",
+        ),
     ],
 )
 def test_scores_of_a_fitted_model_are_checked(

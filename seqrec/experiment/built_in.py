@@ -1,0 +1,147 @@
+"""Built-in models, found in `seqrec/models/` and read from their source.
+
+Reading a constructor instead of importing it keeps torch out of planning, where it would cost more
+time than thousands of runs.
+"""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment import parameters
+
+PACKAGE = Path(__file__).parents[1] / "models"
+MODULE = "seqrec.models"
+BASES = ("Network", "Fitted")
+TYPES = {name: getattr(parameters, name) for name in parameters.__all__}
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A model of the package."""
+
+    module: str
+    class_name: str
+    signature: inspect.Signature
+    """What the constructor takes after `self`, equal to what `inspect` says of the class."""
+
+
+def built_in_names(package: Path = PACKAGE) -> list[str]:
+    """Names of the models in `package`: those of its files, with `-` for `_`."""
+    paths = sorted(package.glob("*.py"))
+    return [path.stem.replace("_", "-") for path in paths if _Source(path).models()]
+
+
+def find_built_in(name: str, package: Path = PACKAGE) -> BuiltIn | None:
+    """The model of that name, or None if there is no such file.
+
+    Raises `SeqrecError` for a file that is not one model, or whose constructor cannot be read.
+    """
+    path = package / f"{name.replace('-', '_')}.py"
+    if "_" in name or not name.replace("-", "").isalnum() or not path.is_file():
+        return None
+    source = _Source(path)
+    models = source.models()
+    if len(models) != 1:
+        raise SeqrecError(
+            f"{path}: a model's file defines one public subclass of {' or '.join(BASES)}, and this "
+            f"one {', '.join(models) or 'none'}. Start the names of others with an underscore."
+        )
+    return BuiltIn(f"{MODULE}.{path.stem}", models[0], source.signature(models[0]))
+
+
+class _Source:
+    """A module of the package: its classes, and the classes of other modules that it imports."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        self.imports = {
+            alias.asname or alias.name: (node.module.removeprefix(MODULE).lstrip("."), alias.name)
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(MODULE)
+            for alias in node.names
+        }
+
+    def models(self) -> list[str]:
+        """Names of the public classes here that derive from `Network` or `Fitted`."""
+        return [
+            name
+            for name in self.classes
+            if not name.startswith("_")
+            and any(ancestor.name in BASES for _, ancestor in [*self._lineage(name)][1:])
+        ]
+
+    def signature(self, class_name: str) -> inspect.Signature:
+        """The constructor's signature, inherited where the class does not define one."""
+        for source, node in self._lineage(class_name):
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                    return inspect.Signature(source._parameters(method.args))
+        raise SeqrecError(f"{self.path}: {class_name} has no constructor.")
+
+    def _lineage(self, name: str) -> Iterator[tuple["_Source", ast.ClassDef]]:
+        """The class and those it derives from, as far as they are in the package."""
+        if name in self.imports:
+            module, name = self.imports[name]
+            path = self.path.with_name(f"{module or '__init__'}.py")
+            if path.is_file():
+                yield from _Source(path)._lineage(name)
+        elif name in self.classes:
+            node = self.classes[name]
+            yield self, node
+            for base in node.bases:
+                if isinstance(base, ast.Name):
+                    yield from self._lineage(base.id)
+
+    def _parameters(self, arguments: ast.arguments) -> list[inspect.Parameter]:
+        """The constructor's parameters without `self`."""
+        by_place = [*arguments.posonlyargs, *arguments.args]
+        required = [None] * (len(by_place) - len(arguments.defaults))
+        defaults = dict(zip(by_place, [*required, *arguments.defaults], strict=True))
+        defaults |= dict(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+        kinds = inspect.Parameter
+        groups: list[tuple[Any, list[ast.arg | None]]] = [
+            (kinds.POSITIONAL_ONLY, [*arguments.posonlyargs]),
+            (kinds.POSITIONAL_OR_KEYWORD, [*arguments.args]),
+            (kinds.VAR_POSITIONAL, [arguments.vararg]),
+            (kinds.KEYWORD_ONLY, [*arguments.kwonlyargs]),
+            (kinds.VAR_KEYWORD, [arguments.kwarg]),
+        ]
+        found = [
+            inspect.Parameter(
+                each.arg,
+                kind,
+                default=self._literal(default) if (default := defaults.get(each)) else kinds.empty,
+                annotation=self._type(each.annotation) if each.annotation else kinds.empty,
+            )
+            for kind, group in groups
+            for each in group
+            if each
+        ]
+        return found[1:]
+
+    def _literal(self, node: ast.expr) -> Any:
+        try:
+            return ast.literal_eval(node)
+        except ValueError:
+            raise SeqrecError(
+                f"{self.path}:{node.lineno}: the default {ast.unparse(node)} is read without "
+                "running the file, so it must be a literal, such as 0.1."
+            ) from None
+
+    def _type(self, node: ast.expr) -> Any:
+        try:
+            code = compile(ast.Expression(node), str(self.path), "eval")
+            return eval(code, dict(TYPES))
+        except Exception as error:
+            raise SeqrecError(
+                f"{self.path}:{node.lineno}: the annotation {ast.unparse(node)} is read without "
+                f"running the file ({error}). Write a type of Python or one of "
+                f"seqrec.experiment.parameters ({', '.join(TYPES)})."
+            ) from None

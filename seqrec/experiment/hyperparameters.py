@@ -1,0 +1,118 @@
+"""Hyperparameters: the constructor of a model is their schema, and the home of their defaults."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment.custom import is_custom
+from seqrec.experiment.parameters import Divides
+from seqrec.typed_yaml import explain, nearest
+
+GIVEN_BY_THE_RUN = ("num_items", "max_length")
+BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+OPEN_ENDED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Hyperparameters:
+    """The hyperparameters that an implementation takes, by the signature of its constructor.
+
+    Raises `SeqrecError` if the constructor does not take `num_items` and `max_length` first.
+    """
+
+    def __init__(self, implementation: str, signature: inspect.Signature) -> None:
+        _require_given(implementation, signature)
+        self._implementation = implementation
+        self._parameters = {
+            name: parameter
+            for name, parameter in signature.parameters.items()
+            if name not in GIVEN_BY_THE_RUN and parameter.kind not in OPEN_ENDED
+        }
+        self._takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        self.types: dict[str, TypeAdapter[Any]] = {}
+        for name, parameter in self._parameters.items():
+            if parameter.annotation is not parameter.empty:
+                # A custom model's annotation may be anything; one that is no type checks nothing.
+                with suppress(Exception):
+                    self.types[name] = TypeAdapter(parameter.annotation)
+        self.defaults = {
+            name: parameter.default
+            for name, parameter in self._parameters.items()
+            if parameter.default is not parameter.empty
+        }
+
+    def resolve(self, values: dict[str, Any], where: str) -> dict[str, Any]:
+        """Check `values` and fill in the defaults.
+
+        A built-in model gets values converted to its types, so that `dropout: 0` and `dropout: 0.0`
+        are one configuration; a custom model gets them as they are written. Raises `SeqrecError`
+        with a line for every mistake; `where` names the values' origin.
+        """
+        resolved = self.defaults | values
+        problems = [*self._wrong_names(values)]
+        for name, value in resolved.items():
+            try:
+                text = _json(value)
+                if name in values and name in self.types:
+                    resolved[name] = self._checked(name, value, text)
+            except ValueError as error:
+                problems.append(f"{name}: {error}.")
+        problems = problems or [*self._not_divided(resolved)]
+        if problems:
+            raise SeqrecError("\n".join(f"{where}: hyperparameters: {text}" for text in problems))
+        return resolved
+
+    def _wrong_names(self, values: dict[str, Any]) -> Iterator[str]:
+        for name in values:
+            if name not in self._parameters and not self._takes_any:
+                hint = nearest(name, self._parameters)
+                yield f"{self._implementation} takes no {name!r}; {hint}"
+        for name in self._parameters:
+            if name not in self.defaults and name not in values:
+                yield f"{self._implementation} needs {name!r}."
+
+    def _checked(self, name: str, value: Any, text: str) -> Any:
+        """The value that the constructor is given. Raises `ValueError` for a wrong type."""
+        custom = is_custom(self._implementation)
+        try:
+            # As JSON, where a list may stand for a tuple and a text for a path even in strict mode.
+            converted = self.types[name].validate_json(text, strict=custom)
+        except ValidationError as error:
+            problems = [problem.removeprefix("top level: ") for _, problem in explain(error)]
+            raise ValueError("; ".join(problems)) from None
+        return value if custom else self.types[name].dump_python(converted, mode="json")
+
+    def _not_divided(self, values: dict[str, Any]) -> Iterator[str]:
+        for name, parameter in self._parameters.items():
+            for mark in getattr(parameter.annotation, "__metadata__", ()):
+                if isinstance(mark, Divides):
+                    multiple, part = values.get(mark.multiple), values[name]
+                    if not mark.holds(part, multiple):
+                        yield f"{mark.multiple} {multiple} is not a multiple of {name} {part}."
+
+
+def _require_given(implementation: str, signature: inspect.Signature) -> None:
+    parameters = signature.parameters.values()
+    by_place = [parameter.name for parameter in parameters if parameter.kind in BY_PLACE][:2]
+    takes_more = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+    wanted = GIVEN_BY_THE_RUN[: len(by_place)] if takes_more else GIVEN_BY_THE_RUN
+    if parameters and tuple(by_place) != wanted:
+        raise SeqrecError(
+            f"implementation {implementation!r}: its constructor takes "
+            f"({', '.join(signature.parameters)}); it must take num_items and max_length first, "
+            "then the hyperparameters by their names."
+        )
+
+
+def _json(value: Any) -> str:
+    """The value as JSON. Raises `ValueError` if there is no such thing."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a record cannot hold {value!r}; write a finite number, a text, a list or a mapping"
+        ) from None
