@@ -1,5 +1,6 @@
 """Plausible run records for tests, written the way a training writes them."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,16 @@ def make_failure(
 ) -> None:
     """Leave word in a run's folder that the run has failed."""
     write_failure(folder, Failure(Run.of(folder), error, "epoch 3", remedy))
+
+
+def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
+    """Write the grid of an experiment that asks for `runs`, by dataset, model and seed."""
+    grid = {"experiment": results.name, "runs": [Run(*run)._asdict() for run in runs]}
+    results.mkdir(parents=True, exist_ok=True)
+    ResultFiles(results).grid.write_text(json.dumps(grid))
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """The content of all files in `folder` and its folders, by their relative paths."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

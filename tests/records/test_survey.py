@@ -1,0 +1,122 @@
+"""What an experiment's folder holds: finished, damaged, failed and missing runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from record_factory import (
+    folder_of,
+    make_failure,
+    make_record,
+    write_grid,
+)
+
+from seqrec.errors import SeqrecError
+from seqrec.records.record import Run, read_record
+from seqrec.records.survey import Missing, missing_runs, read_records
+
+
+def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_path: Path) -> None:
+    write_grid(
+        tmp_path,
+        ("ml-1m", "sasrec+", 0),
+        ("ml-1m", "gru4rec", 0),
+        ("ml-1m", "bert4rec", 1),
+        ("yelp", "sasrec", 0),
+    )
+    make_record(tmp_path)
+    make_failure(folder_of(tmp_path, "ml-1m", "gru4rec"), "CUDA out of\nmemory")
+    (tmp_path / "data-failures").mkdir()
+    (tmp_path / "data-failures/yelp.json").write_text(
+        json.dumps({"dataset": "yelp", "error": "no file", "remedy": "Ask Yelp."})
+    )
+    assert missing_runs(tmp_path) == [
+        Missing(Run("ml-1m", "bert4rec", 1), "not run.", "Run the experiment again."),
+        Missing(Run("ml-1m", "gru4rec", 0), "CUDA out of memory.", "Halve the batch."),
+        Missing(Run("yelp", "sasrec", 0), "no file.", "Ask Yelp."),
+    ]
+
+
+def test_without_a_grid_what_is_found_is_what_was_expected(tmp_path: Path) -> None:
+    make_record(tmp_path)
+    make_failure(folder_of(tmp_path, "ml-1m", "gru4rec"))
+    assert [m.run.model for m in missing_runs(tmp_path)] == ["gru4rec"]
+    assert [r.model for r in read_records(tmp_path)] == ["sasrec+"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", '{"format": 1, "data'),
+        ("metrics.json", ""),
+        ("metrics.json", "[]"),
+        ("metrics.json", '{"format": 1}'),
+        ("metrics.json", '{"test": NaN}'),
+        ("metrics.json", '{"test": 1e999}'),
+        ("metrics.json", b"\xff\xfe"),
+        ("history.csv", "epoch,seco"),
+        ("history.csv", "epoch,seconds,training_loss\n1,x,2\n"),
+        ("history.csv", ""),
+    ],
+)
+def test_a_damaged_record_is_named_and_does_not_hide_the_others(
+    tmp_path: Path, name: str, content: str | bytes
+) -> None:
+    make_record(tmp_path, model="gru4rec")
+    folder = make_record(tmp_path)
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SeqrecError) as caught:
+        read_record(folder)
+    assert str(caught.value).startswith(str(folder / name))
+    assert f"Delete {folder} and run the experiment again." in str(caught.value)
+
+    assert [record.model for record in read_records(tmp_path)] == ["gru4rec"]
+    (missing,) = missing_runs(tmp_path)
+    assert missing.run == ("ml-1m", "sasrec+", 0)
+    assert missing.reason.startswith(f"runs/ml-1m/sasrec+/seed-0/{name}: ")
+    assert missing.remedy.startswith("Delete runs/ml-1m/sasrec+/seed-0 ")
+
+
+def test_a_record_copied_to_the_wrong_place_is_not_believed(tmp_path: Path) -> None:
+    folder = make_record(tmp_path, model="sasrec+")
+    folder.parent.rename(folder.parent.with_name("sasrec"))
+    assert read_records(tmp_path) == []
+    (missing,) = missing_runs(tmp_path)
+    assert missing.run.model == "sasrec"
+    assert "belong in runs/ml-1m/sasrec+/seed-0/" in missing.reason
+
+
+def test_an_unreadable_failure_is_still_a_failure(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "ml-1m", "sasrec+")
+    folder.mkdir(parents=True)
+    (folder / "failure.json").write_text("{")
+    assert "failed" in missing_runs(tmp_path)[0].reason
+
+
+def test_an_experiment_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SeqrecError, match="nowhere: no such folder"):
+        read_records(tmp_path / "nowhere")
+
+
+def test_a_damaged_grid_is_named(tmp_path: Path) -> None:
+    (tmp_path / "grid.json").write_text('{"runs": [{"dataset": "ml-1m"}]}')
+    with pytest.raises(SeqrecError, match=r"grid\.json: runs\.0\.model"):
+        read_records(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../notes", "/tmp/notes", "..", "a/b", ""])
+@pytest.mark.parametrize("key", ["dataset", "model"])
+def test_a_grid_of_somebody_names_no_file_elsewhere(tmp_path: Path, key: str, name: str) -> None:
+    run = {"dataset": "ml-1m", "model": "sasrec", "seed": 0} | {key: name}
+    (tmp_path / "grid.json").write_text(json.dumps({"runs": [run]}))
+    with pytest.raises(SeqrecError, match=rf"grid\.json: runs\.0\.{key}"):
+        read_records(tmp_path)
+
+
+def test_a_history_without_the_best_epoch_is_damage(tmp_path: Path) -> None:
+    folder = make_record(tmp_path)
+    lines = (folder / "history.csv").read_text().splitlines(keepends=True)
+    (folder / "history.csv").write_text("".join(lines[:5]))
+    assert read_records(tmp_path) == []
+    (missing,) = missing_runs(tmp_path)
+    assert "history.csv: lacks the best epoch, 9" in missing.reason
