@@ -31,6 +31,7 @@ from report import readme_table
 from seqrec.experiment.grid import load_experiment
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
+from seqrec.layout import PROCESSED, RunFiles, run_folder
 from seqrec.running.device import device_title
 from seqrec.running.memory import keep_freed_memory
 
@@ -116,10 +117,10 @@ def trained(data: Path, config: RunConfig, *options: str) -> dict[str, Any]:
     """A whole training, to early stopping, as the workflow runs it; `options` are its command's."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "seqrec", "execute", "--config", config.json()]
-        output = Path(folder, config.dataset, config.model, f"seed-{config.seed}")
-        command += ["--data", str(data), "--output", str(output), *options]
+        files = RunFiles(folder / run_folder(config.dataset, config.model, config.seed))
+        command += ["--data", str(data), "--output", str(files.folder), *options]
         subprocess.run(command, check=True, stdout=sys.stderr)
-        metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads(files.metrics.read_text(encoding="utf-8"))
     kept = ("training_seconds", "epochs", "best_epoch", "test", "device", "precision", "compile")
     return {name: metrics[name] for name in kept}
 
@@ -127,7 +128,7 @@ def trained(data: Path, config: RunConfig, *options: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, help="default: results/benchmark/<device kind>.json")
-    parser.add_argument("--processed", type=Path, default=Path("data/processed"))
+    parser.add_argument("--processed", type=Path, default=PROCESSED)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     threads = arguments.threads

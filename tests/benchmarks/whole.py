@@ -28,8 +28,9 @@ from seqrec.data.interactions import Interactions
 from seqrec.experiment.grid import load_experiment
 from seqrec.experiment.schema import RunConfig, Training
 from seqrec.files import write_text
+from seqrec.layout import ConfigFiles, LogFiles
 from seqrec.records.fingerprint import training_code_fingerprint
-from seqrec.report.paper import PUBLISHED, read_published
+from seqrec.report.paper import read_published
 from seqrec.running.device import device_title
 from seqrec.running.memory import keep_freed_memory
 
@@ -63,7 +64,7 @@ def measured_data(name: str) -> dict[str, Any]:
     """A dataset's log and what its preparation took, from a file that is simulated or there."""
     download = measured_call("download", name)
     prepared = measured_call("preprocess", name)
-    statistics = Interactions.load(Path("data/processed") / name).statistics
+    statistics = Interactions.load(LogFiles.of(name).folder).statistics
     sizes = {key: statistics[key] for key in ("users", "items", "interactions")}
     return {"simulate or verify": download, "preprocess": prepared, **sizes}
 
@@ -151,10 +152,10 @@ def main() -> None:
     def save() -> None:
         write_text(part, json.dumps(result, indent=1) + "\n")
 
-    published = read_published(PUBLISHED / "results.csv", "dataset", "model")
+    published = read_published(ConfigFiles().published("results"), "dataset", "model")
     for config in (run for run in load_experiment("paper").runs if run.seed == 0):
         name = f"like-{config.dataset}" if config.dataset in STAND_INS else config.dataset
-        data = Path("data/processed") / name
+        data = LogFiles.of(name).folder
         if name not in result["data"]:
             result["data"][name] = measured_data(name)
             save()
