@@ -1,15 +1,19 @@
-"""Errors that are meant for the user, and how a lack of memory is recognised."""
+"""Errors that users see, and how to recognise that memory ran out."""
 
 
 class SeqrecError(Exception):
-    """A mistake that the user can mend: its text names the file, the place, the value and the remedy.
+    """A problem that the user can solve; its message names file, place, value and remedy.
 
-    The command line prints the text alone, without a traceback, and exits with 1.
+    The command line prints the message without a traceback and exits with status 1.
     """
 
 
+class Stopped(Exception):
+    """A training was told to stop by a signal; its saved state holds all it needs to go on."""
+
+
 def is_out_of_memory(error: Exception) -> bool:
-    """Recognise a lack of memory, also where torch, CUDA and its libraries only say so in a text."""
+    """Whether memory ran out; torch, CUDA and its libraries sometimes say so only in a message."""
     text = str(error).lower()
     return (
         isinstance(error, MemoryError)

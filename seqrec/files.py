@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and their checksums."""
+"""Write files that are either complete or absent, and compute checksums."""
 
 import fcntl
 import glob
@@ -14,12 +14,12 @@ from seqrec.errors import SeqrecError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; when the block succeeds, rename it to `path`.
+    """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
-    Readers see the old file or the new one, never a part. If the block fails, `path` is as it was
-    and the part is gone; the part of a process that was killed goes with the next writing.
-    Operating-system errors (disk full, read-only folder) become a `SeqrecError` that names the
-    file.
+    Readers see the old file or the new one, never a part of it. If the block fails, `path` is left
+    as it was and the temporary file is removed. What a killed process leaves behind is removed the
+    next time `path` is written. Errors of the operating system (disk full, read-only folder) become
+    a `SeqrecError` that names the file.
     """
     part = handle = None
     try:
@@ -29,8 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
             dir=path.parent, prefix=f".{path.name}.", suffix=f".part{path.suffix}"
         )
         part = Path(name)
-        with suppress(OSError):  # a file system without locks keeps the parts of the dead
-            fcntl.flock(handle, fcntl.LOCK_EX)  # for as long as the process lives and writes
+        with suppress(OSError):  # without locks, parts of killed writers stay
+            fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed, or the process ends
         yield part
         part.chmod(0o666 & ~_umask())
         part.replace(path)
@@ -48,49 +48,49 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _remove_dead_parts(path: Path) -> None:
-    """Remove what killed writers of `path` left: a download of gigabytes, a checkpoint."""
+    """Remove the temporary files of killed writers of `path`, which may be gigabytes."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part{glob.escape(path.suffix)}"):
-        with suppress(OSError), part.open("rb") as file:  # locked: somebody is writing it
+        with suppress(OSError), part.open("rb") as file:  # a locked one is being written
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8, line ends as given) to `path` in one step; see `replacing`."""
+    """Write `text` to `path` as by `replacing`, in UTF-8 and with its line endings unchanged."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
 def require_writable(folder: Path) -> None:
-    """Raise `SeqrecError` unless files can be written into `folder`, which need not be there."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not os.access(there, os.W_OK | os.X_OK):
+    """Raise `SeqrecError` unless files can be written into `folder`, which need not exist yet."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
         raise SeqrecError(
-            f"{folder}: cannot be written, {there} is read-only. "
+            f"{folder}: cannot be written, {existing} is read-only. "
             "Make it writable, then run again; nothing that was there is lost."
         )
 
 
 def date_back(paths: Iterable[Path], moment: float) -> None:
-    """Date those of `paths` that are younger than `moment` (seconds, as `time.time()`) back to it.
+    """Set the modification time of files newer than `moment` (in seconds since 1970) to `moment`.
 
-    After a clock was set back, inputs seem younger than what is made from them, and Snakemake
-    deletes such a result.
+    After a clock was set back, inputs seem newer than what was made from them, and Snakemake
+    deletes such results.
     """
     for path in paths:
-        with suppress(OSError):  # absent, or somebody else's
+        with suppress(OSError):  # absent, or owned by somebody else
             if path.stat().st_mtime > moment:
                 os.utime(path, (moment, moment))
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob_id(path: Path) -> str:
-    """The id git gives to a file's content: SHA-1 of `blob <bytes>\\0` and the content."""
+    """Return git's object id of a file's content: the SHA-1 of `blob <size>\\0` and the content."""
     with path.open("rb") as file:
         return hashlib.file_digest(
             file, lambda: hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)

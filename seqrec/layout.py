@@ -20,7 +20,7 @@ REFERENCE_RESULTS = RESULTS / REFERENCE
 RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
-"""Tables of an experiment beside those named after its datasets; no dataset may have these names."""
+"""Tables of an experiment that are not named after a dataset; no dataset may be called so."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Signals by which a process is told to stop."""
+"""React to the signals that tell a process to stop."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,8 +10,10 @@ from types import FrameType
 def handling(
     handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals
 ) -> Iterator[None]:
-    """Call `handler` for these signals meanwhile, and for SIGHUP, by which a terminal is closed;
-    unless that is ignored, as under nohup."""
+    """Install `handler` for these signals and for SIGHUP while the block runs.
+
+    SIGHUP, which a closing terminal sends, stays ignored where it is, as under nohup.
+    """
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers = *numbers, signal.SIGHUP
     before = {number: signal.signal(number, handler) for number in numbers}

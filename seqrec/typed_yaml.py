@@ -1,4 +1,4 @@
-"""Typed YAML files: unknown keys are refused everywhere, and errors say where and what to write."""
+"""Read YAML files into typed models; errors name the place and suggest what to write."""
 
 import difflib
 import re
@@ -13,14 +13,12 @@ from pydantic_core import PydanticCustomError
 from seqrec.errors import SeqrecError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"
-"""Names become files, folders and Snakemake wildcards: nothing that a path could trip over."""
-
-
+"""Names become files, folders and Snakemake wildcards, so they hold nothing special in a path."""
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """A hint for a name that is not among `valid`: the nearest one, or all of them."""
+    """Return a hint for a name that is not among `valid`: the most similar one, or all of them."""
     names = sorted(valid)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if close:
@@ -29,8 +27,7 @@ def nearest(name: object, valid: Iterable[str]) -> str:
 
 
 class Strict(BaseModel):
-    """Base of every configuration model: immutable, no key without a meaning, and numbers that are
-    some."""
+    """Base of every configuration model: immutable; rejects unknown keys and non-finite numbers."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -54,7 +51,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def check_values(model: type[Model], data: Any, where: str) -> Model:
-    """Build `model` from plain data; `where` names its origin in the message of a `SeqrecError`."""
+    """Build `model` from plain data; raises `SeqrecError`, whose message calls the data `where`."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -62,7 +59,7 @@ def check_values(model: type[Model], data: Any, where: str) -> Model:
 
 
 def explain(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
-    """Each problem of a `ValidationError` as (path of keys, one line for the user)."""
+    """Return each problem of a `ValidationError` as its path of keys and a line for the user."""
     problems = []
     for item in error.errors():
         place = ".".join(str(part) for part in item["loc"]) or "top level"
@@ -76,9 +73,9 @@ def explain(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, except that a key written twice is an error instead of a silent loss.
+    """YAML's safe loader, but a duplicate key is an error instead of silently replacing a value.
 
-    A value that is none of its kind, as the date 2024-99-99, is an error with a line, too.
+    A malformed value, such as the date 2024-99-99, is an error that names its line.
     """
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -93,7 +90,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":  # what `<<` brings may be written again
+            if key_node.tag == "tag:yaml.org,2002:merge":  # merged keys may be overridden
                 continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
@@ -104,14 +101,14 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 takes 1e-3 for a text, which no one who writes a learning rate expects.
+# YAML 1.1 reads 1e-3 as text, which nobody who writes a learning rate expects.
 _UniqueKeyLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping. Raises `SeqrecError` with file and line."""
+    """Read a YAML file whose top level is a mapping; raises `SeqrecError` with file and line."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -125,7 +122,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """The value of a YAML text; `where` names its origin in the message of a `SeqrecError`."""
+    """Parse a YAML text; raises `SeqrecError`, whose message calls the text `where`."""
     try:
         return yaml.load(text, _UniqueKeyLoader)
     except (yaml.YAMLError, TypeError, RecursionError) as error:

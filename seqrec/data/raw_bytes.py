@@ -19,11 +19,11 @@ BLOCK_BYTES = 1 << 24
 MAX_LINE_BYTES = 1 << 26
 
 MAX_UNPACKED_BYTES = 1 << 36
-"""No archive may unpack to more: a zip bomb must not fill the memory."""
+"""No archive may unpack to more, which stops zip bombs."""
 MAX_UNPACKED_RATIO = 100
-"""Nor may it unpack to so many times its size (logs shrink by 3 to 30 times), unless ..."""
+"""Nor to more than so many times its own size. Logs shrink by a factor of 3 to 30."""
 SMALL_UNPACKED_BYTES = 1 << 30
-"""... it unpacks to no more than this."""
+"""Up to this size, the ratio does not matter."""
 
 SHOWN_CHARACTERS = 100
 
