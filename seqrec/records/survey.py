@@ -1,7 +1,7 @@
 """An experiment as its folder shows it: which runs have finished, and why others have not."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -37,9 +37,6 @@ class Survey:
     stale: set[Run]
     """Finished runs made by other training code than today's, or by another version of a custom
     model's file."""
-    other_settings: dict[Run, list[str]] = field(default_factory=dict)
-    """Finished runs by a name of the paper that are not what it stands for, and in which settings.
-    Tables fill it in, by `evidence.other_settings`."""
 
     @property
     def runs(self) -> list[Run]:

@@ -1,4 +1,4 @@
-"""Which models of a dataset differ, and how they fare on targets that training never saw."""
+"""Which models of a dataset differ, and how they do on targets that training never saw."""
 
 from collections.abc import Mapping
 from itertools import combinations, product
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqrec.experiment.naming import model_order
+from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.inference import (
     ALPHA,
     Difference,
@@ -17,14 +18,14 @@ from seqrec.report.inference import (
     holm,
     seed_scatter,
 )
-from seqrec.report.measured import METRICS, Measured
+from seqrec.report.measured import Measured
 
 
 def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
-    """How each of `models` of one dataset scatters between seeds.
+    """Estimate how much each of `models` of one dataset scatters between seeds.
 
-    Networks are assumed to scatter alike: two or three seeds of one say little. A model without
-    epochs, a library's fit or a count, is another kind of thing and stands for itself alone.
+    Networks are assumed to scatter alike, as two or three seeds of one say little. A model without
+    epochs, such as a library's fit or a count, is of another kind and is estimated alone.
     """
     scores = {name: measured.scores[metric] for name, measured in models.items()}
     networks = [name for name in models if models[name].records[0].epochs is not None]
@@ -44,11 +45,12 @@ class Pair(NamedTuple):
 
     @property
     def distinguishable(self) -> bool:
+        """Whether the two differ significantly."""
         return self.p < ALPHA
 
 
 def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
-    """Every two of `models` of one dataset, best first."""
+    """Test every pair of `models` of one dataset, best first."""
     ordered = sorted(models, key=lambda name: (-models[name].mean(metric), model_order(name)))
     names = list(combinations(ordered, 2))
     scores = {name: models[name].scores[metric] for name in ordered}
@@ -64,7 +66,7 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
 
 
 def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
-    """The best model and every one that cannot be told from it."""
+    """Find the best model and all that are not significantly worse."""
     if not models:
         return set()
     best = max(models, key=lambda name: models[name].mean(metric))
@@ -72,7 +74,7 @@ def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
     return {best} | {p.other for p in found if p.one == best and not p.distinguishable}
 
 
-class OfTargets(NamedTuple):
+class TargetGroup(NamedTuple):
     """A model's metric over the users whose test target occurs in training, or over the others."""
 
     model: str
@@ -82,23 +84,23 @@ class OfTargets(NamedTuple):
     value: float
     interval: Interval
     median_rank: float
-    """Of the targets among all items, 1 the best; every seed counts."""
+    """Median rank of the targets among all items, from 1, over all seeds."""
 
 
-def by_target(models: Mapping[str, Measured]) -> list[OfTargets]:
-    """Each metric of `models` of one dataset on targets that occur in training and on the others.
+def by_target(models: Mapping[str, Measured]) -> list[TargetGroup]:
+    """Measure `models` of one dataset on targets that occur in training, and on the others.
 
-    A group without users has no lines.
+    A group without users is left out.
     """
     found = []
     for name, measured in models.items():
         trained_on = measured.records[0].target_counts() > 0
         ranks = np.stack([record.ranks() for record in measured.records])
-        for metric, occurs in product(METRICS, (True, False)):
+        for metric, occurs in product(REPORTED_METRICS, (True, False)):
             group = trained_on == occurs
             users = measured.scores[metric].users[group]
             if len(users):
                 mean, interval = float(users.mean()), bootstrap_interval(users)
                 rank = float(np.median(ranks[:, group]))
-                found.append(OfTargets(name, occurs, len(users), metric, mean, interval, rank))
+                found.append(TargetGroup(name, occurs, len(users), metric, mean, interval, rank))
     return found

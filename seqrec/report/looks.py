@@ -8,18 +8,16 @@ from seqrec.experiment.naming import model_order, model_title, sampled_negatives
 
 
 class Display(NamedTuple):
-    """How a model is shown: the same in every table and figure."""
+    """Title and look of a model, the same in every table and figure."""
 
     title: str
     colour: str = "#767676"
     line: Any = "-"
     marker: Any = "o"
     strength: float = 1.0
-    """From 0 to 1: how full its marker is, and how dark its line."""
+    """From 0 to 1: how solid its marker is, and how dark its line."""
 
 
-# Colours that have a contrast of 3 with white paper, and of 2 with a dark page, and that stay
-# apart for colour-blind readers, the paper's models among themselves and the spare ones too.
 MODELS = {
     "popularity": ("#5A5A5A", ":", "x"),
     "bpr-mf": ("#0A98D6", ":", "v"),
@@ -30,35 +28,34 @@ MODELS = {
     "sasrec+": ("#1F45B8", "-", "D"),
     "sasrec+N": ("#000000", "-", "o"),
 }
+"""Colour, line and marker of the paper's models.
 
+All colours, the spare ones below too, have a contrast of 3 with white paper and of 2 with a dark
+page. Colour-blind readers can tell the paper's models apart, and the spare colours likewise.
+"""
 
-# What other models take in turn. No two of these numbers have a common divisor, so that two models
-# that share one of the three differ in both others, up to thirty of them.
+# Other models take these in turn. No two of the three lengths have a common divisor, so two models
+# that share a colour, line or marker differ in the two others, up to thirty models.
 SPARE_COLOURS = ("#5A5FE0", "#73801F", "#861280", "#00909C", "#8C5518", "#E8452F")
-
-
+LINES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 SPARE_MARKERS = ("p", "*", "<", "d", ">", (4, 1, 0), "+")
 
-
-LINES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
-
-
 NUMBERED_MARKERS = ("o", "h")
+"""Markers of SASRec+ N, taken in turn."""
 
 
 def display(model: str) -> Display:
-    """How to show a model."""
+    """Return how to show a model that is drawn without others of its kind."""
     name = model if sampled_negatives(model) is None else "sasrec+N"
-    return (
-        Display(model_title(model), *MODELS[name])
-        if name in MODELS
-        else Display(model_title(model))
-    )
+    return Display(model_title(model), *MODELS.get(name, ()))
 
 
 def looks(models: Iterable[str]) -> dict[str, Display]:
-    """How the models of an experiment are drawn, none like another: its own ones take the spare
-    looks in turn, and of SASRec+ N the one with the most negatives is drawn strongest."""
+    """Assign the models of an experiment looks that are all different.
+
+    Models that are not of the paper take the spare looks in turn. Of the models SASRec+ N, the one
+    with the most negatives is drawn strongest.
+    """
     ordered = sorted(set(models), key=model_order)
     drawn = {model: display(model) for model in ordered}
     numbered = [model for model in reversed(ordered) if sampled_negatives(model) is not None]
@@ -68,8 +65,9 @@ def looks(models: Iterable[str]) -> dict[str, Display]:
             marker=NUMBERED_MARKERS[rank % len(NUMBERED_MARKERS)],
             strength=1 - rank / max(1, len(numbered) - 1),
         )
-    own = [model for model in ordered if model not in MODELS and model not in numbered]
+    others = [model for model in ordered if model not in MODELS and model not in numbered]
     spare = zip(cycle(SPARE_COLOURS), cycle(LINES), cycle(SPARE_MARKERS), strict=False)
     return drawn | {
-        model: Display(drawn[model].title, *look) for model, look in zip(own, spare, strict=False)
+        model: Display(drawn[model].title, *look)
+        for model, look in zip(others, spare, strict=False)
     }

@@ -8,19 +8,15 @@ import numpy as np
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import dataset_order, model_order
-from seqrec.records.record import Record, place_of
+from seqrec.layout import RunFiles, run_folder
+from seqrec.protocol.metrics import REPORTED_METRICS
+from seqrec.records.record import Record
 from seqrec.records.survey import Missing, Survey, grouped
 from seqrec.report.inference import Interval, Scores, bootstrap_interval
 
-METRICS = ("hit_rate@10", "ndcg@10")
-
-
-QUALITY = "ndcg@10"
-"""The metric that claims are decided by, as training is stopped by it."""
-
 
 def datasets_of(found: Survey) -> list[str]:
-    """Those of an experiment's runs, in the paper's order."""
+    """List the datasets of an experiment in the paper's order."""
     return sorted({run.dataset for run in found.runs}, key=dataset_order)
 
 
@@ -30,30 +26,35 @@ class Measured:
 
     records: list[Record]
     scores: dict[str, Scores]
+    """By metric."""
     intervals: dict[str, Interval]
-    """Over users, with each user's metric averaged over these seeds: where other users like these
-    would put this mean. What other seeds would change is no part of it."""
+    """By metric: bootstrap over users, each user's metric averaged over these seeds. They say where
+    the mean of other users like these would lie, not what other seeds would change."""
 
     @property
     def data(self) -> str:
+        """Digest of the log that the model was trained on."""
         return self.records[0].data.sha256
 
     def mean(self, metric: str) -> float:
+        """Mean of a metric over users and seeds."""
         return float(self.scores[metric].seeds.mean())
 
 
 def measure(records: Sequence[Record]) -> Measured:
-    """Records that differ in their seeds alone, on the same data."""
+    """Measure a model from its records, which differ in their seeds alone, on the same data."""
     ranks = [record.ranks() for record in records]
     require_same_users(records)
-    scores = {metric: Scores.of(ranks, metric) for metric in METRICS}
+    scores = {metric: Scores.of(ranks, metric) for metric in REPORTED_METRICS}
     intervals = {metric: bootstrap_interval(one.users) for metric, one in scores.items()}
     return Measured(list(records), scores, intervals)
 
 
 def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measured]:
-    """The models of a dataset that have finished, each by itself; not one whose own records' data
-    differ."""
+    """Measure each finished model of a dataset by itself, in the paper's order.
+
+    A model whose own records were trained on different data is left out.
+    """
     of_model = grouped((r for r in records if r.dataset == dataset), lambda record: record.model)
     return {
         model: measure(of_model[model])
@@ -63,8 +64,10 @@ def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measur
 
 
 def comparable(models: Mapping[str, Measured]) -> dict[str, Measured]:
-    """`models` of one dataset if their data are the same. Else none of them: then nothing can be
-    said over the same users, and nothing is."""
+    """Return `models` of one dataset if all were trained on the same data, and else none of them.
+
+    Tests are paired by user, so nothing can be said about models of different users.
+    """
     if len({measured.data for measured in models.values()}) != 1:
         return {}
     require_same_users([measured.records[0] for measured in models.values()])
@@ -72,10 +75,13 @@ def comparable(models: Mapping[str, Measured]) -> dict[str, Measured]:
 
 
 def require_same_users(records: Sequence[Record]) -> None:
-    """Refuse to pair users of different data. One digest is one order of the same users, with the
-    same targets."""
+    """Raise a `SeqrecError` if the users of some records cannot be paired.
+
+    One digest stands for one order of the same users with the same targets.
+    """
     first = records[0]
     for record in records[1:]:
+        files, first_files = RunFiles(record.folder), RunFiles(first.folder)
         if record.data.sha256 != first.data.sha256:
             raise SeqrecError(
                 f"{record.folder}: was trained on other data than {first.folder} (the logs of "
@@ -85,21 +91,21 @@ def require_same_users(records: Sequence[Record]) -> None:
             )
         if (ours := record.users) != (theirs := first.users):
             raise SeqrecError(
-                f"{record.folder / 'ranks.npy'}: holds {ours:,} users, and "
-                f"{first.folder / 'ranks.npy'}, on the same data, {theirs:,}. One of them is "
-                "damaged: train it again."
+                f"{files.ranks}: holds {ours:,} users, and {first_files.ranks}, on the same data, "
+                f"{theirs:,}. One of them is damaged: train it again."
             )
         if not np.array_equal(record.target_counts(), first.target_counts()):
             raise SeqrecError(
-                f"{record.folder / 'target_counts.npy'}: differs from "
-                f"{first.folder / 'target_counts.npy'}, on the same data. One of them is damaged: "
-                "train it again."
+                f"{files.target_counts}: differs from {first_files.target_counts}, on the same "
+                "data. One of them is damaged: train it again."
             )
 
 
 def without_misfits(found: Survey) -> Survey:
-    """`found` with the records that have other users than most on the same data among the missing:
-    a damaged one must not stop all tables."""
+    """Move records whose users differ from most others on the same data to the missing runs.
+
+    One damaged record must not stop all tables.
+    """
     kept, missing = [], [*found.missing]
     remedy = "Delete the one that is damaged and run the experiment again."
     for group in grouped(found.records, lambda r: (r.dataset, r.data.sha256)).values():
@@ -108,20 +114,10 @@ def without_misfits(found: Survey) -> Survey:
         kept += most
         for record in group:
             if record not in most:
-                odd, other = (f"runs/{place_of(r.run).as_posix()}" for r in (record, most[0]))
-                reason = f"{odd}/target_counts.npy: has other users than {other}, on the same data."
+                odd, usual = (RunFiles(run_folder(*one.run)) for one in (record, most[0]))
+                reason = (
+                    f"{odd.target_counts.as_posix()}: has other users than "
+                    f"{usual.folder.as_posix()}, on the same data."
+                )
                 missing.append(Missing(record.run, reason, remedy))
     return replace(found, records=sorted(kept, key=lambda r: r.run), missing=sorted(missing))
-
-
-def seconds_to_best(record: Record) -> float:
-    """Training time up to the end of the best epoch, with its validations."""
-    history = record.history()
-    return float(history.loc[history["epoch"] == record.best_epoch, "seconds"].iloc[0])
-
-
-def device(record: Record) -> str:
-    """A kind of device: its name, and on a CPU how many threads computed."""
-    if record.device_kind != "cpu":
-        return record.device
-    return f"{record.device}, {record.threads} {'thread' if record.threads == 1 else 'threads'}"

@@ -1,7 +1,7 @@
-"""Figures as pages that need no network, follow light and dark, and answer the pointer.
+"""Figures as HTML pages that need no network, follow light and dark, and answer the pointer.
 
-The drawing is matplotlib's own, so that a page shows what is printed; added are the points of its
-named lines, the nearest of which is told under the pointer or a finger.
+The drawing is matplotlib's own SVG, so a page shows what is printed. A script beside it knows the
+points of all named lines, and shows the values of the one nearest to the pointer or finger.
 """
 
 import html
@@ -17,27 +17,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from seqrec.report.rendering import page
-
-# Colours that only figures' own text and grid have, so that a page can put its own in their place.
-INK = "#010203"
-
-
-FAINT = "#dddddf"
+from seqrec.report.figures.style import FAINT, INK
+from seqrec.report.html_page import html_page
 
 
 def figure_page(title: str, notes: Sequence[str], figures: Sequence[Figure]) -> str:
-    """A page of figures side by side, as many as fit the width."""
+    """Build a page of figures, as many side by side as fit the width, with notes above them."""
     parts = [
         *(f"<p>{html.escape(note)}</p>" for note in notes),
         '<div class="figures">',
         *(_figure(figure) for figure in figures),
         f'</div>\n<div id="tip" hidden></div>\n<script>{_SCRIPT}</script>',
     ]
-    return page(title, parts, _CSS)
+    return html_page(title, parts, _CSS)
 
 
 def _figure(figure: Figure) -> str:
+    """Render a figure as SVG in the page's colours and font, followed by its points as JSON."""
     figure.suptitle("")  # the page has a title
     drawing = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none"}):
@@ -56,10 +52,13 @@ def _figure(figure: Figure) -> str:
 
 
 def _lines(figure: Figure) -> list[dict[str, object]]:
-    """The named lines of a figure that has been drawn: what they are called, and of each point that
-    is a number its place in the SVG, in its units, and its values."""
-    figure.set_layout_engine("none")  # as it was laid out for the drawing
-    figure.set_dpi(72)  # an SVG's units are points
+    """List the named lines of a figure that has been drawn.
+
+    Each has its name and, for every point whose values are finite, the place in units of the SVG
+    and the values.
+    """
+    figure.set_layout_engine("none")  # keeps the layout of the drawing
+    figure.set_dpi(72)  # the units of an SVG are points
     figure.draw_without_rendering()
     height = figure.get_figheight() * 72
     return [
@@ -81,10 +80,10 @@ def _lines(figure: Figure) -> list[dict[str, object]]:
 
 
 def _places(axes: Axes, line: Line2D) -> tuple[np.ndarray, list[list[float | None]]]:
-    """Of each point of a line, its place in pixels `[points, 2]` and its two values."""
+    """Return the points of a line: places in pixels `[points, 2]`, and two values for each."""
     data = np.asarray(line.get_xydata(), dtype=np.float64)
     if line.get_transform() == axes.get_yaxis_transform(which="grid"):
-        # A line across has one value, wherever the pointer is.
+        # A line across has the same value wherever the pointer is.
         data = np.column_stack([np.linspace(0, 1, 40), np.full(40, data[0, 1])])
         values = [[None, round(float(y), 4)] for _, y in data]
     else:
@@ -97,7 +96,7 @@ _CSS = """
 .figures { display: grid; gap: 1.5em;
            grid-template-columns: repeat(auto-fit, minmax(min(100%, 24em), 1fr)); }
 figure { margin: 0; position: relative; max-width: 44em; }
-/* Matplotlib leaves out the fill of what is black. */
+/* Matplotlib leaves out the fill of black shapes. */
 figure svg { display: block; width: 100%; height: auto; fill: currentColor; touch-action: pan-y; }
 #tip { position: fixed; pointer-events: none; background: Canvas; color: CanvasText;
        border: 1px solid; border-radius: 4px; padding: 0.3em 0.6em; font-size: 0.85em;

@@ -1,0 +1,44 @@
+"""Choose among the settings of a network by validation."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from seqrec.experiment.naming import run_order
+from seqrec.protocol.metrics import STOPPING_METRIC
+from seqrec.records.record import Record
+from seqrec.records.survey import dataset_and_model, grouped
+from seqrec.report.settings import differing_settings
+
+
+class Choice(NamedTuple):
+    """The best model of one network and kind of loss on one dataset."""
+
+    records: list[Record]
+    """Its seeds."""
+    candidates: int
+    """How many models it was chosen from."""
+    settings: dict[str, Any]
+    """Its settings that vary among the candidates."""
+
+
+def choose(records: Sequence[Record]) -> list[Choice]:
+    """Choose the best model of each network and kind of loss on each dataset.
+
+    The choice is by validation alone, averaged over seeds: the best of many on the test set would
+    owe that to luck, too.
+    """
+    chosen = []
+    for candidates in grouped(records, _data_network_and_loss).values():
+        settings = dict(
+            zip((r.run for r in candidates), differing_settings(candidates), strict=True)
+        )
+        models = grouped(candidates, dataset_and_model).values()
+        best = max(models, key=lambda seeds: fmean(r.validation[STOPPING_METRIC] for r in seeds))
+        chosen.append(Choice(best, len(models), settings[best[0].run]))
+    return sorted(chosen, key=lambda one: run_order(*one.records[0].run))
+
+
+def _data_network_and_loss(record: Record) -> tuple[object, ...]:
+    loss = record.config.get("loss") or {}
+    return record.data.sha256, record.config.get("implementation"), loss.get("kind")

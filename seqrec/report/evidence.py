@@ -1,0 +1,89 @@
+"""All that tables, verdicts and claims are made of: an experiment's records, beside the paper."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from seqrec.records.record import Record, Run
+from seqrec.records.survey import Survey
+from seqrec.report.cells import NO_MARK, Mark, Piece
+from seqrec.report.looks import display
+from seqrec.report.measured import (
+    Measured,
+    comparable,
+    datasets_of,
+    measure_dataset,
+    without_misfits,
+)
+from seqrec.report.paper import Paper
+from seqrec.report.settings import other_settings
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An experiment's records beside the paper's numbers and settings."""
+
+    found: Survey
+    """Without records whose users do not fit the others."""
+    paper: Paper
+    other_settings: Mapping[Run, list[str]]
+    """Runs that bear a name of the paper but are not its models, with the settings that differ."""
+    measured: Mapping[str, Mapping[str, Measured]]
+    """By dataset and model, each by itself."""
+    comparable: Mapping[str, Mapping[str, Measured]]
+    """The same where all of a dataset's models were trained on the same data; empty elsewhere."""
+
+    @classmethod
+    def of(cls, found: Survey, paper: Paper) -> "Evidence":
+        """Measure all that an experiment has finished."""
+        found = without_misfits(found)
+        measured = {name: measure_dataset(found.records, name) for name in datasets_of(found)}
+        return cls(
+            found,
+            paper,
+            other_settings(found.records, paper.settings),
+            measured,
+            {name: comparable(models) for name, models in measured.items()},
+        )
+
+    @property
+    def datasets(self) -> list[str]:
+        """Datasets of the experiment, in the paper's order."""
+        return list(self.measured)
+
+    def records(self, dataset: str) -> list[Record]:
+        """Finished records of a dataset."""
+        return [record for record in self.found.records if record.dataset == dataset]
+
+    def wanted(self, dataset: str) -> Counter[str]:
+        """How many runs of each model the experiment has on a dataset, finished or not."""
+        return Counter(run.model for run in self.found.runs if run.dataset == dataset)
+
+    def has_finished(self, dataset: str, model: str) -> bool:
+        """Whether any run of the model has finished."""
+        return _among((record.run for record in self.found.records), dataset, model)
+
+    def is_the_papers(self, dataset: str, model: str) -> bool:
+        """Whether no run of the model has other settings than the paper's model of its name."""
+        return not _among(self.other_settings, dataset, model)
+
+    def marks(self, dataset: str, model: str) -> Mark:
+        """Collect what a reader must know before believing a model's numbers on a dataset."""
+        marked: dict[Mark, Collection[Run]] = {
+            Mark.STALE: self.found.stale,
+            Mark.OUTDATED: self.found.outdated,
+            Mark.OTHER_SETTINGS: self.other_settings,
+        }
+        marks = NO_MARK
+        for mark, runs in marked.items():
+            if _among(runs, dataset, model):
+                marks |= mark
+        return marks
+
+    def title(self, dataset: str, model: str) -> Piece:
+        """Name a model, with the marks of its runs on a dataset."""
+        return Piece(display(model).title, self.marks(dataset, model))
+
+
+def _among(runs: Iterable[Run], dataset: str, model: str) -> bool:
+    return any((run.dataset, run.model) == (dataset, model) for run in runs)

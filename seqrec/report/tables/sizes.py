@@ -1,0 +1,109 @@
+"""The paper's table of datasets."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from seqrec.experiment.naming import dataset_title
+from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Table, Text, marked_note
+from seqrec.report.evidence import Evidence
+from seqrec.report.numbers import number
+from seqrec.report.tables.notes import trained_on_different_data
+
+SIZES = {
+    "users": "Users",
+    "items": "Items",
+    "interactions": "Interactions",
+    "mean_length": "Mean length",
+    "density": "Density",
+}
+"""Statistics that are always shown."""
+
+COUNTED = {
+    "users_left_out": (
+        "Users left out",
+        "users with fewer than three interactions, which cannot be split",
+    ),
+    "repeated_test_targets": (
+        "Repeated test targets",
+        "items that are already in the user's history, so a miss by the protocol",
+    ),
+    "unseen_test_targets": ("Unseen test targets", "items that occur in no user's train part"),
+    "tied_targets": (
+        "Tied targets",
+        "users with a target that has the same time as another item, so that the order in the file "
+        "decided",
+    ),
+}
+"""Statistics that are shown, and explained, where a dataset has any."""
+
+FORMATS: dict[str, Callable[[float], str]] = {
+    "mean_length": lambda value: number(value, 1),
+    "density": lambda value: f"{100 * value:.3g}%",
+}
+"""How statistics other than counts are shown."""
+
+
+def sizes_table(evidence: Evidence) -> Table:
+    """Tabulate the datasets as the runs saw them."""
+    lines = [_line(evidence, dataset) for dataset in evidence.datasets]
+    counted = [name for name in COUNTED if any(line.get(name) for line in lines)]
+    columns = [*SIZES, *counted]
+    cells = [
+        [Cell(line["title"]), *(_size(name, line.get(name)) for name in columns)] for line in lines
+    ]
+    first = ["dataset", "title", *SIZES]
+    others = sorted({name for line in lines for name in line} - set(first))
+    notes = _notes(evidence, lines)
+    notes += [f"{COUNTED[name][0]}: {COUNTED[name][1]}." for name in counted]
+    return Table(
+        "Datasets",
+        ["Dataset", *SIZES.values(), *(COUNTED[name][0] for name in counted)],
+        cells,
+        pd.DataFrame(lines, columns=[*first, *others], dtype=object),
+        notes,
+    )
+
+
+def _line(evidence: Evidence, dataset: str) -> dict[str, Any]:
+    """Collect what the records say about a dataset, all those on the same data alike."""
+    records = evidence.records(dataset)
+    statistics = records[0].data.statistics if records else {}
+    return {"dataset": dataset, "title": dataset_title(dataset)} | statistics
+
+
+def _size(name: str, value: float | None) -> Cell:
+    return NOT_FINISHED if value is None else Cell(FORMATS.get(name, number)(value))
+
+
+def _notes(evidence: Evidence, lines: list[dict[str, Any]]) -> list[Text]:
+    """Compare the sizes with the paper's."""
+    notes: list[Text] = []
+    confirmed, unknown = [], []
+    for line in lines:
+        dataset, title = line["dataset"], line["title"]
+        records = evidence.records(dataset)
+        published = evidence.paper.sizes.get((dataset,), {})
+        if trained_on_different_data(records):
+            notes.append(f"{title}: not all runs were trained on the same data; one is shown.")
+        if not any(name in line for name in SIZES):
+            unknown.append(title)
+        elif differing := _differing(line, published):
+            notes.append(f"{title}: the paper has {' and '.join(differing)}.")
+        elif published:
+            confirmed.append(title)
+    if confirmed:
+        notes.append(f"Users, items and interactions as in the paper: {', '.join(confirmed)}.")
+    if unknown:
+        note = f"No finished run to take the sizes from: {', '.join(unknown)}."
+        notes.append(marked_note(Mark.NOT_FINISHED, note))
+    return notes
+
+
+def _differing(ours: Mapping[str, Any], published: Mapping[str, float]) -> list[str]:
+    return [
+        f"{number(published[name])} {name}"
+        for name in ("users", "items", "interactions")
+        if name in published and published[name] != ours.get(name)
+    ]

@@ -1,0 +1,70 @@
+"""How models do on test targets that occur in training, and on the others."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from seqrec.experiment.naming import dataset_title
+from seqrec.protocol.metrics import REPORTED_METRICS
+from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.differences import TargetGroup, by_target
+from seqrec.report.looks import display
+from seqrec.report.measured import Measured
+from seqrec.report.numbers import interval, number
+from seqrec.report.tables.columns import METRIC_TITLES
+
+GROUPS = {True: "trained on", False: "never seen"}
+"""Titles of the groups of targets, by whether they occur in training."""
+
+
+def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
+    """Tabulate each model on targets that occur in training, and on those it cannot have learnt."""
+    found = by_target(models)
+    shown = {(one.model, one.occurs, one.metric): one for one in found}
+    groups = [occurs for occurs in GROUPS if any(one.occurs == occurs for one in found)]
+    headings = ["Model"]
+    for occurs in groups:
+        for metric in REPORTED_METRICS:
+            headings += [f"{GROUPS[occurs]}: {METRIC_TITLES[metric]}", "95% interval"]
+        headings.append("median rank")
+    cells = []
+    for model in models:
+        row = [Cell(display(model).title)]
+        for occurs in groups:
+            measured = [shown[model, occurs, metric] for metric in REPORTED_METRICS]
+            for one in measured:
+                row += [Cell(number(one.value, 4)), Cell(interval(one.interval))]
+            row.append(Cell(number(measured[0].median_rank)))
+        cells.append(row)
+    data = pd.DataFrame(
+        [[*one[:5], *one.interval, one.median_rank] for one in found],
+        columns=[
+            *("model", "occurs_in_training", "users", "metric", "value", "low", "high"),
+            "median_rank",
+        ],
+    )
+    title = f"{dataset_title(dataset)}: targets that occur in training, and others"
+    return Table(title, headings, cells, data, _notes(found))
+
+
+def _notes(found: Sequence[TargetGroup]) -> list[Text]:
+    if not found:
+        return ["No finished models were trained on the same data."]
+    users = {one.occurs: one.users for one in found}
+    unseen, everyone = users.get(False, 0), sum(users.values())
+    notes: list[Text] = [
+        f"{number(unseen)} of {number(everyone)} test targets ({unseen / everyone:.2%}) are items "
+        "that occur in no user's train part."
+    ]
+    if unseen:
+        notes.append(
+            "A loss over all items pushes the scores of these items down with each step, and a "
+            "sampled loss never changes them; no network can learn anything about them. Models "
+            "without a training loop are fitted on validation items too, which may include some of "
+            "them."
+        )
+    notes.append(
+        "95% interval: bootstrap over the users of the group. Median rank: of the targets among "
+        "all items."
+    )
+    return notes

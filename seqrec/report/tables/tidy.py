@@ -1,0 +1,52 @@
+"""Tables for programs: one line for every finished run."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from seqrec.protocol.metrics import STOPPING_METRIC, metrics_from_ranks
+from seqrec.records.record import Record
+from seqrec.report.settings import differing_settings
+from seqrec.report.tables.order import in_paper_order
+
+METRICS = [f"{name}@{k}" for k in (10, 100) for name in ("hit_rate", "ndcg", "mrr")]
+"""Columns that are always there; other cutoffs that a record has come after them."""
+
+
+def results_table(records: Iterable[Record]) -> pd.DataFrame:
+    """List the finished runs: test metrics, the validation metric by which settings may be chosen,
+    and the settings that differ among the runs."""
+    records = in_paper_order(records)
+    others = {name for record in records for name in record.test} - set(METRICS)
+    metrics = [*METRICS, *sorted(others, key=lambda n: (int(n.partition("@")[2] or 0), n))]
+    settings = pd.DataFrame(differing_settings(records), dtype=object)
+    frame = pd.DataFrame(
+        [
+            [r.dataset, r.model, r.negatives, r.seed]
+            + [r.test.get(name) for name in metrics]
+            + [r.validation.get(STOPPING_METRIC)]
+            + [r.training_seconds, r.epochs, r.best_epoch, r.device]
+            for r in records
+        ],
+        columns=[
+            *("dataset", "model", "negatives", "seed", *metrics),
+            *(f"validation_{STOPPING_METRIC}", "training_seconds", "epochs", "best_epoch"),
+            "device",
+        ],
+    )
+    whole = ["negatives", "seed", "epochs", "best_epoch"]
+    return frame.astype(dict.fromkeys(whole, "Int64")).join(settings)
+
+
+def metrics_table(records: Iterable[Record], cutoffs: Iterable[int]) -> pd.DataFrame:
+    """List the finished runs with their test metrics at any cutoffs, computed from their ranks."""
+    cutoffs = sorted(set(cutoffs))
+    return pd.DataFrame(
+        {
+            "dataset": record.dataset,
+            "model": record.model,
+            "seed": record.seed,
+            **metrics_from_ranks(record.ranks(), cutoffs),
+        }
+        for record in in_paper_order(records)
+    )
