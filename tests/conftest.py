@@ -1,7 +1,7 @@
-"""One CPU thread for every test and the processes it starts, and no deadline for an example.
+"""Give every test and the processes it starts one CPU thread, and no example a deadline.
 
-Tiny tensors gain nothing from more, and threads that wait for one another make a busy machine
-many times slower.
+Tiny tensors gain nothing from more threads, and threads that wait for one another make a busy
+machine many times slower.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# Read when torch is imported, which happens after this file is.
+# torch reads it when it is imported, which is after this file.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # A test that passes alone must not fail because the machine was busy.
@@ -25,7 +25,7 @@ settings.load_profile("busy machine")
 
 @pytest.fixture(autouse=True)
 def hangups() -> Iterator[None]:
-    """What a test starts is told of the end of its terminal, also if the tests run under nohup."""
+    """Tell what a test starts when its terminal closes, even if the tests run under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -33,7 +33,7 @@ def hangups() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def benchmark() -> Iterator[Any]:
-    """The modules of `tests/benchmarks`, which are a program and no package."""
+    """Make the modules of `tests/benchmarks` importable, and return the program that they are."""
     folder = Path(__file__).parent / "benchmarks"
     sys.path.insert(0, str(folder))
     spec = spec_from_file_location("benchmark", folder / "__main__.py")

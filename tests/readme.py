@@ -1,4 +1,4 @@
-"""What README files show of committed records; run it, by `make readme`, to put it there.
+"""Put the tables of committed records into the README files: `make readme`.
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
 `<!-- benchmark -->`, `<!-- whole -->` or `<!-- precision -->` (measurements in
@@ -18,12 +18,12 @@ BLOCK = re.compile(
 
 
 def shown(readme: str) -> list[tuple[str, str]]:
-    """The blocks of a README: what each shows, and the text."""
+    """Find the blocks of a README: the name of each, and its text."""
     return [(name, text) for _, name, text, _ in BLOCK.findall(readme)]
 
 
 def made(name: str, project: Path) -> str:
-    """What the block `name` has to show, from the tables and measurements in `project`."""
+    """Make the text of the block `name` from the tables and measurements in `project`."""
     if name in ("benchmark", "whole", "precision"):
         sys.path.insert(0, str(PROJECT / "tests/benchmarks"))
         from report import precision_table, readme_table, whole_table

@@ -1,4 +1,4 @@
-"""Small logs and configurations for tests that train, and a project folder for those that read."""
+"""Small logs and configurations for tests that train, and a folder of configuration files."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from seqrec.experiment.schema import RunConfig
 ROOT = Path(__file__).parents[1]
 
 SIZES = {"users": 120, "items": 60, "mean_length": 12, "min_length": 4, "max_length": 30}
-"""Of a simulated log on which an epoch takes a moment; it has more items than the cutoff 10."""
+"""Sizes of a simulated log on which an epoch takes a moment, with more items than the cutoff 10."""
 
 LOSSES: dict[str, dict[str, Any]] = {
     "full": {"kind": "cross-entropy"},
@@ -45,30 +45,30 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "gpt4rec": {"hidden_size": 8, "layers": 1, "dropout": 0.1},
     "bert4rec": {"hidden_size": 8, "layers": 1, "heads": 2, "intermediate_size": 16},
 }
-"""The smallest of each."""
+"""Hyperparameters of a very small network of each kind."""
 
 
 def without_dropout(implementation: str) -> dict[str, Any]:
-    """The smallest's hyperparameters, with dropout off where there is one."""
+    """Return the hyperparameters of a very small network with dropout off, where there is any."""
     return NETWORKS[implementation] | ({} if implementation == "gru4rec" else {"dropout": 0.0})
 
 
 def log_of(users: Sequence[Sequence[int]], num_items: int) -> Interactions:
-    """A log of the given histories, in memory."""
+    """Make a log in memory of the given histories."""
     items = np.array([item for user in users for item in user], np.int32)
     offsets = np.cumsum([0, *map(len, users)])
     return Interactions(items, offsets, num_items, statistics={}, digest="")
 
 
 def simulated_log(**sizes: Any) -> Interactions:
-    """A simulated log, in memory; `sizes` replace those of SIZES."""
+    """Simulate a log in memory; `sizes` replace those of SIZES."""
     sizes = SIZES | sizes
     log = simulate(**sizes)
     return Interactions(log.items, log.offsets, log.num_items, statistics={}, digest="")
 
 
 def preprocessed_log(folder: Path, **sizes: Any) -> Path:
-    """The folder of a simulated log that went through download and preprocessing."""
+    """Simulate, download and preprocess a log; return its folder."""
     dataset = Dataset.model_validate(
         {"title": "Small", "max_length": 10, "simulate": SIZES | sizes}
     )
@@ -78,7 +78,7 @@ def preprocessed_log(folder: Path, **sizes: Any) -> Path:
 
 
 def small_config(implementation: str = "sasrec", loss: str = "full", **changes: Any) -> RunConfig:
-    """A run of a small network, or of a model that fits itself where `implementation` is none."""
+    """Configure a run of a small network, or of a fitted model if `implementation` is no network."""
     trained = implementation in NETWORKS
     values = {
         "dataset": "small",
@@ -110,11 +110,11 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 
 def copied_config(project: Path) -> Path:
-    """The shipped `config/` in a folder of its own, to be changed by a test."""
+    """Copy the shipped `config/` into a folder where a test may change it."""
     return Path(shutil.copytree(ROOT / "config", project / "config"))
 
 
 def readme_files() -> dict[str, str]:
-    """The files that the README shows in full, by their paths."""
+    """Read the files that the README shows in full, by their paths."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))

@@ -1,4 +1,4 @@
-"""The conda way in, the lock and the package ask for the same versions."""
+"""The conda environment, the lock and the package ask for the same versions."""
 
 import itertools
 import re
@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def pins(lines: list[str]) -> dict[str, str]:
-    """`name==version` lines; anything else is an error."""
+    """Read `name==version` lines; anything else is an error."""
     found = {}
     for line in lines:
         match = re.fullmatch(r"([A-Za-z0-9._-]+)==([^\s;]+)", line)
@@ -32,7 +32,7 @@ def locked() -> dict[str, str]:
 
 
 def conda() -> tuple[list[str], list[str]]:
-    """environment.yml's conda lines and its pip lines."""
+    """Return environment.yml's conda lines and its pip lines."""
     data = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     plain = [line for line in data["dependencies"] if isinstance(line, str)]
     (pip,) = [line["pip"] for line in data["dependencies"] if isinstance(line, dict)]

@@ -1,4 +1,4 @@
-"""What the README shows is what there is; test_own_model.py runs its worked examples."""
+"""What the README shows is what there is; `experiment/test_custom_model.py` runs its examples."""
 
 import os
 import re
@@ -50,7 +50,7 @@ def test_every_make_target_and_linked_file_of_the_readme_exists() -> None:
 
 
 def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: Path) -> None:
-    """By the README's command, from committed files alone: no data, no checkpoints, no GPU."""
+    """It takes the README's command and committed files: no data, no checkpoints, no GPU."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True
     )
@@ -62,7 +62,7 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
     assert len(images) >= 2
     for image in images:
         (tmp_path / image).unlink()
-    # The environment of these tests in place of one that make would set up.
+    # Use the environment of these tests, where make would set one up.
     environment = [f"BIN={Path(sys.executable).parent}", "READY="]
     subprocess.run(
         ["make", "tables", "figures", "EXPERIMENT=reference", *environment],
