@@ -78,7 +78,7 @@ def preprocessed_log(folder: Path, **sizes: Any) -> Path:
 
 
 def small_config(implementation: str = "sasrec", loss: str = "full", **changes: Any) -> RunConfig:
-    """Configure a run of a small network, or of a fitted model if `implementation` is no network."""
+    """Configure a run of a small network, or of a fitted model for any other `implementation`."""
     trained = implementation in NETWORKS
     values = {
         "dataset": "small",
