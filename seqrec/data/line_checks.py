@@ -71,8 +71,8 @@ class LineChecker:
             if field.role == "timestamp" and isinstance(value, str) and not _is_number(value):
                 date = _as_date(value)
                 if date is None:
-                    due = "a number or an ISO 8601 date such as 2024-01-31 or 2024-01-31T12:00"
-                    self.fail(line, f"the timestamp {value!r} is not {due}", text)
+                    expected = "a number or an ISO 8601 date such as 2024-01-31 or 2024-01-31T12:00"
+                    self.fail(line, f"the timestamp {value!r} is not {expected}", text)
                 schema.dates, schema.zoned = True, date.tzinfo is not None
         self.check(line, text)
 
@@ -85,13 +85,13 @@ class LineChecker:
                 self.fail(line, f"no key {field.column!r} (the {field.role})", text)
             value = _value(values, field)
             if field.role == "timestamp":
-                due = self._expected_time(field, value)
+                expected = self._expected_time(field, value)
             elif isinstance(values, dict):
-                due = _expected_json_id(field, value)
+                expected = _expected_json_id(field, value)
             else:
-                due = ""
-            if due:
-                self.fail(line, f"the {field.role} {value!r} is not {due}", text)
+                expected = ""
+            if expected:
+                self.fail(line, f"the {field.role} {value!r} is not {expected}", text)
             if not str(value).strip():
                 self.fail(line, f"the {field.role} is empty", text)
 
@@ -152,11 +152,11 @@ class LineChecker:
             date = _as_date(value)
             is_right = date is not None and (date.tzinfo is not None) == schema.zoned
             zone = "with" if schema.zoned else "without"
-            due = f"a date {zone} a time zone, like that of the first line"
+            expected = f"a date {zone} a time zone, like that of the first line"
         else:
-            is_right, due = _is_number(value), "a number"
+            is_right, expected = _is_number(value), "a number"
         has_right_type = isinstance(value, str) == (field.type is str)
-        return "" if is_right and has_right_type else due
+        return "" if is_right and has_right_type else expected
 
 
 def _value(values: Any, field: Field) -> Any:

@@ -58,7 +58,7 @@ def test_the_registry_is_read_without_loading_anything_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
+def test_for_an_unknown_name_the_nearest_one_is_suggested() -> None:
     with pytest.raises(SeqrecError, match=r"no dataset 'ml1m' \(did you mean 'ml-1m'\?"):
         load_dataset("ml1m", REGISTRY)
 

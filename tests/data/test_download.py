@@ -41,7 +41,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def dataset(*urls: str, **more: Any) -> Dataset:
-    # The registry takes https only, and the server here speaks http: set past the check.
+    # The registry accepts https only, but this server speaks http: bypass the check.
     source = Source(file="log.txt", sha256=SHA256, git_blob=GIT_BLOB)
     source = source.model_copy(update={"urls": urls})
     return Dataset(title="Log", max_length=9, sources=(source,), **more)
@@ -51,7 +51,7 @@ def leftovers(raw: Path) -> list[str]:
     return sorted(path.name for path in raw.iterdir()) if raw.exists() else []
 
 
-def test_a_download_is_verified_and_written_down(server: Server, tmp_path: Path) -> None:
+def test_a_download_is_verified_and_recorded(server: Server, tmp_path: Path) -> None:
     server.behaviours["/log.txt"] = [whole]
     manifest = download("log", dataset(f"{server.url}/log.txt"), tmp_path)
     assert manifest == tmp_path / "log.json"
@@ -69,7 +69,7 @@ def test_a_download_is_verified_and_written_down(server: Server, tmp_path: Path)
     assert leftovers(tmp_path) == ["log.json", "log.txt"]
 
 
-def test_the_file_is_asked_for_as_it_is_so_that_its_length_can_be_checked(
+def test_the_file_is_requested_uncompressed_so_that_its_length_can_be_checked(
     server: Server, tmp_path: Path
 ) -> None:
     def picky(handler: Any) -> None:
@@ -79,7 +79,9 @@ def test_the_file_is_asked_for_as_it_is_so_that_its_length_can_be_checked(
     download("log", dataset(f"{server.url}/log.txt"), tmp_path)
 
 
-def test_a_second_download_asks_nobody_and_changes_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_second_download_sends_no_request_and_changes_nothing(
+    server: Server, tmp_path: Path
+) -> None:
     server.behaviours["/log.txt"] = [whole]
     wanted = dataset(f"{server.url}/log.txt")
     before = download("log", wanted, tmp_path).read_bytes()
@@ -88,7 +90,7 @@ def test_a_second_download_asks_nobody_and_changes_nothing(server: Server, tmp_p
 
 
 @pytest.mark.parametrize("fault", [drop, truncated, status(500), status(503), status(429)])
-def test_a_passing_fault_is_overcome_by_trying_again(
+def test_a_temporary_fault_is_overcome_by_retrying(
     server: Server, tmp_path: Path, fault: Behaviour
 ) -> None:
     server.behaviours["/log.txt"] = [fault, fault, whole]
@@ -97,7 +99,7 @@ def test_a_passing_fault_is_overcome_by_trying_again(
     assert len(server.asked) == 3
 
 
-def test_a_silent_server_is_given_up(
+def test_a_silent_server_times_out(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", (0.2, 0.2))
@@ -119,7 +121,7 @@ def test_a_silent_server_is_given_up(
         (status(500), "HTTP 500", 3),
     ],
 )
-def test_a_lasting_fault_is_one_clear_error_and_leaves_nothing(
+def test_a_lasting_fault_is_one_clear_error_and_leaves_no_file(
     server: Server,
     tmp_path: Path,
     fault: Behaviour,
@@ -140,7 +142,7 @@ def test_a_lasting_fault_is_one_clear_error_and_leaves_nothing(
     assert leftovers(tmp_path) == []
 
 
-def test_no_network_is_said_so(server: Server, tmp_path: Path) -> None:
+def test_a_missing_network_is_reported(server: Server, tmp_path: Path) -> None:
     url = f"{server.url}/log.txt"
     server.close()
     with pytest.raises(SeqrecError, match="no connection \\(Connection refused\\)"):
@@ -158,7 +160,7 @@ def test_every_url_is_tried_in_order_and_named(server: Server, tmp_path: Path) -
     assert f"{urls[1]}: HTTP 404" in str(error.value)
 
 
-def test_the_git_blob_id_is_checked_also_where_the_sha256_is_right(
+def test_the_git_blob_id_is_checked_even_if_the_sha256_is_right(
     server: Server, tmp_path: Path
 ) -> None:
     server.behaviours["/log.txt"] = [whole]
@@ -190,7 +192,7 @@ def test_a_mirror_may_be_an_http_prefix_from_the_environment(
     assert server.asked == ["/mirror/log.txt"]
 
 
-def test_a_mirror_without_the_file_or_with_a_wrong_one_is_passed_over(
+def test_a_mirror_without_the_file_or_with_a_wrong_one_is_skipped(
     server: Server, tmp_path: Path
 ) -> None:
     server.behaviours["/log.txt"] = [whole]
@@ -237,7 +239,7 @@ def test_a_later_source_is_enough(server: Server, tmp_path: Path) -> None:
     assert server.asked == []
 
 
-def test_a_mirror_comes_before_a_users_file_that_nothing_vouches_for(tmp_path: Path) -> None:
+def test_a_mirror_comes_before_a_users_file_without_a_known_checksum(tmp_path: Path) -> None:
     mirror, raw = tmp_path / "mirror", tmp_path / "raw"
     for file in (mirror / "log.txt", raw / "other.json"):
         file.parent.mkdir()
@@ -249,7 +251,7 @@ def test_a_mirror_comes_before_a_users_file_that_nothing_vouches_for(tmp_path: P
     assert Manifest.load(download("log", both, raw, mirror="")).file == "other.json"
 
 
-def test_an_own_file_may_lie_anywhere(tmp_path: Path) -> None:
+def test_a_users_file_may_lie_anywhere(tmp_path: Path) -> None:
     file = tmp_path / "my data" / "log.csv"
     file.parent.mkdir()
     file.write_bytes(b"1,2\n")
@@ -261,7 +263,7 @@ def test_an_own_file_may_lie_anywhere(tmp_path: Path) -> None:
         download("own", own, tmp_path / "raw", mirror="")
 
 
-def test_terms_origin_and_citation_are_said_once(
+def test_terms_origin_and_citation_are_printed_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "log.txt").write_bytes(CONTENT)
@@ -309,7 +311,7 @@ def test_a_file_under_the_name_of_its_own_record_is_refused(tmp_path: Path) -> N
         load_dataset("shop", ConfigFiles(tmp_path))
 
 
-def test_files_that_may_not_be_read_are_told(
+def test_unreadable_files_are_reported(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked(self: Path, **_: object) -> bool:

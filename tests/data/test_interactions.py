@@ -33,7 +33,7 @@ def own(**more: Any) -> Dataset:
 
 
 def made(folder: Path, text: str, dataset: Dataset) -> tuple[Statistics, Interactions]:
-    """Preprocess `text` as the dataset's file."""
+    """Preprocess a raw file that holds `text`."""
     raw = folder / "raw"
     raw.mkdir(exist_ok=True)
     (raw / dataset.sources[0].file).write_text(text, encoding="utf-8")
@@ -43,7 +43,7 @@ def made(folder: Path, text: str, dataset: Dataset) -> tuple[Statistics, Interac
 
 
 def log_of(interactions: Interactions) -> dict[object, list[object]]:
-    """The log in its original ids."""
+    """Return every user's history in original ids."""
     users, items = interactions.user_ids(), interactions.item_ids()
     return {
         users[user]: [items[item - 1] for item in interactions.history(user)]
@@ -54,7 +54,7 @@ def log_of(interactions: Interactions) -> dict[object, list[object]]:
 CSV = {"kind": "csv", "columns": {"user": 0, "item": 1, "timestamp": 2}}
 
 
-def test_items_stand_in_order_of_time_and_ties_keep_the_files_order(tmp_path: Path) -> None:
+def test_items_are_in_order_of_time_and_ties_keep_the_files_order(tmp_path: Path) -> None:
     text = "b,y,2\na,z,9\nb,x,1\na,y,3\nb,z,2\na,x,3\n"
     _, log = made(tmp_path, text, own(format=CSV))
     assert log_of(log) == {"a": ["y", "x", "z"], "b": ["x", "y", "z"]}
@@ -65,13 +65,13 @@ def test_items_stand_in_order_of_time_and_ties_keep_the_files_order(tmp_path: Pa
     assert isinstance(log.items, np.memmap)
 
 
-def test_without_a_time_the_files_order_counts_also_when_users_alternate(tmp_path: Path) -> None:
+def test_without_times_the_files_order_counts_even_if_users_alternate(tmp_path: Path) -> None:
     text = "2 7\n1 9\n2 5\n1 7\n2 9\n1 5\n"
     _, log = made(tmp_path, text, own())
     assert log_of(log) == {1: [9, 7, 5], 2: [7, 5, 9]}
 
 
-def test_numbers_follow_the_sorted_ids(tmp_path: Path) -> None:
+def test_users_and_items_are_numbered_in_the_order_of_their_ids(tmp_path: Path) -> None:
     text = "".join(f"{user} {item}\n" for user in (10, 9) for item in (100, 20, 3))
     _, log = made(tmp_path, text, own())
     assert log.user_ids().tolist() == [9, 10]
@@ -79,7 +79,7 @@ def test_numbers_follow_the_sorted_ids(tmp_path: Path) -> None:
     assert log.history(0).tolist() == [3, 2, 1]
 
 
-def test_users_that_cannot_be_split_are_left_out_counted_and_their_items_not_numbered(
+def test_users_too_short_to_split_are_left_out_and_counted_and_their_items_get_no_number(
     tmp_path: Path,
 ) -> None:
     text = "1 5\n1 6\n2 7\n2 8\n2 9\n3 4\n"
@@ -123,8 +123,8 @@ def test_yelps_rule_counts_distinct_items_and_keeps_repeats(tmp_path: Path) -> N
 
 
 def test_statistics_of_a_log_counted_by_hand(tmp_path: Path) -> None:
-    # Test targets: 1 has met 4 already, 2's item 9 is in no train part, 3's item 1 is.
-    # Validation targets: 1's item 4 is in 3's train part, 2's 8 in none, 3's 4 is met already.
+    # Test targets: 1 has met 4 before, 2's item 9 is in nobody's training part, 3's item 1 is.
+    # Validation targets: 1's 4 is in 3's training part, 2's 8 in nobody's, 3 has met 4 before.
     text = "".join(
         f"{user} {item}\n"
         for user, items in {1: [1, 2, 4, 4], 2: [1, 2, 8, 9], 3: [4, 2, 4, 1]}.items()
@@ -176,7 +176,7 @@ def test_users_whose_targets_the_files_order_decided_are_counted(
     assert statistics.tied_targets == log.statistics["tied_targets"] == tied
 
 
-def test_ties_are_those_of_what_is_left(tmp_path: Path) -> None:
+def test_ties_are_counted_after_filtering(tmp_path: Path) -> None:
     text = "".join(f"a,{item},{time}\n" for item, time in ("v1", "w2", "x3", "y4", "w4", "x4"))
     assert made(tmp_path, text, own(format=CSV))[0].tied_targets == 1
     first = own(format=CSV, filter={"duplicates": "first"})
@@ -211,7 +211,7 @@ def test_a_k_core_reaches_its_minima_and_drops_nothing_it_need_not(
         mode="k-core",
     )
     core = sorted(log, key=lambda pair: pair[0])
-    while True:  # one offender at a time, which must lead to the same core
+    while True:  # dropping one offender at a time must lead to the same core
         users = user_counts(core, distinct)
         items = Counter(item for _, item in core)
         lengths = user_counts(core, distinct=False)
@@ -292,7 +292,7 @@ def digest(folder: Path, text: str, **more: Any) -> str:
 def test_the_digest_changes_exactly_when_the_log_does(tmp_path: Path) -> None:
     first = digest(tmp_path / "a", TEXT)
     assert digest(tmp_path / "b", TEXT) == first
-    # Another form of the same log: other bytes, other place, other settings.
+    # The same log from other bytes, in another place, by other settings.
     csv = {"format": {"kind": "csv"}, "filter": {"min_interactions_per_user": 3}}
     assert digest(tmp_path / "c", TEXT.replace(" ", ",") + "3,9\n", **csv) == first
     assert digest(tmp_path / "d", TEXT.replace("2 6\n2 5\n", "2 5\n2 6\n")) != first
@@ -341,7 +341,7 @@ def test_damaged_ids_are_refused(tmp_path: Path) -> None:
         log.item_ids()
 
 
-def test_a_failure_half_way_leaves_nothing_that_passes_for_a_log(
+def test_a_failure_halfway_leaves_nothing_that_passes_for_a_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(tmp_path, TEXT, own())
@@ -413,7 +413,7 @@ def test_a_log_with_nothing_to_learn_from_is_refused(tmp_path: Path, text: str) 
     ("mismatch", "checksummed", "refused"),
     [("error", True, True), ("warning", True, False), ("error", False, False)],
 )
-def test_an_unexpected_size_is_an_error_only_for_a_file_known_to_the_byte(
+def test_an_unexpected_size_is_an_error_only_if_the_files_checksum_is_known(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     mismatch: str,
@@ -442,7 +442,7 @@ def test_an_unexpected_size_is_an_error_only_for_a_file_known_to_the_byte(
     ("name", "users", "items", "interactions", "unseen_test", "unseen_validation"),
     [("ml-1m", 6040, 3416, 999_611, 0.0, 0.0), ("beauty", 40_226, 54_542, 353_962, 9.99, 7.19)],
 )
-def test_the_papers_files_come_out_with_the_published_sizes(
+def test_the_papers_files_have_the_published_sizes(
     tmp_path: Path,
     name: str,
     users: int,

@@ -137,7 +137,7 @@ def test_a_compressed_file_is_read_by_its_suffix(tmp_path: Path, suffix: str, ki
 
 
 @pytest.mark.parametrize("suffix", COMPRESSIONS)
-def test_a_damaged_compressed_file_is_said_to_be_damaged(tmp_path: Path, suffix: str) -> None:
+def test_a_damaged_compressed_file_is_reported(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"log{suffix}"
     content = b"".join(b"%d %d\n" % (n * 7919 % 10007, n) for n in range(20_000))
     COMPRESSIONS[suffix](content, path)
@@ -168,7 +168,7 @@ def test_text_is_split_at_any_white_space_without_a_time(tmp_path: Path) -> None
         (["9999999999999999999", "10"], ["10", "9999999999999999999"]),
     ],
 )
-def test_ids_sort_as_numbers_only_where_all_are_numbers(
+def test_ids_sort_as_numbers_only_if_all_are_numbers(
     tmp_path: Path, ids: list[str], expected: list[object]
 ) -> None:
     path = tmp_path / "log.csv"
@@ -257,7 +257,7 @@ identifier = st.text(st.characters(categories=["L", "N", "S"]), min_size=1, max_
     block=st.integers(1, 64),
     kind=st.sampled_from(["text", "csv", "semicolon", "tsv", "double-colon", "jsonl"]),
 )
-def test_what_is_written_is_read_whatever_the_blocks(
+def test_a_file_is_read_back_whatever_the_block_size(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], block: int, kind: str
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "log"
@@ -319,7 +319,7 @@ GOOD = {
         ("jsonl", b'{"u": "1", "i": "10", "t": true}', "the timestamp True is not a number"),
         ("jsonl", b'{"u": "1", "i": "1\xff", "t": 5}', "not UTF-8 text"),
         ("jsonl", GOOD["jsonl"].strip() * 2, "not valid JSON"),
-        # What only the fast reader objects to is found as well.
+        # Lines that only the fast reader rejects are found as well.
         ("jsonl", b'{"u": "1", "i": "10", "t": 5, "t": 5}', "cannot be read as jsonl"),
         ("jsonl", b'{"u": "\\ud800", "i": "10", "t": 5}', "cannot be read as jsonl"),
     ],
@@ -382,7 +382,7 @@ def test_a_first_line_shorter_than_the_header_is_reported(
 @pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("block", [7, 64, 1 << 24])
 @pytest.mark.parametrize("kind", GOOD)
-def test_blank_lines_are_passed_over_and_still_counted(
+def test_blank_lines_are_skipped_but_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, block: int, ends: bytes
 ) -> None:
     monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
@@ -400,7 +400,7 @@ def test_blank_lines_are_passed_over_and_still_counted(
     assert "holds no interactions" in fails(path, format)
 
 
-def test_dates_have_a_time_zone_all_or_none(
+def test_either_all_dates_have_a_time_zone_or_none_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log.csv"
@@ -418,7 +418,7 @@ def test_dates_have_a_time_zone_all_or_none(
         assert (np.diff(times) // 10**6 // 3600).tolist() == [24, 24, 24, 24, 26, 22, 24, 24, 24]
 
 
-def test_a_date_among_dates_must_be_one(tmp_path: Path) -> None:
+def test_an_invalid_date_among_dates_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("1,1,2018-07-07\n1,2,2018-07-32\n")
     assert f"{path}:2: the timestamp '2018-07-32' is not a date" in fails(path, form("csv"))
@@ -430,7 +430,7 @@ def test_a_header_without_the_column_is_reported(tmp_path: Path) -> None:
     assert f"{path}:1: the header must name one column 'u'" in fails(path, form("csv", NAMES))
 
 
-def test_a_header_that_nobody_told_of_is_no_interaction(tmp_path: Path) -> None:
+def test_an_undeclared_header_is_not_taken_for_an_interaction(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("user,item\n1,10\n2,020\n")
     message = fails(path, form("csv", {}))
@@ -515,7 +515,7 @@ def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert f"{path}:2: a line of more than 1,000 bytes" in fails(path, form("text", {}))
 
 
-def test_json_lines_of_yelps_form_are_read_in_bounded_memory(tmp_path: Path) -> None:
+def test_json_lines_like_yelps_are_read_in_bounded_memory(tmp_path: Path) -> None:
     """Reading a file of 240 MB must not raise the peak by even half of its size."""
     path = tmp_path / "yelp_academic_dataset_review.json"
     text = "It was “fine”, \\n really. " * 45

@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_log_and_another_seed_another() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_sizes_are_those_asked_for_every_item_occurs_and_none_twice(seed: int) -> None:
+def test_the_log_has_the_requested_size_and_every_item_but_none_twice_for_a_user(seed: int) -> None:
     log = simulate(users=300, items=200, mean_length=12.5, min_length=4, max_length=60, seed=seed)
     lengths = np.diff(log.offsets)
     assert (log.num_users, log.num_items) == (300, 200)
@@ -63,13 +63,13 @@ def test_sizes_are_those_asked_for_every_item_occurs_and_none_twice(seed: int) -
         {"users": 40, "items": 30, "mean_length": 29, "min_length": 3, "max_length": 30},
     ],
 )
-def test_users_may_meet_every_item_there_is(settings: dict[str, float]) -> None:
+def test_users_may_meet_every_item(settings: dict[str, float]) -> None:
     log = simulate(**settings)
     assert len(log.items) == round(settings["users"] * settings["mean_length"])
     assert repeats(log) == 0
 
 
-def test_settings_that_cannot_be_met_are_refused() -> None:
+def test_impossible_settings_are_refused() -> None:
     with pytest.raises(SeqrecError, match="max_length must not exceed items"):
         simulate(users=5, items=10, mean_length=8, max_length=11, genres=2)
     with pytest.raises(SeqrecError, match="unknown key 'drft'; did you mean 'drift'"):
@@ -118,7 +118,7 @@ def test_a_written_log_is_read_back(tmp_path: Path) -> None:
 
 
 class Oracles:
-    """NDCG@10 of simple recommenders, leaving out each user's last item, all items ranked."""
+    """NDCG@10 of simple recommenders that rank all items for each user's last one."""
 
     def __init__(self, log: Sequences) -> None:
         items, offsets = log.items - 1, log.offsets
@@ -157,7 +157,7 @@ class Oracles:
 
 
 @pytest.mark.parametrize("seed", [None, 1])
-def test_in_the_demo_order_tells_far_more_than_taste_and_taste_more_than_popularity(
+def test_in_the_demo_order_tells_much_more_than_taste_and_taste_more_than_popularity(
     seed: int | None,
 ) -> None:
     oracles = Oracles(demo(seed))
@@ -167,7 +167,7 @@ def test_in_the_demo_order_tells_far_more_than_taste_and_taste_more_than_popular
     assert oracles.by_last_item() < 0.6  # there is something left to get wrong
 
 
-def test_it_is_following_that_makes_the_last_item_tell() -> None:
+def test_the_last_item_tells_much_because_items_follow_one_another() -> None:
     settings = load_dataset("demo", REGISTRY).simulate
     assert settings is not None
     still = Simulation.model_validate({**settings.model_dump(), "follow": 0, "recall": 0})
@@ -176,7 +176,7 @@ def test_it_is_following_that_makes_the_last_item_tell() -> None:
 
 
 @pytest.mark.parametrize("name", ["ml-20m", "steam", "yelp"])
-def test_the_stand_ins_have_the_sizes_and_the_models_of_what_they_stand_in_for(name: str) -> None:
+def test_stand_ins_have_the_sizes_and_models_of_the_datasets_they_replace(name: str) -> None:
     stand_in = load_dataset(f"like-{name}", REGISTRY)
     original = load_dataset(name, REGISTRY)
     assert stand_in.simulate == settings_like(name, config=REGISTRY)

@@ -1,7 +1,7 @@
 """Hundreds of malformed configurations and data files: each is read, or refused with a message.
 
-They are made from valid ones by mutation. A message names the file; nothing is ever a traceback.
-What a mutation leaves valid must load. The summary of the test run says how many were tried.
+They are mutations of valid ones. A message names the file; there is never a traceback. A mutation
+that leaves the file valid must load. The summary of the test run says how many were tried.
 """
 
 import bz2
@@ -132,13 +132,13 @@ CONFIGURATIONS = {
 
 @dataclass
 class Tried:
-    """What became of the inputs of one test."""
+    """Counts the inputs of one test, and how many were refused."""
 
     tried: int = 0
     refused: int = 0
 
     def read(self, file: str, *commands: tuple[str, ...]) -> bool:
-        """Whether every command takes the file; else it must be named in the one message."""
+        """Whether every command accepts the file; if not, the one message must name it."""
         self.tried += 1
         for command in commands:
             done = CliRunner().invoke(main, command)
@@ -162,7 +162,7 @@ class Tried:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder with valid files of every kind."""
+    """Make a project's folder with valid files of every kind."""
     copied_config(tmp_path)
     (tmp_path / "data/raw").mkdir(parents=True)
     for name, content in CONFIGURATIONS.items():
@@ -192,7 +192,7 @@ EXAMPLES = settings(
 
 @st.composite
 def mutated_bytes(draw: st.DrawFn, content: bytes) -> bytes:
-    """`content` with one to three cuts, insertions, repetitions or overwritten bytes."""
+    """Cut, insert, repeat or overwrite bytes of `content` at one to three places."""
     junk = st.one_of(
         st.binary(min_size=1, max_size=4),
         st.sampled_from([b"\n", b'"', b"::", b",", b"\t", b"\0", b"\xff\xfe", b"NaN", b"-1e999"]),
@@ -230,7 +230,7 @@ FRAGMENTS = [
 
 @st.composite
 def mutated_yaml(draw: st.DrawFn, content: dict[str, Any]) -> bytes:
-    """`content` as YAML with a value or key changed, or its text with a place overwritten."""
+    """Write `content` as YAML with a value or key changed, or a place in the text overwritten."""
     kind = draw(st.sampled_from(["value", "value", "value", "key", "text", "fragment"]))
     data = json.loads(json.dumps(content))
     if kind in ("value", "key"):
@@ -266,7 +266,7 @@ def mutated_yaml(draw: st.DrawFn, content: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_malformed_configuration_is_one_message(
+def test_a_malformed_configuration_gives_one_message(
     name: str, project: Path, record_property: Callable[[str, object], None]
 ) -> None:
     file = project / name
@@ -276,7 +276,7 @@ def test_a_malformed_configuration_is_one_message(
         "config/datasets/simulated.yaml": [("download", "simulated"), ("preprocess", "simulated")],
         "config/models/mine.yaml": [("check", "uses-mine")],
     }[name]
-    assert Tried().read(name, *commands), "it is valid before it is mutated"
+    assert Tried().read(name, *commands), "the file must be valid before it is mutated"
     tried = Tried()
 
     @EXAMPLES
@@ -292,7 +292,7 @@ def test_a_malformed_configuration_is_one_message(
 
 
 @pytest.mark.parametrize("name", RAW_FILES)
-def test_a_malformed_data_file_is_one_message(
+def test_a_malformed_data_file_gives_one_message(
     name: str, project: Path, record_property: Callable[[str, object], None]
 ) -> None:
     content, write, format = RAW_FILES[name]
@@ -302,7 +302,7 @@ def test_a_malformed_data_file_is_one_message(
     entry = {"title": "Own", "max_length": 10, "sources": [source], "format": format}
     (project / "config/datasets/file.yaml").write_text(yaml.safe_dump(entry))
     commands = [("download", "file"), ("preprocess", "file")]
-    assert Tried().read(name, *commands), "it is valid before it is mutated"
+    assert Tried().read(name, *commands), "the file must be valid before it is mutated"
     tried = Tried()
 
     @EXAMPLES
@@ -321,7 +321,7 @@ def test_a_malformed_data_file_is_one_message(
 SETTINGS = ["training.max_epochs", "models", "seeds", "hyperparameters.hidden_size", "loss.kind"]
 
 
-def test_a_malformed_setting_is_one_message(
+def test_a_malformed_setting_gives_one_message(
     project: Path, record_property: Callable[[str, object], None]
 ) -> None:
     tried = Tried()
@@ -337,7 +337,7 @@ def test_a_malformed_setting_is_one_message(
 
 
 @pytest.mark.parametrize("kind", ["manifest", "record"])
-def test_a_malformed_file_of_our_own_is_one_message(
+def test_a_malformed_manifest_or_record_gives_one_message(
     kind: str, project: Path, record_property: Callable[[str, object], None]
 ) -> None:
     if kind == "manifest":

@@ -1,4 +1,4 @@
-"""Files are whole or absent."""
+"""Files are complete or absent."""
 
 import hashlib
 import os
@@ -29,7 +29,9 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("before", [None, "old"])
-def test_a_failure_leaves_what_was_there_and_no_part(tmp_path: Path, before: str | None) -> None:
+def test_a_failure_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, before: str | None
+) -> None:
     path = tmp_path / "file"
     if before is not None:
         path.write_text(before)
@@ -40,7 +42,9 @@ def test_a_failure_leaves_what_was_there_and_no_part(tmp_path: Path, before: str
     assert before is None or path.read_text() == before
 
 
-def test_the_part_of_a_killed_writer_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+def test_temporary_files_of_killed_writers_are_removed_and_those_of_living_ones_kept(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "file.csv"
     (tmp_path / ".file.csv.dead.part.csv").write_text("ha")
     (tmp_path / ".file.csv.notes").write_text("somebody's own")
@@ -52,7 +56,7 @@ def test_the_part_of_a_killed_writer_goes_and_that_of_a_living_one_stays(tmp_pat
     assert sorted(names(tmp_path)) == [".file.csv.notes", "file.csv"]
 
 
-def test_files_of_the_future_are_dated_back_and_others_left(tmp_path: Path) -> None:
+def test_files_dated_in_the_future_are_dated_back_and_others_left_alone(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("old", "future", "absent")]
     for path, moment in zip(paths[:2], (1_000, 3_000), strict=True):
         path.touch()
@@ -61,7 +65,7 @@ def test_files_of_the_future_are_dated_back_and_others_left(tmp_path: Path) -> N
     assert [path.stat().st_mtime for path in paths[:2]] == [1_000, 2_000]
 
 
-def test_an_error_of_the_system_names_the_file_and_the_remedy(tmp_path: Path) -> None:
+def test_an_operating_system_error_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     path = tmp_path / "file" / "below"
     with pytest.raises(SeqrecError) as caught:
@@ -74,7 +78,7 @@ def test_an_error_of_the_system_names_the_file_and_the_remedy(tmp_path: Path) ->
     assert names(tmp_path) == ["file"]
 
 
-def test_a_written_file_has_the_rights_of_any_other(tmp_path: Path) -> None:
+def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     write_text(tmp_path / "ours", "text")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -1,4 +1,4 @@
-"""Typed YAML: nothing is ignored, and a message says where and what to write."""
+"""Typed YAML: nothing is ignored, and messages say where the problem is and what to write."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_an_unknown_key_is_refused_with_file_place_and_nearest_name(
     assert str(caught.value) == message
 
 
-def test_every_problem_is_told_with_its_place_and_value() -> None:
+def test_every_problem_is_reported_with_its_place_and_value() -> None:
     with pytest.raises(SeqrecError) as caught:
         check_values(Outer, {"inner": {"width": "wide"}}, "f.yaml")
     first, second = str(caught.value).splitlines()
@@ -62,7 +62,7 @@ def test_a_configuration_cannot_be_changed_after_it_was_checked() -> None:
         check_values(Outer, {"name": "a"}, "f.yaml").name = "b"
 
 
-def test_the_nearest_name_is_told_or_all_of_them() -> None:
+def test_the_hint_is_the_nearest_name_or_all_of_them() -> None:
     assert nearest("sasrek", ["sasrec", "gru4rec"]) == "did you mean 'sasrec'?"
     assert nearest("x", ["b", "a"]) == "valid here: a, b"
     assert nearest("x", []) == "nothing is valid here"
@@ -82,7 +82,7 @@ def test_the_nearest_name_is_told_or_all_of_them() -> None:
         (b"a: \xff\n", None, "cannot be read as UTF-8 text"),
     ],
 )
-def test_what_is_no_plain_mapping_is_refused_with_file_and_line(
+def test_anything_but_a_plain_mapping_is_refused_with_file_and_line(
     tmp_path: Path, text: str | bytes, line: int | None, problem: str
 ) -> None:
     path = written(tmp_path, text)
@@ -92,7 +92,7 @@ def test_what_is_no_plain_mapping_is_refused_with_file_and_line(
     assert problem in str(caught.value)
 
 
-def test_a_missing_file_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SeqrecError, match=r"none\.yaml: no such file"):
         load_yaml(tmp_path / "none.yaml")
 

@@ -1,0 +1,91 @@
+"""A log or a raw file that no longer fits the dataset's YAML is noticed."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seqrec.data.datasets import Dataset, load_dataset
+from seqrec.data.download import download
+from seqrec.data.freshness import is_current, require_current
+from seqrec.data.local_files import replaced_user_file, user_files
+from seqrec.data.preprocessing import preprocess
+from seqrec.errors import SeqrecError
+from seqrec.layout import RAW, ConfigFiles, LogFiles, simulated_file
+
+TEXT = "1 5\n1 6\n1 7\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a project's folder with a dataset `mine`, and work in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEQREC_MIRROR", raising=False)
+    for folder in (RAW, ConfigFiles().datasets):
+        folder.mkdir(parents=True)
+    (RAW / "mine.txt").write_text(TEXT)
+    edit_dataset()
+    return tmp_path
+
+
+def edit_dataset(**changes: object) -> Dataset:
+    entry = {"title": "Mine", "max_length": 9, "sources": [{"file": "mine.txt"}], **changes}
+    ConfigFiles().dataset("mine").write_text(yaml.safe_dump(entry))
+    return load_dataset("mine")
+
+
+def made() -> LogFiles:
+    """Download and preprocess `mine`."""
+    dataset, log = load_dataset("mine"), LogFiles.of("mine")
+    preprocess("mine", dataset, download("mine", dataset), log.folder)
+    return log
+
+
+def test_a_log_is_current_until_its_settings_change_or_it_is_incomplete() -> None:
+    log = made()
+    assert is_current(log, load_dataset("mine"))
+    assert is_current(log, edit_dataset(title="Another", max_length=5, licence="None."))
+    assert not is_current(log, edit_dataset(filter={"duplicates": "last"}))
+    log.digest.unlink()
+    assert not is_current(log, edit_dataset())
+
+
+def test_a_log_by_other_settings_is_refused_with_the_remedy() -> None:
+    log = made()
+    require_current(log, "mine")
+    require_current(log, "not-in-the-registry")
+    edit_dataset(filter={"duplicates": "last"})
+    with pytest.raises(SeqrecError, match=r"config/datasets/mine\.yaml has now\. Run `seqrec prep"):
+        require_current(log, "mine")
+    log.digest.unlink()  # no log, so nothing to refuse: it is simply missing
+    require_current(log, "mine")
+
+
+def test_a_users_file_is_listed_and_a_download_or_simulation_is_not(tmp_path: Path) -> None:
+    dataset = load_dataset("mine")
+    assert user_files("mine", dataset) == [RAW / "mine.txt"]
+    download("mine", dataset)
+    assert user_files("mine", dataset) == [RAW / "mine.txt"]
+
+    (tmp_path / "mirror").mkdir()
+    (RAW / "mine.txt").rename(tmp_path / "mirror/mine.txt")
+    download("mine", dataset, mirror=str(tmp_path / "mirror"))
+    assert user_files("mine", dataset) == []
+
+    sizes = {"users": 20, "items": 12, "mean_length": 6, "max_length": 9, "genres": 3}
+    simulated = Dataset.model_validate({"title": "S", "max_length": 9, "simulate": sizes})
+    download("simulated", simulated)
+    assert simulated_file("simulated").exists()
+    assert user_files("simulated", simulated) == []
+
+
+def test_a_replaced_users_file_is_noticed_whatever_its_date() -> None:
+    assert replaced_user_file("mine") is None  # never downloaded
+    made()
+    assert replaced_user_file("mine") is None
+    (RAW / "mine.txt").touch()
+    assert replaced_user_file("mine") is None  # the same content
+    (RAW / "mine.txt").write_text(TEXT.replace("5", "8"))
+    os.utime(RAW / "mine.txt", (1_000, 1_000))
+    assert replaced_user_file("mine") == RAW / "mine.txt"
