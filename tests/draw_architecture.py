@@ -75,7 +75,7 @@ def boxes(purposes: dict[str, str], contents: dict[str, list[str]]) -> dict[str,
         for room in sorted(layer):
             width = FIRST_WIDTHS.get(room, right + STEP - MARGIN)
             purpose = broken(purposes[room], width)
-            modules = broken("  ".join(contents[room]), width)
+            modules = broken("  ".join(dict.fromkeys(contents[room])), width)
             height = TITLE + LINE * (len(purpose) + len(modules)) + PADDING
             row.append(Box(room, left, top, width, height, purpose, modules))
             left += width + GAP
@@ -103,7 +103,9 @@ def drawing(modules: Iterable[Module], imports: Iterable[Import]) -> str:
         if module.name == module.room:
             purposes[module.room] = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
         elif module.name not in ENTRIES:
-            contents[module.room].append(module.name.removeprefix(f"{module.room}."))
+            name, dot, _ = module.name.removeprefix(f"{module.room}.").partition(".")
+            is_folder = dot or module.file.name == "__init__.py"
+            contents[module.room].append(f"{name}/" if is_folder else name)
     placed = boxes(purposes, contents)
     arrows = sorted(
         {(found.importer.room, found.imported.room) for found in imports},
