@@ -1,7 +1,5 @@
-"""Experiments: the paper's grid, what overrides what, and mistakes that are told."""
+"""Experiments are expanded to runs: what overrides what, and mistakes are explained."""
 
-import json
-import random
 import re
 import subprocess
 import sys
@@ -9,32 +7,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import ROOT, copied_config, small_config
+from small_runs import ROOT, copied_config
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import Grid, load_experiment, load_run
 from seqrec.experiment.registry import load_model_entry
-from seqrec.experiment.schema import RunConfig, json_schemas
-from seqrec.typed_yaml import load_yaml, parse_yaml
+from seqrec.experiment.schema import RunConfig
+from seqrec.typed_yaml import parse_yaml
 
 CONFIG = ROOT / "config"
-EXPERIMENTS = ["demo", "paper", "smoke"]
-PAPER_DATASETS = ["ml-1m", "ml-20m", "steam", "beauty", "yelp"]
-NEGATIVES = [10, 30, 100, 300, 1000, 3000]
-PAPER_MODELS = [
-    "popularity",
-    "bpr-mf",
-    "gru4rec",
-    "bert4rec",
-    "sasrec",
-    "sasrec+",
-    *[f"sasrec+{count}" for count in NEGATIVES],
-]
 
 
 def grid_of(project: Path, name: str = "mine", *settings: str, **content: Any) -> Grid:
@@ -56,110 +41,6 @@ def message_of(project: Path, **content: Any) -> str:
     with pytest.raises(SeqrecError) as caught:
         grid_of(project, **content)
     return str(caught.value)
-
-
-# The paper's grid
-
-
-@pytest.fixture(scope="module")
-def paper() -> dict[tuple[str, str], list[RunConfig]]:
-    runs: dict[tuple[str, str], list[RunConfig]] = {}
-    for run in load_experiment("paper", config=CONFIG).runs:
-        runs.setdefault((run.dataset, run.model), []).append(run)
-    return runs
-
-
-Paper = dict[tuple[str, str], list[RunConfig]]
-
-
-def test_the_paper_has_every_model_on_every_dataset_and_nothing_else(paper: Paper) -> None:
-    assert set(paper) == {(d, m) for d in PAPER_DATASETS for m in PAPER_MODELS}
-    for (_, model), runs in paper.items():
-        assert [run.seed for run in runs] == (list(range(10)) if model == "bpr-mf" else [0])
-
-
-def test_the_paper_is_256_wide_on_ml_20m_alone(paper: Paper) -> None:
-    for (dataset, model), runs in paper.items():
-        for run in runs:
-            wide = 256 if dataset == "ml-20m" else 64
-            assert run.hyperparameters.get("hidden_size") == (
-                None if model in ("popularity", "bpr-mf") else wide
-            )
-
-
-def test_the_paper_reads_200_items_of_movielens_and_50_elsewhere(paper: Paper) -> None:
-    for (dataset, _), runs in paper.items():
-        assert {run.max_length for run in runs} == {200 if dataset.startswith("ml-") else 50}
-
-
-def test_the_papers_models_have_its_hyperparameters(paper: Paper) -> None:
-    for (dataset, model), runs in paper.items():
-        found = dict(runs[0].hyperparameters)
-        found.pop("hidden_size", None)
-        if model.startswith("sasrec"):
-            assert found == {"blocks": 2, "heads": 1, "dropout": 0.1}, dataset
-        elif model == "bert4rec":
-            assert found == {
-                "layers": 2,
-                "heads": 2,
-                "intermediate_size": 256,
-                "dropout": 0.1,
-                "mask_probability": 0.2,
-            }
-        elif model == "gru4rec":
-            assert found == {"layers": 1}
-        elif model == "bpr-mf":
-            assert found == {
-                "factors": 128,
-                "learning_rate": 0.05,
-                "regularization": 0.01,
-                "iterations": 100,
-            }
-        else:
-            assert found == {}
-
-
-def test_the_papers_losses_are_its_own(paper: Paper) -> None:
-    for (_, model), runs in paper.items():
-        loss = runs[0].loss
-        found = loss and (loss.kind, loss.negatives, loss.sharing)
-        if model in ("popularity", "bpr-mf"):
-            assert found is None
-        elif model == "sasrec":
-            assert found == ("binary-cross-entropy", 1, "position")
-        elif model in ("sasrec+", "gru4rec", "bert4rec"):
-            assert found == ("cross-entropy", None, None)
-        else:
-            count = int(model.removeprefix("sasrec+"))
-            assert found == ("sampled-cross-entropy", count, "sequence")
-
-
-def test_the_papers_optimisation_is_its_own(paper: Paper) -> None:
-    for (_, model), runs in paper.items():
-        for run in runs:
-            assert (run.evaluation.batch_size, run.evaluation.cutoffs) == (256, [10, 100])
-            if model in ("popularity", "bpr-mf"):
-                assert run.training is None
-                continue
-            assert run.training is not None
-            patient = (200, 20) if model == "bert4rec" else (100, 10)
-            assert (run.training.max_epochs, run.training.patience) == patient
-            assert (run.training.batch_size, run.training.learning_rate) == (128, 1e-3)
-            assert run.training.validation_users == 10_000
-
-
-def test_the_demo_runs_every_family_with_10_30_and_100_negatives() -> None:
-    runs = load_experiment("demo", config=CONFIG).runs
-    families = ["popularity", "bpr-mf", "gru4rec", "bert4rec", "gpt4rec", "sasrec", "sasrec+"]
-    assert [run.model for run in runs] == [*families, "sasrec+10", "sasrec+30", "sasrec+100"]
-
-
-def test_smoke_runs_everything_for_one_epoch() -> None:
-    runs = load_experiment("smoke", config=CONFIG).runs
-    assert {run.dataset for run in runs} == {"ml-1m", "beauty"}
-    assert {run.model for run in runs} == {*PAPER_MODELS, "gpt4rec"}
-    assert {run.training.max_epochs for run in runs if run.training} == {1}
-    assert {run.hyperparameters["iterations"] for run in runs if run.model == "bpr-mf"} == {1}
 
 
 # Mistakes
@@ -517,139 +398,17 @@ def test_settings_of_one_run_need_to_fit_that_run_alone() -> None:
         load_run("paper", "ml-1m", "sasrec+", 0, ["hyperparameters.hidensize=2"], "x", CONFIG)
 
 
-# Identity of a run
-
-
-def shuffled(value: Any, order: random.Random) -> Any:
-    """The same mapping with its keys in another order, at every level."""
-    if isinstance(value, dict):
-        keys = list(value)
-        order.shuffle(keys)
-        return {key: shuffled(value[key], order) for key in keys}
-    return [shuffled(item, order) for item in value] if isinstance(value, list) else value
-
-
-@given(st.integers(0, 10_000))
-def test_the_order_of_keys_changes_no_run(seed: int) -> None:
-    values = small_config(loss="sampled").model_dump(mode="json")
-    other = RunConfig.model_validate(shuffled(values, random.Random(seed)))
-    assert other.json() == small_config(loss="sampled").json()
-    assert other.hash() == small_config(loss="sampled").hash()
-
-
-def test_the_order_of_keys_in_the_files_changes_no_run(tmp_path: Path) -> None:
-    before = [run.json() for run in load_experiment("paper", config=CONFIG).runs]
-    config = copied_config(tmp_path)
-    for path in [config / "paper.yaml", *(config / "models").glob("*.yaml")]:
-        data = shuffled(load_yaml(path), random.Random(1))
-        path.write_text(yaml.safe_dump(data, sort_keys=False))
-    assert [run.json() for run in load_experiment("paper", config=config).runs] == before
-
-
-def changed_leaves(value: Any) -> list[Any]:
-    """Every way to change one leaf of JSON-like data."""
-    if isinstance(value, dict):
-        return [{**value, k: new} for k, v in value.items() for new in changed_leaves(v)]
-    if isinstance(value, list):
-        return [[*value, 50]]
-    return [value * 2 if isinstance(value, int | float) and value else 1]
-
-
-def test_the_hash_changes_with_every_value_and_is_the_same_for_the_same() -> None:
-    config = small_config(loss="sampled", seed=3)
-    values = config.model_dump(mode="json")
-    hashes = {config.hash()}
-    for field in ("seed", "max_length", "hyperparameters", "training", "evaluation"):
-        for new in changed_leaves(values[field]):
-            hashes.add(RunConfig.model_validate({**values, field: new}).hash())
-    count = 1 + sum(
-        len(changed_leaves(values[field]))
-        for field in ("seed", "max_length", "hyperparameters", "training", "evaluation")
-    )
-    for changes in (
-        {"dataset": "x"},
-        {"model": "x"},
-        {"implementation": "gru4rec"},
-        {"loss": {**values["loss"], "negatives": 9}},
-        {"loss": {**values["loss"], "sharing": "position"}},
-        {"loss": {**values["loss"], "kind": "binary-cross-entropy"}},
-    ):
-        hashes.add(RunConfig.model_validate({**values, **changes}).hash())
-        count += 1
-    assert len(hashes) == count
-    assert RunConfig.model_validate(json.loads(config.json())).hash() == config.hash()
-
-
-def test_a_runs_folder_tells_dataset_model_and_seed() -> None:
-    assert small_config(model="sasrec+30", seed=2).folder == Path("runs/small/sasrec+30/seed-2")
-
-
-def test_the_grid_lists_its_runs_for_the_tables() -> None:
-    grid = load_experiment("demo", config=CONFIG)
-    content = json.loads(grid.json())
-    assert content["experiment"] == "demo"
-    assert [(r["dataset"], r["model"], r["seed"]) for r in content["runs"]] == [
-        (run.dataset, run.model, run.seed) for run in grid.runs
-    ]
-
-
-# Schemas for editors
-
-
-def test_the_schemas_for_editors_are_those_of_the_models() -> None:
-    """If this fails: run `seqrec schema` and commit what it writes."""
-    generated = {ROOT / path: text for path, text in json_schemas().items()}
-    assert set(generated) == set((CONFIG / "schema").iterdir())
-    for path, text in generated.items():
-        assert path.read_text(encoding="utf-8") == text, f"{path.name} has drifted"
-
-
-SHIPPED = {
-    "experiment": [CONFIG / f"{name}.yaml" for name in EXPERIMENTS],
-    "model": sorted((CONFIG / "models").glob("*.yaml")),
-    "dataset": sorted((CONFIG / "datasets").glob("*.yaml")),
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [(kind, path) for kind, paths in SHIPPED.items() for path in paths],
-    ids=lambda value: value.stem if isinstance(value, Path) else None,
-)
-def test_the_schemas_accept_what_is_shipped_and_point_at_it(kind: str, path: Path) -> None:
-    schema = json.loads((CONFIG / "schema" / f"{kind}.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    data = load_yaml(path)
-    if path.stem.endswith("+N"):  # a template: the value N stands for a number
-        data["loss"]["negatives"] = 10
-    jsonschema.validate(data, schema)
-    jsonschema.validate({**data, "description": "other"}, schema)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**data, "unknown": 1}, schema)
-    pointer = path.read_text(encoding="utf-8").splitlines()[0]
-    if pointer.startswith("# yaml-language-server"):
-        target = path.parent / pointer.partition("$schema=")[2]
-        assert target.resolve() == CONFIG / "schema" / f"{kind}.schema.json"
-
-
 # Speed of planning
 
 
-def test_thousands_of_runs_are_planned_without_torch(tmp_path: Path) -> None:
-    grid_of(
-        tmp_path,
-        datasets=PAPER_DATASETS,
-        models=PAPER_MODELS,
-        seeds=list(range(50)),
-    )
+def test_thousands_of_runs_are_planned_without_torch() -> None:
     code = """
 import sys
-from pathlib import Path
 from seqrec.experiment.grid import load_experiment
-runs = load_experiment("mine", config=Path("config")).runs
+runs = load_experiment("paper", [f"seeds={list(range(50))}"], "many").runs
 print(len(runs), len({run.hash() for run in runs}), "torch" in sys.modules)
 """
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert found.stdout.split() == ["3000", "3000", "False"]
