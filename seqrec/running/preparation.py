@@ -68,22 +68,22 @@ def repairs(plan: Plan) -> Iterator[Repair]:
 
 
 def _made(repair: Repair, plan: Plan, in_use: set[str]) -> str:
-    """Make the repair, unless somebody uses the file or has mended it; returns what was done."""
+    """Make the repair, unless somebody uses the file; returns what was done."""
     if str(repair.path) in in_use:
         return (
             f"{repair.path}: left as it is, since Snakemake is using it (if none is running: "
             f"`snakemake --unlock`), although {repair.reason}."
         )
-    is_log = repair.path == LogFiles(repair.path.parent).digest
+    removes_log = repair.date is None and repair.path == LogFiles(repair.path.parent).digest
     hold = alone_in(repair.path.parent, doing="preprocessing this dataset")
     try:
-        with hold if is_log else nullcontext():
-            # What was seen before the folder was held may have been made anew since.
-            if not is_log or repair in repairs(plan):
-                repair.make()
-            return str(repair)
+        with hold if removes_log else nullcontext():
+            if removes_log and repair not in repairs(plan):
+                return f"{repair.path}: made again by another process."
+            repair.make()
     except (OSError, SeqrecError) as error:
         return f"{repair.path}: left as it is ({error}), although {repair.reason}."
+    return str(repair)
 
 
 def _future_dates(plan: Plan) -> Iterator[Repair]:

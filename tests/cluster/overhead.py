@@ -24,7 +24,7 @@ from test_slurm import (  # noqa: E402
     settings_of_the_profile,
     slurm_jobs,
 )
-from test_workflow import Project  # noqa: E402
+from tiny_project import Project  # noqa: E402
 
 RUNS = 16
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 import pytest
 from small_runs import outcome
-from test_workflow import Project
+from tiny_project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 

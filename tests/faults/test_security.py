@@ -18,7 +18,7 @@ import yaml
 from click.testing import CliRunner
 from http_server import CONTENT, SHA256, Server, https_server, whole
 from record_factory import make_record
-from test_workflow import EXPERIMENT, ROOT, Project
+from tiny_project import EXPERIMENT, ROOT, Project
 
 from seqrec.cli.main import main
 from seqrec.data import fetching, raw_bytes

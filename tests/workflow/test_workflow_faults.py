@@ -26,7 +26,7 @@ from http_server import (
     whole,
 )
 from small_disk import small_disk
-from test_workflow import EXPERIMENT, Project, jobs, trainings
+from tiny_project import EXPERIMENT, Project, jobs, trainings
 
 MODELS = ["popularity", "sasrec+"]
 TINY = {**EXPERIMENT, "models": MODELS}
@@ -281,7 +281,7 @@ def test_a_damaged_log_is_told_and_its_remedy_keeps_what_is_finished(project: Pr
 
     said = refused(project, "runs")
 
-    assert "data/processed/tiny: not a whole interaction log" in said
+    assert "data/processed/tiny: not a complete interaction log" in said
     assert "Remove the folder" in said
     assert project.call("rm", "-r", "data/processed/tiny").returncode == 0
     project.make("runs")

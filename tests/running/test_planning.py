@@ -1,0 +1,146 @@
+"""Planning reads the configuration and tells rules what they depend on, without Snakemake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from tiny_project import EXPERIMENT, Project
+
+from seqrec.errors import SeqrecError
+from seqrec.running import planning
+from seqrec.running.planning import Plan
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project = Project.new(tmp_path / "project")
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """The workflow's configuration as Snakemake hands it over."""
+    written = yaml.safe_load(Path("config/workflow.yaml").read_text(encoding="utf-8"))
+    return {**written, "experiment": "tiny", **changes}
+
+
+@pytest.mark.parametrize(
+    "changes, settings, message",
+    [
+        (
+            {"training": {"max_epoch": 1}},
+            {},
+            r"config/tiny\.yaml: training: unknown key 'max_epoch'; did you mean 'max_epochs'\?",
+        ),
+        ({"models": ["sasrek+"]}, {}, r"'sasrek\+'.* did you mean '.*sasrec\+.*'\?"),
+        (
+            {},
+            {"devise": "cpu"},
+            r"--config: top level: unknown key 'devise'; did you mean 'device'\?",
+        ),
+        ({}, {"track": "tensorbord"}, "track"),
+        ({}, {"set": "training.max_epochs=1"}, r"config/tiny\.yaml: .*name=<new name>"),
+        ({}, {"name": "new", "set": "seeds='0"}, r"--config set: seeds='0: No closing quotation"),
+        ({}, {"name": "reference", "set": "seeds=[0]"}, "reserved for promoted records"),
+    ],
+    ids=[
+        "key",
+        "model",
+        "option",
+        "tracker",
+        "settings without a name",
+        "quotation",
+        "promoted records",
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_clear_message(
+    project: Project, changes: dict[str, Any], settings: dict[str, str], message: str
+) -> None:
+    project.write("config/tiny.yaml", {**EXPERIMENT, **changes})
+    with pytest.raises(SeqrecError, match=message):
+        planning.read(config(**settings))
+    assert not project.path("results").exists()
+
+
+def test_a_path_with_braces_is_refused(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = config()
+    (tmp_path / "{mine}").mkdir()
+    monkeypatch.chdir(tmp_path / "{mine}")
+    with pytest.raises(SeqrecError, match=r"\{mine\}: Snakemake takes braces"):
+        planning.read(values)
+
+
+def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: Project) -> None:
+    settings = ["models=popularity"]
+    narrow = Plan.load("tiny", settings, "narrow")
+    assert narrow.grid is not None
+    narrow.results.folder.mkdir(parents=True)
+    narrow.results.grid.write_text(narrow.grid.json())
+    with pytest.raises(SeqrecError, match=r"was begun with SET='?models=popularity") as refused:
+        Plan.load("tiny", [], "narrow")
+    assert "seqrec tables results/narrow" in str(refused.value)
+    assert Plan.load("tiny", settings, "narrow").datasets == ["tiny"]
+    with pytest.raises(SeqrecError, match="seqrec tables results/narrow"):
+        Plan.load("narrow", [])
+
+
+def test_the_arguments_of_a_plan_lead_to_the_same_plan(project: Project) -> None:
+    plan = Plan.load("tiny", ["training.max_epochs=2", "models=[sasrec+, popularity]"], "quick")
+    done = project.call("sh", "-c", f"{sys.executable} -m seqrec check {plan.arguments}")
+    assert done.stdout.splitlines() == [run.json() for run in plan.runs]
+
+
+@pytest.mark.parametrize("module", ["tables", "figures"])
+def test_tables_and_figures_depend_on_every_module_that_they_import(
+    project: Project, module: str
+) -> None:
+    plan = Plan.load("tiny", [])
+    code = f"import json, sys, seqrec.report.{module}; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = [name.replace(".", "/") for name in json.loads(done.stdout) if "seqrec." in name]
+    files = [path for name in loaded for path in (Path(f"{name}.py"), Path(name, "__init__.py"))]
+    needed = {path for path in files if path.is_file()}
+    assert any(path.is_relative_to("seqrec/report") for path in needed)
+    depends_on = set(plan.tables_code if module == "tables" else plan.figures_code)
+    assert needed <= depends_on
+    assert not {path for path in depends_on if path.parts[1] in ("running", "cli")}
+
+
+def test_tables_depend_on_what_makes_a_record_stale(project: Project) -> None:
+    project.path("mine.py").write_text("from seqrec.models.sasrec import SASRec as Mine\n")
+    project.write(
+        "config/models/mine.yaml",
+        {"implementation": "mine:Mine", "loss": {"kind": "cross-entropy"}},
+    )
+    project.write("config/tiny.yaml", {"datasets": ["tiny"], "models": ["mine"]})
+    code = set(Plan.load("tiny", []).tables_code)
+    assert {Path("mine.py"), Path("seqrec/training/losses.py")} <= code
+
+
+def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None:
+    plan = Plan.load("tiny", [])
+    run = plan.run(SimpleNamespace(dataset="tiny", model="sasrec+", seed="0"))
+    assert run.model == "sasrec+"
+    digest = "data/processed/tiny/digest.json"
+    with pytest.raises(FileNotFoundError) as missing:
+        planning.memory_mb(run, digest, "auto")
+    assert missing.value.filename == digest  # by which Snakemake knows that it must ask again
+    found = []
+    Path(digest).parent.mkdir(parents=True)
+    Path(digest).write_text("{}")
+    for size in (10**5, 10**7):
+        sizes = {"items": size // 10, "interactions": size}
+        Path(digest).with_name("statistics.json").write_text(json.dumps(sizes))
+        found.append(
+            (planning.memory_mb(run, digest, "auto"), planning.minutes(run, digest, "auto", 1))
+        )
+    assert found[0][0] < found[1][0]
+    assert found[0][1] < found[1][1]
+    assert planning.memory_mb(run, digest, "cpu") < found[1][0]
