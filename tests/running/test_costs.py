@@ -10,7 +10,7 @@ from small_runs import ROOT
 from seqrec.data.datasets import load_dataset
 from seqrec.experiment.grid import load_run
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import ConfigFiles
+from seqrec.layout import ConfigFiles, Run
 from seqrec.running import costs
 
 REFERENCE = sorted((ROOT / "results/reference").glob("runs/*/*/*/metrics.json"))
@@ -23,7 +23,7 @@ def rows(path: str) -> list[dict[str, str]]:
 
 def run_of(dataset: str, model: str) -> RunConfig:
     experiment = "demo" if dataset == "demo" else "paper"
-    return load_run(experiment, dataset, model, 0, [], None, ROOT / "config")[1]
+    return load_run(experiment, Run(dataset, model, 0), config=ROOT / "config")[1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Devices, precision and memory: what a run computes with."""
+"""A run computes on the device asked for, in the faster precision, and keeps its memory."""
 
 import subprocess
 import sys
@@ -9,20 +9,17 @@ import pytest
 import torch
 
 from seqrec.errors import SeqrecError
-from seqrec.running import device as engine
-from seqrec.running.device import (
-    LOGITS_PER_CHUNK_OF_A_GPU,
-    EngineOptions,
-    bfloat16_is_faster,
-    choose_device,
-    choose_engine,
-)
+from seqrec.running import device as devices
+from seqrec.running import engine
+from seqrec.running.device import choose_device, device_title
+from seqrec.running.engine import GPU_LOGITS_PER_CHUNK, bfloat16_is_faster, choose_engine
+from seqrec.running.options import EngineOptions
 from seqrec.training.losses import LOGITS_PER_CHUNK
 
 CPU = torch.device("cpu")
 
 
-def test_an_unknown_device_is_told_with_what_to_write() -> None:
+def test_the_message_for_an_unknown_device_says_what_to_write() -> None:
     for name in ("gpu", "cuda:99"):
         with pytest.raises(SeqrecError, match=rf"--device {name}: .*Write auto, cpu, cuda"):
             choose_device(name)
@@ -44,13 +41,13 @@ def test_bfloat16_is_taken_where_its_products_take_less_time(
     def seconds(left: torch.Tensor, right: torch.Tensor) -> float:
         return ratio if left.dtype == torch.bfloat16 else 1.0
 
-    monkeypatch.setattr(engine, "_seconds_of_a_product", seconds)
+    monkeypatch.setattr(engine, "_product_seconds", seconds)
     assert bfloat16_is_faster(CPU) == faster
     assert choose_engine(EngineOptions("cpu")).precision == ("bfloat16" if faster else "float32")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_precision_that_is_asked_for_is_taken(
+def test_a_precision_that_is_asked_for_is_used_without_measuring(
     precision: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: pytest.fail("measured"))
@@ -60,7 +57,7 @@ def test_a_precision_that_is_asked_for_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("kind", "chunk"), [("cpu", LOGITS_PER_CHUNK), ("cuda", LOGITS_PER_CHUNK_OF_A_GPU)]
+    ("kind", "chunk"), [("cpu", LOGITS_PER_CHUNK), ("cuda", GPU_LOGITS_PER_CHUNK)]
 )
 def test_a_chunk_is_as_large_as_suits_the_device(
     kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
@@ -83,7 +80,7 @@ if sys.argv[1] != "leave":
     keep_freed_memory()
 def step():
     return torch.ones(20_000_000).sum()  # 80 MB, freed at once
-for _ in range(2):
+for _ in range(20):  # until the heap has found its layout
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5):
@@ -134,8 +131,8 @@ def test_freed_memory_below_what_is_in_use_is_handed_back() -> None:
 GELUS = """
 import torch
 from pathlib import Path
-from seqrec.training.precision import Engine, use_onednn
-use_onednn(Engine(torch.device("cpu"), "float32"))
+from seqrec.training.precision import Engine, set_arithmetic
+set_arithmetic(Engine(torch.device("cpu"), "float32"))
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 x = torch.ones(1000, 64)
@@ -148,7 +145,7 @@ print(megabytes() - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's account of memory")
-def test_no_code_is_kept_for_every_shape_where_products_are_in_float32() -> None:
+def test_float32_keeps_no_code_for_every_shape() -> None:
     command = [sys.executable, "-c", GELUS]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert float(output) < 20  # MB, of 130 with oneDNN
@@ -162,6 +159,6 @@ def test_two_generations_of_processors_of_one_name_have_two_titles(
     for family in (25, 26):
         block = f"cpu family\t: {family}\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t:\n"
         processors.write_text(f"processor\t: 0\n{block}\nprocessor\t: 1\n{block}\n")
-        monkeypatch.setattr(engine, "CPUINFO", processors)
-        titles.add(engine.device_title(CPU))
+        monkeypatch.setattr(devices, "CPUINFO", processors)
+        titles.add(device_title(CPU))
     assert titles == {"AMD EPYC (family 25, model 1)", "AMD EPYC (family 26, model 1)"}

@@ -29,12 +29,12 @@ with place_on_device("auto", int(sys.argv[1])) as place:
     sys.stdin.readline()
     print(place.look(), flush=True)
 """
-"""Takes a place, says so, and keeps it until it is told to go on."""
+"""Takes a place, prints it, and holds it until a line comes from its input."""
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with eight pretended GPUs, which `nvidia-smi` lists, and no locks yet."""
+    """A machine on which `nvidia-smi` lists eight pretended GPUs, and no place is taken."""
     listed = "".join(f"GPU {n}: Pretended (UUID: {uuid})\n" for n, uuid in enumerate(GPUS))
     pretend(tmp_path, listed)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
@@ -61,8 +61,8 @@ def worker(runs_per_gpu: int) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("runs_per_gpu", [1, 2])
 def test_forty_runs_on_eight_gpus_leave_none_idle_and_none_too_busy(runs_per_gpu: int) -> None:
-    """Whenever runs have ended, as many that wait take just their places: no GPU is left with a
-    place while a run waits, whatever the machine's speed, and none has more runs than places."""
+    """When runs end, waiting ones take their places: no GPU has a free place while a run waits,
+    however slow the machine, and none has more runs than places."""
     workers = [worker(runs_per_gpu) for _ in range(40)]
     taken: queue.Queue[tuple[subprocess.Popen[str], list[str]]] = queue.Queue()
 
@@ -104,7 +104,7 @@ def test_the_place_of_a_killed_run_is_taken_by_the_next(machine: Path) -> None:
     assert holder.stdout.readline().startswith(GPUS[0])
     waiting = worker(1)
     assert waiting.stderr is not None
-    assert waiting.stderr.readline() == f"all 1 places on {GPUS[0]} are taken; waiting.\n"
+    assert waiting.stderr.readline() == f"every place on {GPUS[0]} is taken; waiting.\n"
     assert waiting.poll() is None
     os.kill(holder.pid, signal.SIGKILL)
     said, errors = waiting.communicate("go on\n", timeout=30)

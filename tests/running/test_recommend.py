@@ -1,4 +1,4 @@
-"""Recommendations are what the evaluation ranked, in the ids of the dataset."""
+"""Recommendations are the ranking of the evaluation, in the ids of the dataset."""
 
 import io
 import json
@@ -22,10 +22,10 @@ from seqrec.data.preprocessing import preprocess
 from seqrec.data.simulation import simulate
 from seqrec.errors import SeqrecError
 from seqrec.models.sasrec import SASRec
-from seqrec.running.device import EngineOptions
+from seqrec.running.options import EngineOptions
 from seqrec.running.recommend import Recommender
 from seqrec.running.run import run
-from seqrec.running.user_files import read_users
+from seqrec.running.user_tables import read_users
 
 CPU = EngineOptions("cpu", 1, "float32")
 MODELS = ["sasrec", "bert4rec", "gru4rec", "popularity", "bpr-mf"]
@@ -33,12 +33,12 @@ READERS = [model for model in MODELS if model != "bpr-mf"]
 
 
 def preprocessed(folder: Path, item: str, user: str) -> None:
-    """A log whose own ids are those patterns, in `data/processed/small`."""
-    items, offsets = simulate(**SIZES)
+    """Make a log in `data/processed/small` whose original ids follow the two patterns."""
+    log = simulate(**SIZES)
     lines = [
         f"{user.format(u)},{item.format(i * 7)},{day}"
-        for u in range(len(offsets) - 1)
-        for day, i in enumerate(items[offsets[u] : offsets[u + 1]])
+        for u in range(log.num_users)
+        for day, i in enumerate(log.history(u))
     ]
     raw = folder / "data/raw"
     raw.mkdir(parents=True)
@@ -58,7 +58,7 @@ def preprocessed(folder: Path, item: str, user: str) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project's folder with a run of each model, on a log with ids of its own."""
+    """A project with a run of each model, on a log whose original ids are texts."""
     folder = tmp_path_factory.mktemp("project")
     preprocessed(folder, "product {}", "customer {}")
     for model in MODELS:
@@ -192,7 +192,7 @@ def test_order_is_that_of_timestamps_where_there_are_some(project: Path) -> None
 
 def test_a_model_that_knows_users_says_so_when_it_is_given_a_history(project: Path) -> None:
     recommender = Recommender.load(run_folder(project, "bpr-mf"))
-    with pytest.raises(SeqrecError, match="knows the users that it was fitted on"):
+    with pytest.raises(SeqrecError, match="knows only the users that it was fitted on"):
         recommender.recommend(["product 7"])
 
 
@@ -264,7 +264,7 @@ def users_file(folder: Path, text: str) -> Path:
         (("--users", "none.csv"), "none.csv: no such file"),
         (("--users", "results"), None),
         (("--history", "product 7", "--output", "top.xlsx"), "name a .csv or .parquet file"),
-        (("--history", "product 7", "--data", "nowhere"), "nowhere: no log there"),
+        (("--history", "product 7", "--data", "nowhere"), "nowhere: holds no log"),
         (("--history", "product 7", "--device", "abacus"), "--device abacus"),
     ],
 )
@@ -282,7 +282,7 @@ def test_a_mistake_is_one_message(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("customer\na\n", "must hold a column 'user'"),
+        ("customer\na\n", "must have a column 'user'"),
         ("user,item\n", "it has no line"),
         ("user,item\na,product 7\nb,\n", "users.csv: row 2: no item"),
         ("user,item\na,x\nb,y\nb,z\n", "(2 more like it)"),
@@ -327,7 +327,7 @@ def test_a_folder_without_a_run_without_weights_or_with_others_is_told_apart(
 
     with pytest.raises(SeqrecError, match="holds no finished run"):
         Recommender.load(tmp_path)
-    refused("the weights are not there", model_safetensors=None)
+    refused("the weights are missing", model_safetensors=None)
     refused("does not hold the weights of sasrec", model_safetensors=b"damaged")
     others = (run_folder(project, "gru4rec") / "model.safetensors").read_bytes()
     refused("does not hold the weights of sasrec", model_safetensors=others)
@@ -339,7 +339,7 @@ def test_a_folder_without_a_run_without_weights_or_with_others_is_told_apart(
 
 
 def test_a_run_works_from_any_folder_with_its_log(project: Path, tmp_path: Path) -> None:
-    """What a colleague needs: the run's folder and the log."""
+    """All that a colleague needs is the run's folder and the log."""
     shutil.copytree(run_folder(project, "sasrec"), tmp_path / "theirs")
     shutil.copytree("data/processed/small", tmp_path / "log")
     there = Recommender.load(tmp_path / "theirs", tmp_path / "log")
@@ -349,7 +349,7 @@ def test_a_run_works_from_any_folder_with_its_log(project: Path, tmp_path: Path)
 
 
 def test_the_readmes_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its three lines of Python and its commands, on a run where the README has one."""
+    """Runs the README's three lines of Python and its commands on a run in the same place."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     preprocessed(tmp_path, "{}", "{}")
     (tmp_path / "data/processed/small").rename(tmp_path / "data/processed/demo")
@@ -361,7 +361,7 @@ def test_the_readmes_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for old, new in (("12, 87, 3", "14, 21, 7"), ("12,87,3", "14,21,7")):
         assert old in readme
         readme = readme.replace(old, new)
-    (lines,) = re.findall(r"```python\n(from seqrec.recommend .*?)```", readme, re.DOTALL)
+    (lines,) = re.findall(r"```python\n(from seqrec.running.recommend .*?)```", readme, re.DOTALL)
     *before, last = [line for line in lines.splitlines() if line]
     assert len(before) == 2
     names: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What `seqrec status` shows is what the experiment's folder holds."""
+"""`seqrec status` shows what the experiment's folder holds, and runs a command beside it."""
 
 import io
 import json
@@ -16,9 +16,11 @@ from rich.console import Console
 from small_runs import small_config
 
 from seqrec.cli.main import main
+from seqrec.errors import Stopped
+from seqrec.layout import ResultFiles, RunFiles
+from seqrec.protocol.epoch import Epoch
 from seqrec.running.display import view
-from seqrec.running.progress import PROGRESS, under_way
-from seqrec.running.resume import Stopped
+from seqrec.running.progress import reported
 from seqrec.running.status import read_status
 from seqrec.running.watch import watch, watch_during
 
@@ -26,8 +28,8 @@ SEEDS = {"bpr-mf": [0, 1, 2]}
 MODELS = ["popularity", "bpr-mf", "gru4rec", "bert4rec", "sasrec", "sasrec+"]
 
 
-def entry(epoch: int, ndcg: float) -> dict[str, float]:
-    return {"epoch": epoch, "ndcg@10": ndcg, "seconds": 30.0 * epoch}
+def epoch_with(number: int, ndcg: float) -> Epoch:
+    return Epoch(number, 30.0 * number, 1.0, {"ndcg@10": ndcg})
 
 
 def fail(results: Path, model: str, error: str) -> None:
@@ -37,7 +39,7 @@ def fail(results: Path, model: str, error: str) -> None:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """An experiment in which a run of each kind can be seen."""
+    """An experiment with runs in each of the states."""
     folder = tmp_path / "paper"
     runs = [
         {"dataset": dataset, "model": model, "seed": seed}
@@ -46,27 +48,29 @@ def results(tmp_path: Path) -> Path:
         for seed in SEEDS.get(model, [0])
     ]
     folder.mkdir()
-    (folder / "grid.json").write_text(json.dumps({"experiment": "paper", "runs": runs}))
+    files = ResultFiles(folder)
+    files.grid.write_text(json.dumps({"experiment": "paper", "runs": runs}))
     make_record(folder, "ml-1m", "popularity", ndcg=0.031, epochs=None, best_epoch=None)
     make_record(folder, "ml-1m", "bpr-mf", 0, ndcg=0.06)
     make_record(folder, "ml-1m", "bpr-mf", 2, ndcg=0.07)
     failure = {"dataset": "yelp", "error": "yelp.txt cannot be had", "remedy": "Put it there."}
-    (folder / "data-failures").mkdir()
-    (folder / "data-failures/yelp.json").write_text(json.dumps(failure))
+    files.data_failures.mkdir()
+    files.data_failure("yelp").write_text(json.dumps(failure))
     config = small_config(training={"max_epochs": 100, "patience": 10})
     stopped = folder_of(folder, "ml-1m", "bert4rec")
     stopped.mkdir(parents=True)
-    with pytest.raises(Stopped), under_way(config, stopped, lambda entry: None) as report:
-        report(entry(1, 0.1234))
+    with pytest.raises(Stopped), reported(config, stopped) as reporter:
+        reporter.epoch(epoch_with(1, 0.1234))
         raise Stopped
     fail(folder, "sasrec", "the training loss is nan in epoch 3")
     running = folder_of(folder, "ml-1m", "sasrec+")
     running.mkdir(parents=True)
-    with under_way(config, running, lambda entry: None) as report:
-        report(entry(1, 0.15))
-        report(entry(2, 0.1412))
-        alive = (running / PROGRESS).read_text()
-    (running / PROGRESS).write_text(alive)  # this process lives: it goes on running
+    progress = RunFiles(running).progress
+    with reported(config, running) as reporter:
+        reporter.epoch(epoch_with(1, 0.15))
+        reporter.epoch(epoch_with(2, 0.1412))
+        alive = progress.read_text()
+    progress.write_text(alive)  # as if the run went on: the process that it names is alive
     return folder
 
 
@@ -124,8 +128,8 @@ def test_what_stopped_or_failed_is_told_with_what_to_do_and_a_common_reason_once
 ) -> None:
     text = shown(results)
     assert (
-        "ml-1m bert4rec seed 0: stopped after epoch 1, validation NDCG@10 0.1234; the experiment, "
-        "started again, goes on from there." in text
+        "ml-1m bert4rec seed 0: stopped after epoch 1, validation NDCG@10 0.1234; start the "
+        "experiment again to continue from there." in text
     )
     assert "ml-1m sasrec seed 0: the training loss is nan in epoch 3. Lower it." in text
     assert text.count("yelp.txt cannot be had") == 1
@@ -135,22 +139,21 @@ def test_what_stopped_or_failed_is_told_with_what_to_do_and_a_common_reason_once
 def test_a_run_outside_of_the_grid_is_shown_while_it_is_under_way(results: Path) -> None:
     folder = folder_of(results, "ml-1m", "sasrec+slow", 7)
     folder.mkdir(parents=True)
-    with under_way(small_config(), folder, lambda entry: None):
+    with reported(small_config(), folder):
         assert "ml-1m sasrec+slow seed 7  first" in shown(results)
 
 
-def test_a_run_that_is_done_again_is_running(results: Path) -> None:
+def test_a_finished_run_that_is_repeated_is_running(results: Path) -> None:
     folder = folder_of(results, "ml-1m", "popularity")
-    with under_way(small_config("popularity"), folder, lambda entry: None):
+    with reported(small_config("popularity"), folder):
         states = {tuple(status.run): status.state for status in read_status(results)}
         assert states["ml-1m", "popularity", 0] == "running"
 
 
-def test_a_run_that_failed_when_it_was_done_again_has_failed(results: Path) -> None:
+def test_a_finished_run_that_fails_when_it_is_repeated_has_failed(results: Path) -> None:
     fail(results, "popularity", "out of memory")
-    assert (
-        "ml-1m popularity seed 0: out of memory. Lower it. The record from before is kept."
-        in shown(results)
+    assert "ml-1m popularity seed 0: out of memory. Lower it. The earlier record is kept." in shown(
+        results
     )
 
 
@@ -203,7 +206,7 @@ def test_a_folder_that_is_not_there_is_one_message(tmp_path: Path) -> None:
 def finished_experiment(results: Path) -> Path:
     results.mkdir()
     grid = {"runs": [{"dataset": "ml-1m", "model": "sasrec", "seed": 0}]}
-    (results / "grid.json").write_text(json.dumps(grid))
+    ResultFiles(results).grid.write_text(json.dumps(grid))
     make_record(results, "ml-1m", "sasrec")
     return results
 
@@ -235,7 +238,7 @@ def test_while_a_command_runs_its_words_and_a_line_for_each_ended_run_are_shown(
     results = tmp_path / "demo"
     results.mkdir()
     grid = {"runs": [{"dataset": "ml-1m", "model": name, "seed": 0} for name in ("sasrec", "x")]}
-    (results / "grid.json").write_text(json.dumps(grid))
+    ResultFiles(results).grid.write_text(json.dumps(grid))
     program = SLOWLY.format(path=[str(Path(__file__).parents[1])], results=str(results))
     console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
     status = watch_during(results, [sys.executable, "-c", program], console)

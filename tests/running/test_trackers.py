@@ -1,4 +1,4 @@
-"""Trackers get what the record gets, read back by their own tools, and can do a run no harm."""
+"""Trackers get what the record gets, as their own tools read it, and can do a run no harm."""
 
 import json
 import os
@@ -13,12 +13,15 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from record_factory import make_metrics
+from record_factory import make_metrics, record_of
 from small_runs import ROOT, preprocessed_log, small_config
 
 from seqrec.cli.main import main
 from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.workflow import WorkflowConfig
+from seqrec.layout import RunFiles
+from seqrec.protocol.epoch import Epoch
+from seqrec.records.record import Record
 from seqrec.running import trackers
 from seqrec.running.resume import STOPPED_EXIT_CODE
 from seqrec.running.trackers import TRACKERS, MLflow, TensorBoard, Tracking
@@ -35,7 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run's folder in a project's folder of its own, with nobody's settings."""
+    """A run's folder in a new project, without settings of trackers in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith(("MLFLOW_", "CLEARML_"))]:
         monkeypatch.delenv(name)
@@ -54,16 +57,17 @@ def execute(data: Path, folder: Path, *more: str, config: RunConfig = CONFIG) ->
     return result
 
 
-def record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    return json.loads((folder / "metrics.json").read_text()), pd.read_csv(folder / "history.csv")
+def recorded(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    files = RunFiles(folder)
+    return json.loads(files.metrics.read_text()), pd.read_csv(files.history)
 
 
-def entry(epoch: int, ndcg: float) -> dict[str, Any]:
-    return {"epoch": epoch, "seconds": 2.0 * epoch, "training_loss": 3.0, "ndcg@10": ndcg}
+def epoch_with(number: int, ndcg: float) -> Epoch:
+    return Epoch(number, 2.0 * number, 3.0, {"ndcg@10": ndcg})
 
 
 def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Step and value of every scalar, read by TensorBoard itself."""
+    """Read step and value of every scalar with TensorBoard itself."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found = EventAccumulator(str(folder))
@@ -76,7 +80,7 @@ def test_tensorboard_reads_the_curve_and_the_result_from_the_runs_folder(
     data: Path, folder: Path
 ) -> None:
     assert execute(data, folder, "--track", "tensorboard").exit_code == 0
-    metrics, history = record(folder)
+    metrics, history = recorded(folder)
     found = events(folder)
     for column in history.columns.drop("epoch"):
         name = column if column in ("seconds", "training_loss") else f"validation/{column}"
@@ -88,7 +92,7 @@ def test_tensorboard_reads_the_curve_and_the_result_from_the_runs_folder(
 
 def test_a_tracker_is_no_part_of_the_run(data: Path, folder: Path) -> None:
     execute(data, folder, "--track", "tensorboard")
-    metrics, _ = record(folder)
+    metrics, _ = recorded(folder)
     assert metrics["config_hash"] == CONFIG.hash()
     assert "track" not in json.dumps(metrics["config"])
     assert "finished before" in execute(data, folder).stdout
@@ -104,7 +108,7 @@ def test_an_epoch_that_is_done_again_counts_once_in_tensorboard(folder: Path) ->
     for epochs in ((1, 2, 3), (3, 4)):  # killed after the third was told, before it was saved
         tracker = TensorBoard(CONFIG, folder)
         for epoch in epochs:
-            tracker.epoch(entry(epoch, epoch / 10))
+            tracker.epoch(epoch_with(epoch, epoch / 10))
         tracker.close(False)
     assert [step for step, _ in events(folder)["validation/ndcg@10"]] == [1, 2, 3, 4]
 
@@ -113,7 +117,7 @@ def test_mlflow_reads_the_curve_and_the_result_from_its_file_store(
     data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert execute(data, folder, "--track", "mlflow").exit_code == 0
-    metrics, history = record(folder)
+    metrics, history = recorded(folder)
     from mlflow import MlflowClient
 
     client = MlflowClient(Path("mlruns").absolute().as_uri())
@@ -132,12 +136,12 @@ def test_mlflow_reads_the_curve_and_the_result_from_its_file_store(
 
 def test_a_run_that_goes_on_goes_on_in_mlflow(folder: Path) -> None:
     first = MLflow(CONFIG, folder)
-    first.epoch(entry(1, 0.1))
+    first.epoch(epoch_with(1, 0.1))
     first.close(False)
     second = MLflow(CONFIG, folder)
     assert second.run == first.run
-    second.epoch(entry(2, 0.2))
-    second.result(make_metrics("small", "sasrec"))
+    second.epoch(epoch_with(2, 0.2))
+    second.result(record_of(folder, make_metrics("small", "sasrec")))
     second.close(True)
     assert second.client.get_run(second.run).info.status == "FINISHED"
     assert len(second.client.get_metric_history(second.run, "validation/ndcg_at_10")) == 2
@@ -155,7 +159,7 @@ def offline(folder: Path) -> dict[str, str]:
 
 
 def archived(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The task and the reports in the one archive of ClearML's offline mode."""
+    """Read the task and its reports from the one archive of ClearML's offline mode."""
     (path,) = (folder / "cache").rglob("offline-*.zip")
     with zipfile.ZipFile(path) as archive:
         lines = archive.read("metrics.jsonl").decode().splitlines()
@@ -174,7 +178,7 @@ def test_with_clearml_a_run_stops_when_told_and_its_archive_holds_the_curve_so_f
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert process.returncode == STOPPED_EXIT_CODE
-    assert (folder / "resume.pt").is_file()
+    assert RunFiles(folder).resume.is_file()
     task, reports = archived(tmp_path)
     assert task["name"] == "small sasrec seed 0"
     curve = [r["iter"] for r in reports if (r["metric"], r["variant"]) == ("validation", "ndcg@10")]
@@ -188,7 +192,7 @@ def test_clearmls_archive_holds_the_configuration_and_the_result(
     command = [sys.executable, "-m", "seqrec", *words(CONFIG, data, folder, "--track", "clearml")]
     done = subprocess.run(command, capture_output=True, text=True, env=offline(tmp_path))
     assert done.returncode == 0, done.stderr
-    metrics, history = record(folder)
+    metrics, history = recorded(folder)
     task, reports = archived(tmp_path)
     assert "max_epochs" in json.dumps(task)
     curve = {
@@ -216,10 +220,10 @@ class Broken:
         type(self).calls = []
         self._do("start")
 
-    def epoch(self, entry: dict[str, Any]) -> None:
+    def epoch(self, epoch: Epoch) -> None:
         self._do("epoch")
 
-    def result(self, metrics: dict[str, Any]) -> None:
+    def result(self, record: Record) -> None:
         self._do("result")
 
     def close(self, finished: bool) -> None:
@@ -246,7 +250,7 @@ def test_a_tracker_that_raises_is_reported_once_and_dropped(
     assert result.stderr.count(word) == 1
     assert Broken.calls.count(moment) == 1
     assert Broken.calls[-1] == moment  # it was left alone from then on
-    metrics, _ = record(folder)
+    metrics, _ = recorded(folder)
     assert metrics["epochs"] == 2
     assert len(events(folder)["validation/ndcg@10"]) == 2  # the other one saw all
 
