@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 CONFIG = Path("config")
 RAW = Path("data/raw")
@@ -172,6 +173,20 @@ class RunFiles:
     def promoted(self) -> tuple[Path, ...]:
         """The files of a record that are kept for good, `metrics` last; weights are not."""
         return self.config, self.history, self.ranks, self.target_counts, self.metrics
+
+
+class Run(NamedTuple):
+    """The name of one run: what it trains, on what, and with which seed."""
+
+    dataset: str
+    model: str
+    seed: int
+
+    @classmethod
+    def of(cls, folder: Path) -> "Run":
+        """Read the run's name off its folder, `.../<dataset>/<model>/seed-<n>`."""
+        dataset, model, seed = folder.parts[-3:]
+        return cls(dataset, model, int(seed.removeprefix("seed-")))
 
 
 def run_folder(dataset: str, model: str, seed: int) -> Path:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from seqrec.experiment.naming import sampled_negatives
-from seqrec.layout import ResultFiles, RunFiles
+from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records.failure import Failure, write_failure
 from seqrec.records.fingerprint import training_code_fingerprint
-from seqrec.records.record import HISTORY_COLUMNS, Record, Run
+from seqrec.records.record import HISTORY_COLUMNS, Record
 from seqrec.records.writing import write_record
 from seqrec.typed_yaml import check_values
 

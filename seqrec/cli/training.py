@@ -13,7 +13,7 @@ from seqrec.cli.data import up_to_date_log
 from seqrec.cli.parameters import Folder, dataset_argument, run_options, settings_argument
 from seqrec.errors import SeqrecError
 from seqrec.files import date_back
-from seqrec.layout import LogFiles, ResultFiles, RunFiles
+from seqrec.layout import LogFiles, ResultFiles, Run, RunFiles
 from seqrec.running.folder_lock import alone_in
 
 if TYPE_CHECKING:  # they take a moment to import
@@ -61,9 +61,10 @@ def train(
     """
     from seqrec.experiment.grid import load_run
 
-    title, config = load_run(experiment, dataset, model, seed, settings, name)
+    run = Run(dataset, model, seed)
+    title, config = load_run(experiment, run, settings, name)
     log = up_to_date_log(dataset)
-    record = ResultFiles.of(title).run(dataset, model, seed)
+    record = ResultFiles.of(title).run(*run)
     if record.metrics.exists():
         raise SeqrecError(
             f"{record.folder}: already holds a finished run, which is not overwritten. "

@@ -17,7 +17,9 @@ from seqrec.experiment import parameters
 PACKAGE = Path(__file__).parents[1] / "models"
 MODULE = "seqrec.models"
 BASES = ("Network", "Fitted")
+"""A built-in model derives from one of these."""
 TYPES = {name: getattr(parameters, name) for name in parameters.__all__}
+"""What an annotation may name, beside Python's own types."""
 
 
 @dataclass(frozen=True)
@@ -27,31 +29,36 @@ class BuiltIn:
     module: str
     class_name: str
     signature: inspect.Signature
-    """What the constructor takes after `self`, equal to what `inspect` says of the class."""
+    """The constructor's parameters after `self`, equal to those that `inspect` finds."""
 
 
 def built_in_names(package: Path = PACKAGE) -> list[str]:
-    """Names of the models in `package`: those of its files, with `-` for `_`."""
-    paths = sorted(package.glob("*.py"))
-    return [path.stem.replace("_", "-") for path in paths if _Source(path).models()]
+    """Names of the built-in models."""
+    return sorted(name for name, path in _files(package).items() if _Source(path).models())
 
 
 def find_built_in(name: str, package: Path = PACKAGE) -> BuiltIn | None:
-    """The model of that name, or None if there is no such file.
+    """Find the model of that name; None if there is no such file.
 
-    Raises `SeqrecError` for a file that is not one model, or whose constructor cannot be read.
+    Raises `SeqrecError` if the file does not define exactly one model, or if its constructor cannot
+    be read.
     """
-    path = package / f"{name.replace('-', '_')}.py"
-    if "_" in name or not name.replace("-", "").isalnum() or not path.is_file():
+    path = _files(package).get(name)
+    if path is None:
         return None
     source = _Source(path)
     models = source.models()
     if len(models) != 1:
         raise SeqrecError(
-            f"{path}: a model's file defines one public subclass of {' or '.join(BASES)}, and this "
-            f"one {', '.join(models) or 'none'}. Start the names of others with an underscore."
+            f"{path}: must define one public subclass of {' or '.join(BASES)}; it defines "
+            f"{', '.join(models) or 'none'}. Start the names of others with an underscore."
         )
     return BuiltIn(f"{MODULE}.{path.stem}", models[0], source.signature(models[0]))
+
+
+def _files(package: Path) -> dict[str, Path]:
+    """The files of a package by what a model in them is called: `bpr-mf` for `bpr_mf.py`."""
+    return {path.stem.replace("_", "-"): path for path in package.glob("*.py")}
 
 
 class _Source:

@@ -14,7 +14,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.resolving import Resolver
 from seqrec.experiment.schema import Experiment, NamedModel, RunConfig
 from seqrec.experiment.settings import GRID_KEYS, load_changed, results_name
-from seqrec.layout import CONFIG, TABLES, ConfigFiles
+from seqrec.layout import CONFIG, TABLES, ConfigFiles, Run
 from seqrec.typed_yaml import nearest
 
 
@@ -66,25 +66,23 @@ def load_experiment(
 
 def load_run(
     name: str,
-    dataset: str,
-    model: str,
-    seed: int,
+    run: Run,
     settings: Sequence[str] = (),
     rename: str | None = None,
     config: Path = CONFIG,
 ) -> tuple[str, RunConfig]:
     """The name of the results, and one run as the experiment would resolve it.
 
-    The run need not be in the experiment's grid, and the settings need to fit this run alone.
+    The run need not be in the experiment's grid, and the settings must fit this run alone.
     Raises `SeqrecError` for every mistake in the files or the settings.
     """
     title = results_name(name, settings, rename, config)
     load_experiment(name, config=config)  # a mistake in the file is reported as such
     resolver = _resolver(name, settings, config)
-    run = resolver.run(dataset, model, seed)
+    resolved = resolver.resolve(run)
     for setting in settings:
-        _refuse_idle_setting(setting, run, is_named=model in resolver.named)
-    return title, run
+        _refuse_idle_setting(setting, resolved, is_named=run.model in resolver.named)
+    return title, resolved
 
 
 def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> RunConfig:
@@ -92,7 +90,7 @@ def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> 
 
     Raises `SeqrecError` for every mistake in the files.
     """
-    return _resolver(name, (), config).run(dataset, model, seed=0)
+    return _resolver(name, (), config).resolve(Run(dataset, model, seed=0))
 
 
 def _resolver(name: str, settings: Sequence[str], config: Path) -> Resolver:
@@ -115,7 +113,7 @@ def _expand(resolver: Resolver) -> list[RunConfig]:
             if names.count(name) > 1:
                 raise SeqrecError(f"{source}: {kind}: {name!r} is listed twice.")
     return [
-        resolver.run(dataset, model, seed)
+        resolver.resolve(Run(dataset, model, seed))
         for dataset in experiment.datasets
         for model in models
         for seed in _seeds(experiment, dataset, model)

@@ -18,6 +18,7 @@ from seqrec.experiment.schema import (
     Override,
     RunConfig,
 )
+from seqrec.layout import Run
 from seqrec.typed_yaml import Strict, check_values
 
 Layer = ModelEntry | NamedModel | Experiment | Override
@@ -36,8 +37,9 @@ class Resolver:
         self.named = {m.name: m for m in experiment.models if isinstance(m, NamedModel)}
         """The models of this experiment alone."""
 
-    def run(self, dataset: str, model: str, seed: int) -> RunConfig:
+    def resolve(self, run: Run) -> RunConfig:
         """The configuration of one run. Raises `SeqrecError` for mistakes in any of the files."""
+        dataset, model, seed = run
         named = self.named.get(model)
         entry = self.registry.model(named.like if named else model)
         overrides = [each for each in self.experiment.overrides if each.applies(dataset, model)]

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from seqrec.data.datasets import Dataset
-from seqrec.layout import ConfigFiles, run_folder
+from seqrec.layout import ConfigFiles, Run, run_folder
 from seqrec.typed_yaml import Name, Strict
 
 
@@ -209,9 +209,13 @@ class RunConfig(Strict):
         return hashlib.sha256(self.json().encode()).hexdigest()
 
     @property
+    def run(self) -> Run:
+        return Run(self.dataset, self.model, self.seed)
+
+    @property
     def folder(self) -> Path:
         """The run's folder, relative to an experiment's results."""
-        return run_folder(self.dataset, self.model, self.seed)
+        return run_folder(*self.run)
 
 
 SCHEMAS: dict[str, type[Strict]] = {

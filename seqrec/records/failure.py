@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from seqrec.errors import SeqrecError
 from seqrec.files import write_text
-from seqrec.layout import RunFiles
+from seqrec.layout import Run, RunFiles
 from seqrec.records.json_files import as_json, read_json
-from seqrec.records.record import Run
 
 RUN_AGAIN = "Run the experiment again."
 

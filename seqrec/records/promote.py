@@ -5,9 +5,9 @@ from pathlib import Path
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, write_text
-from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, RunFiles
+from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, RunFiles
 from seqrec.records.json_files import as_json
-from seqrec.records.record import Record, Run
+from seqrec.records.record import Record
 from seqrec.records.survey import (
     dataset_and_model,
     grouped,

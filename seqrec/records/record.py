@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from seqrec.errors import SeqrecError
-from seqrec.layout import RunFiles, run_folder
+from seqrec.layout import Run, RunFiles, run_folder
 from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, user_metric
 from seqrec.records.json_files import plain_values, read_json
 from seqrec.typed_yaml import check_values
@@ -30,20 +30,6 @@ TOLERANCE = 1e-9
 
 HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
 """The columns that every history has; validation metrics follow them."""
-
-
-class Run(NamedTuple):
-    """One training of an experiment's grid."""
-
-    dataset: str
-    model: str
-    seed: int
-
-    @classmethod
-    def of(cls, folder: Path) -> "Run":
-        """Tell the run from the name of its folder, `.../<dataset>/<model>/seed-<n>`."""
-        dataset, model, seed = folder.parts[-3:]
-        return cls(dataset, model, int(seed.removeprefix("seed-")))
 
 
 class DamagedRecord(SeqrecError):

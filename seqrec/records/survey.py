@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from seqrec.errors import SeqrecError
-from seqrec.layout import LogFiles, ResultFiles, RunFiles
+from seqrec.layout import LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
 from seqrec.records.json_files import read_json
-from seqrec.records.record import DamagedRecord, Record, Run, delete_hint, read_record
+from seqrec.records.record import DamagedRecord, Record, delete_hint, read_record
 from seqrec.records.wanted import wanted_runs
 
 NEVER_STARTED = "not run."

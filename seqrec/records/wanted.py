@@ -4,9 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, NonNegativeInt
 
-from seqrec.layout import REFERENCE_RESULTS, ResultFiles
+from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run
 from seqrec.records.json_files import read_json
-from seqrec.records.record import Run
 from seqrec.typed_yaml import Name, check_values
 
 

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from seqrec.records.record import Record, Run
+from seqrec.layout import Run
+from seqrec.records.record import Record
 from seqrec.records.survey import Survey
 from seqrec.report.cells import NO_MARK, Mark, Piece
 from seqrec.report.looks import display

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from seqrec.errors import SeqrecError
-from seqrec.records.record import Record, Run
+from seqrec.layout import Run
+from seqrec.records.record import Record
 
 Settings: TypeAlias = Mapping[str, Any]
 """Settings by flat names, as `training.learning_rate`."""

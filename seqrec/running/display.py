@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from seqrec.experiment.naming import model_order
+from seqrec.layout import Run
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.record import Record, Run
+from seqrec.records.record import Record
 from seqrec.running.progress import Progress
 from seqrec.running.status import State, Status, read_status
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from seqrec.errors import SeqrecError, Stopped, is_out_of_memory
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import Run
 from seqrec.records.failure import Failure, write_failure
-from seqrec.records.record import Run
 
 
 @contextmanager

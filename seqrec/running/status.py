@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from seqrec.experiment.naming import run_order
-from seqrec.layout import ResultFiles, RunFiles
+from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.records.failure import failure_in
-from seqrec.records.record import Record, Run
+from seqrec.records.record import Record
 from seqrec.records.survey import NEVER_STARTED, Missing, survey
 from seqrec.running.progress import Progress, read_progress
 

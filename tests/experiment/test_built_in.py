@@ -125,8 +125,8 @@ def test_any_kind_of_parameter_is_read_also_of_an_inherited_constructor(tmp_path
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("(Network)", "", "defines one public subclass of Network or Fitted, and this one none"),
-        ("_Shared", "Shared", "and this one Shared, Scaled."),
+        ("(Network)", "", "must define one public subclass of Network or Fitted; it defines none"),
+        ("_Shared", "Shared", "it defines Shared, Scaled."),
         ("= -0.5", "= max(1, 2)", r"odd.py:LINE: the default max\(1, 2\) is read without"),
         ("shift: float", "shift: Tensor", "odd.py:LINE: the annotation Tensor .*PositiveInt"),
     ],

@@ -17,6 +17,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import Grid, load_experiment, load_run
 from seqrec.experiment.registry import load_model_entry
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import Run
 from seqrec.typed_yaml import parse_yaml
 
 CONFIG = ROOT / "config"
@@ -327,21 +328,20 @@ def test_every_run_of_a_grid_is_the_same_when_it_is_asked_for_alone(tmp_path: Pa
     overrides = [{"models": ["mi*"], "training": {"patience": 3}}]
     grid = grid_of(tmp_path, models=["sasrec+N", named], negatives=[3], overrides=overrides)
     for run in grid.runs:
-        where = ("mine", run.dataset, run.model, run.seed)
-        assert load_run(*where, config=tmp_path / "config") == ("mine", run)
+        assert load_run("mine", run.run, config=tmp_path / "config") == ("mine", run)
 
 
 def test_a_run_outside_the_grid_is_resolved_as_the_experiment_would() -> None:
-    _, inside = load_run("paper", "ml-20m", "sasrec+30", 0, config=CONFIG)
+    _, inside = load_run("paper", Run("ml-20m", "sasrec+30", 0), config=CONFIG)
     assert inside in load_experiment("paper", config=CONFIG).runs
-    _, outside = load_run("paper", "ml-20m", "sasrec+77", 3, config=CONFIG)
+    _, outside = load_run("paper", Run("ml-20m", "sasrec+77", 3), config=CONFIG)
     assert outside.hyperparameters == inside.hyperparameters
     assert outside.loss is not None
     assert (outside.loss.negatives, outside.seed) == (77, 3)
     with pytest.raises(SeqrecError, match="did you mean 'sasrec"):
-        load_run("paper", "ml-20m", "sasreck", 0, config=CONFIG)
+        load_run("paper", Run("ml-20m", "sasreck", 0), config=CONFIG)
     with pytest.raises(SeqrecError, match="did you mean 'ml-20m'"):
-        load_run("paper", "ml20m", "sasrec", 0, config=CONFIG)
+        load_run("paper", Run("ml20m", "sasrec", 0), config=CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_a_setting_that_a_run_has_no_use_for_is_refused(
     model: str, setting: str, message: str
 ) -> None:
     with pytest.raises(SeqrecError, match=re.escape(setting)) as caught:
-        load_run("demo", "demo", model, 0, [setting], "changed", CONFIG)
+        load_run("demo", Run("demo", model, 0), [setting], "changed", CONFIG)
     assert message in str(caught.value)
 
 
@@ -390,12 +390,12 @@ def test_yaml_is_read_as_people_mean_it() -> None:
 def test_settings_of_one_run_need_to_fit_that_run_alone() -> None:
     # Popularity, in the same experiment, has no width.
     settings = ["hyperparameters.hidden_size=32"]
-    name, run = load_run("paper", "ml-1m", "sasrec+", 0, settings, "narrow", CONFIG)
+    name, run = load_run("paper", Run("ml-1m", "sasrec+", 0), settings, "narrow", CONFIG)
     assert (name, run.hyperparameters["hidden_size"]) == ("narrow", 32)
     with pytest.raises(SeqrecError, match="its results need a name"):
-        load_run("paper", "ml-1m", "sasrec+", 0, settings, None, CONFIG)
+        load_run("paper", Run("ml-1m", "sasrec+", 0), settings, None, CONFIG)
     with pytest.raises(SeqrecError, match="did you mean 'hidden_size'"):
-        load_run("paper", "ml-1m", "sasrec+", 0, ["hyperparameters.hidensize=2"], "x", CONFIG)
+        load_run("paper", Run("ml-1m", "sasrec+", 0), ["hyperparameters.hidensize=2"], "x", CONFIG)
 
 
 # Speed of planning

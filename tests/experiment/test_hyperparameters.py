@@ -13,6 +13,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_run
 from seqrec.experiment.hyperparameters import Hyperparameters
 from seqrec.experiment.parameters import Divides, PositiveInt, Probability
+from seqrec.layout import Run
 from seqrec.models import Network
 
 CONFIG = ROOT / "config"
@@ -58,7 +59,7 @@ def hyperparameters(project: Path, model: type, **given: Any) -> dict[str, Any]:
         "hyperparameters": given,
     }
     (config / "models/custom.yaml").write_text(yaml.safe_dump(entry))
-    return load_run("demo", "demo", "custom", 0, config=config)[1].hyperparameters
+    return load_run("demo", Run("demo", "custom", 0), config=config)[1].hyperparameters
 
 
 def test_hyperparameters_of_custom_models_are_what_their_signature_takes(tmp_path: Path) -> None:
@@ -109,6 +110,6 @@ def test_values_of_built_in_models_are_converted_and_those_of_custom_ones_are_ke
     custom = hyperparameters(tmp_path, Checked, dropout=0, scale=1)
     assert [repr(custom[name]) for name in ("dropout", "scale")] == ["0", "1"]
     settings = ["hyperparameters.dropout=0", "hyperparameters.hidden_size=32.0"]
-    _, run = load_run("demo", "demo", "sasrec+", 0, settings, "changed", CONFIG)
+    _, run = load_run("demo", Run("demo", "sasrec+", 0), settings, "changed", CONFIG)
     built_in = run.hyperparameters
     assert [repr(built_in[name]) for name in ("dropout", "hidden_size")] == ["0.0", "32"]

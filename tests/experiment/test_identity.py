@@ -13,6 +13,7 @@ from small_runs import ROOT, copied_config, small_config
 
 from seqrec.experiment.grid import load_experiment, load_run
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import Run
 from seqrec.typed_yaml import load_yaml
 
 CONFIG = ROOT / "config"
@@ -156,7 +157,7 @@ def test_the_hash_of_a_configuration_is_what_it_always_was(
     experiment: str, dataset: str, model: str, settings: list[str], expected: str
 ) -> None:
     rename = "changed" if settings else None
-    _, run = load_run(experiment, dataset, model, 0, settings, rename, CONFIG)
+    _, run = load_run(experiment, Run(dataset, model, 0), settings, rename, CONFIG)
     assert run.hash() == expected
 
 
@@ -175,5 +176,5 @@ def test_the_hash_of_a_custom_models_configuration_is_what_it_always_was(
         "loss: {kind: cross-entropy}\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    _, run = load_run("demo", "demo", "custom", 0, config=config)
+    _, run = load_run("demo", Run("demo", "custom", 0), config=config)
     assert run.hash() == "a4b47608c25fb353135530a5b93946332a3488be3c070236a556286e177923eb"

@@ -12,7 +12,8 @@ from record_factory import (
 )
 
 from seqrec.errors import SeqrecError
-from seqrec.records.record import Run, read_record
+from seqrec.layout import Run
+from seqrec.records.record import read_record
 from seqrec.records.survey import Missing, missing_runs, read_records
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.records.record import Run
+from seqrec.layout import Run
 from seqrec.records.survey import Missing
 from seqrec.report.cells import Cell, Table, Text
 from seqrec.report.looks import display
