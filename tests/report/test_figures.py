@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,31 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from reading_tables import CONFIG
 from record_factory import make_history, make_record
 
+from seqrec.layout import ConfigFiles
 from seqrec.records.survey import survey
 from seqrec.report.figures import (
-    FAINTEST,
-    NOTHING_TO_SHOW,
     convergence_figure,
     learning_figure,
     negatives_figure,
     quality_figure,
     write_figures,
 )
-from seqrec.report.looks import MODELS, Display, display, looks
+from seqrec.report.figures.panels import NO_RUN_SHOWN_HERE
+from seqrec.report.looks import MODELS, display
 from seqrec.report.paper import read_published
 
-PUBLISHED = Path(__file__).parents[2] / "config" / "published"
-CURVE = read_published(PUBLISHED / "num_negatives.csv", "dataset", "negatives")
+CURVE = read_published(CONFIG.published("num_negatives"), "dataset", "negatives")
+
+
+def entitle(dataset: str, title: str) -> None:
+    """Give a dataset a title in the configuration of the current folder."""
+    path = ConfigFiles().dataset(dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = {"title": title, "max_length": 9, "sources": [{"file": "shop.csv"}]}
+    path.write_text(json.dumps(entry))
 
 
 def panels(figure: Figure) -> dict[str, Axes]:
@@ -87,7 +94,7 @@ def test_models_without_n_are_dashed_lines_across_in_their_own_colours(tmp_path:
     ):
         (line,) = drawn[label]
         assert points(line) == [(0, ndcg), (1, ndcg)]
-        assert to_hex(line.get_color()).upper() == MODELS[model].colour
+        assert to_hex(line.get_color()).upper() == display(model).colour
         assert line.is_dashed()
 
 
@@ -201,7 +208,7 @@ def test_quality_has_a_panel_for_a_dataset_of_fitted_models_alone(tmp_path: Path
 def test_a_panel_without_its_models_does_not_say_that_nothing_has_finished(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "mine")
     (axes,) = negatives(tmp_path).values()
-    assert [text.get_text() for text in axes.texts] == [NOTHING_TO_SHOW]
+    assert [text.get_text() for text in axes.texts] == [NO_RUN_SHOWN_HERE]
 
 
 def test_one_epoch_is_an_epoch_on_the_axis(tmp_path: Path) -> None:
@@ -263,56 +270,6 @@ def test_lines_differ_by_more_than_colour(tmp_path: Path) -> None:
         assert len(different) == len(drawn) > 3
 
 
-NUMBERED = [f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000)]
-PAPER = [*MODELS.keys() - {"sasrec+N"}, *NUMBERED]
-OWN = [f"model-{n}-of-somebodys-own" for n in range(30)]
-
-
-def told_apart(looks: Iterable[Display], *features: str) -> bool:
-    found = [tuple(getattr(look, feature) for feature in features) for look in looks]
-    return len(set(found)) == len(found)
-
-
-def test_thirty_own_models_are_told_apart_by_any_two_of_colour_dash_and_marker() -> None:
-    drawn = looks([*PAPER, *OWN])
-    own = [drawn[model] for model in OWN]
-    assert told_apart(own, "colour", "marker")
-    assert told_apart(own, "colour", "line")
-    assert told_apart(own, "line", "marker"), "in print without colour"
-    assert told_apart(drawn.values(), "colour", "marker", "strength")
-    assert not {look.marker for look in own} & {drawn[model].marker for model in PAPER}
-
-
-def test_the_family_of_negatives_grows_darker_and_neighbours_differ_in_more() -> None:
-    drawn = looks(NUMBERED)
-    strengths = [drawn[model].strength for model in NUMBERED]
-    assert strengths == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
-    for one, other in itertools.pairwise(NUMBERED):
-        assert drawn[one].marker != drawn[other].marker
-        assert drawn[one].line != drawn[other].line
-    assert drawn["sasrec+3000"] == display("sasrec+3000")
-
-
-def contrast(colour: str, opacity: float, paper: float) -> float:
-    """Of a colour with a grey page, by the definition of WCAG 2.1; `paper` is from 0 to 1."""
-
-    def luminance(channels: Iterable[float]) -> float:
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    seen = [opacity * c + (1 - opacity) * paper for c in to_rgba(colour)[:3]]
-    dark, light = sorted((luminance(seen), luminance([paper] * 3)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_every_line_stands_out_from_white_paper_and_from_a_dark_page() -> None:
-    for model, look in looks([*PAPER, *OWN]).items():
-        assert contrast(look.colour, 1, paper=1) >= 3, model
-        if look.colour != "#000000":  # a page draws it in its own text's colour
-            assert contrast(look.colour, 1, paper=0.07) >= 2, model
-    assert contrast("#000000", FAINTEST, paper=1) >= 3
-
-
 def test_a_model_looks_the_same_on_every_page_whichever_others_a_dataset_has(
     tmp_path: Path,
 ) -> None:
@@ -337,14 +294,20 @@ def test_convergence_shows_each_dataset_its_own_most_negatives(tmp_path: Path) -
     assert set(lines(drawn["Demo (simulated)"])) == {"SASRec+ 100"}
 
 
+NUMBERED = [f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000)]
+PAPER = [*MODELS.keys() - {"sasrec+N"}, *NUMBERED]
+OWN = [f"model-{n}-of-somebodys-own" for n in range(20)]
+
+
 @pytest.mark.parametrize("datasets", [1, 2, 5])
 def test_many_models_and_long_titles_leave_the_plots_two_thirds_of_the_page(
     tmp_path: Path, datasets: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     title = "The reviews of an online shop, from September to October, without those of bots"
-    monkeypatch.setattr("seqrec.report.figures.dataset_title", lambda dataset: f"{title} {dataset}")
+    monkeypatch.chdir(tmp_path)
     for number in range(datasets):
-        for model in [*PAPER, *OWN[:20]]:
+        entitle(f"shop-{number}", f"{title} {number}")
+        for model in [*PAPER, *OWN]:
             make_record(tmp_path, f"shop-{number}", model)
     found = survey(tmp_path)
     for figure in (
@@ -370,7 +333,7 @@ def test_nothing_is_smaller_than_seven_points_or_outside_the_page(
 ) -> None:
     names = ["ml-1m", "ml-20m", "steam", "beauty", "yelp", "demo", "mine"][:count]
     for dataset in names:
-        for model in [*MODELS, *(f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000))]:
+        for model in [*MODELS, *NUMBERED]:
             make_record(tmp_path, dataset, model)
     found = survey(tmp_path)
     for figure in (
@@ -398,16 +361,17 @@ def test_a_title_with_dollars_is_drawn_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     title = r"Prices $5^ to $\foo"
-    monkeypatch.setattr("seqrec.report.figures.dataset_title", lambda dataset: title)
+    monkeypatch.chdir(tmp_path)
+    entitle("shop", title)
     make_record(tmp_path, "shop", "sasrec+")
     (axes,) = convergence_figure(survey(tmp_path), "epoch").axes
-    write_figures(tmp_path, PUBLISHED)
+    write_figures(tmp_path, CONFIG)
     assert axes.get_title() == title
 
 
 def test_an_experiment_without_any_run_still_has_its_figures(tmp_path: Path) -> None:
     (tmp_path / "grid.json").write_text('{"runs": []}')
-    written = write_figures(tmp_path, PUBLISHED)
+    written = write_figures(tmp_path, CONFIG)
     assert len(written) == 4 * 3 + 3
     assert all(path.stat().st_size > 0 for path in written)
 
@@ -423,11 +387,12 @@ def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path:
             make_record(results, "ml-1m", model)
             make_record(results, "demo", model, 1)
         code = (
-            "import sys, pathlib, seqrec.figures as made; "
-            "made.write_figures(*map(pathlib.Path, sys.argv[1:]))"
+            "import sys, pathlib, seqrec.layout as layout, seqrec.report.figures as made; "
+            "results, config = map(pathlib.Path, sys.argv[1:]); "
+            "made.write_figures(results, layout.ConfigFiles(config))"
         )
         subprocess.run(
-            [sys.executable, "-c", code, str(results), str(PUBLISHED)],
+            [sys.executable, "-c", code, str(results), str(CONFIG.folder)],
             check=True,
             env=os.environ | {"PYTHONHASHSEED": hash_seed} | own,
         )

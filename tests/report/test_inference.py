@@ -1,13 +1,12 @@
 """Intervals and tests against scipy, definitions and simulation."""
 
 import math
-import subprocess
-import sys
 import time
 import tracemalloc
 from itertools import chain, combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from seqrec.report.inference import (
     contrast,
     difference,
     holm,
+    mean_and_deviation,
     seed_scatter,
     trend,
 )
@@ -292,6 +292,8 @@ def test_weights_other_than_a_pairs_count_squared_for_the_seeds() -> None:
     assert np.ptp(wide) == pytest.approx(2 * np.ptp(narrow))
 
 
-def test_statistics_need_no_torch() -> None:
-    code = "import sys, seqrec.statistics; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_mean_and_deviation_are_those_of_pandas(values: list[float]) -> None:
+    mean, deviation = mean_and_deviation([*values, None])
+    assert mean == pytest.approx(pd.Series(values).mean())
+    assert deviation == pytest.approx(pd.Series(values).std(), abs=1e-12)

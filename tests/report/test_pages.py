@@ -7,11 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from reading_tables import CONFIG
 from record_factory import make_history, make_record
-from test_figures import PUBLISHED
 
 from seqrec.report.figures import write_figures
-from seqrec.report.pages import FAINT, INK
+from seqrec.report.figures.style import FAINT, INK
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -25,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             history = make_history(7, speed=2.5 + seed)
             make_record(results, "demo", model, seed, history=history, epochs=7, best_epoch=5)
     make_record(results, "demo", "popularity", epochs=None, best_epoch=None)
-    write_figures(results, PUBLISHED)
+    write_figures(results, CONFIG)
     return results
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_number_in_somebodys_history_spoils_no_page(
     make_record(tmp_path, "demo", "mine", history=history, epochs=5, best_epoch=4)
     history = [{**row, "ndcg@10": damage} for row in history]
     make_record(tmp_path, "demo", "yours", history=history, epochs=5, best_epoch=4)
-    write_figures(tmp_path, PUBLISHED)
+    write_figures(tmp_path, CONFIG)
     text = page(tmp_path, "learning/demo")
     assert "NaN" not in text and "Infinity" not in text
     (_, loss), (_, quality) = figures(text)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from reading_tables import write_grid
 from record_factory import folder_of, make_failure, make_record
-from test_tables import write_grid
-from test_workflow import Project
-
+from tiny_project import Project
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,62 @@
+"""Write the tables of small experiments, and read them as their readers do."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from small_runs import ROOT
+
+from seqrec.layout import ConfigFiles, ResultFiles
+from seqrec.report.tables import write_tables
+
+CONFIG = ConfigFiles(ROOT / "config")
+
+USERS = 3000
+
+
+def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
+    """Write down which runs an experiment asks for."""
+    keys = ("dataset", "model", "seed")
+    grid = {"experiment": "x", "runs": [dict(zip(keys, run, strict=True)) for run in runs]}
+    results.mkdir(parents=True, exist_ok=True)
+    ResultFiles(results).grid.write_text(json.dumps(grid))
+
+
+def write(results: Path) -> list[Path]:
+    """Write the tables of an experiment beside the paper's numbers."""
+    return write_tables(results, CONFIG)
+
+
+def rows(results: Path, name: str) -> dict[str, list[str]]:
+    """Read the body of a Markdown table by its first column."""
+    text = (results / "tables" / f"{name}.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    split = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {first: cells for first, *cells in [split[0], *split[2:]]}
+
+
+def notes(results: Path, name: str) -> str:
+    """Read the notes below a Markdown table."""
+    text = (results / "tables" / f"{name}.md").read_text()
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("|", "#")))
+
+
+def ranks_with_hits(share: float, seed: int = 0) -> np.ndarray:
+    """Draw ranks of `USERS` users of whom about `share` are hit; one seed is the same luck."""
+    luck = np.random.default_rng(seed).random(USERS)
+    return np.where(luck < share, 1 + (10 * luck / max(share, 1e-9)).astype(int), 500)
+
+
+def decided_claims(results: Path) -> pd.DataFrame:
+    """Write the tables and read the claims on one dataset, by a short name for each."""
+    write(results)
+    frame = pd.read_csv(results / "tables/claims.csv", keep_default_na=False)
+    short = {
+        "SASRec+ is better than BERT4Rec": "quality",
+        "SASRec, with one negative, is worse than both": "one negative",
+        "SASRec+ N is better with more negatives": "negatives",
+        "SASRec+ reaches its best epoch in less training time than BERT4Rec": "time",
+    }
+    return frame.assign(claim=frame.claim.map(short)).set_index("claim")

@@ -1,0 +1,167 @@
+"""Claims of the paper are decided by records, each by its stated rule."""
+
+from pathlib import Path
+
+import pytest
+from reading_tables import decided_claims, notes, ranks_with_hits, write_grid
+from record_factory import make_history, make_record
+
+from seqrec.records.record import read_record
+from seqrec.report.timing import seconds_to_best
+
+
+@pytest.mark.parametrize(
+    "plus, bert, said",
+    [(0.3, 0.25, "holds"), (0.25, 0.3, "does not hold"), (0.3, 0.3, "undecided")],
+)
+def test_a_claim_of_quality_is_decided_by_the_paired_test(
+    tmp_path: Path, plus: float, bert: float, said: str
+) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+", ranks=ranks_with_hits(plus))
+    make_record(tmp_path, "ml-1m", "bert4rec", ranks=ranks_with_hits(bert, seed=1))
+    found = decided_claims(tmp_path)
+    assert found.verdict["quality"] == said
+    assert found.published["quality"] == "holds"
+    assert "SASRec+ minus BERT4Rec: " in found.evidence["quality"]
+
+
+def test_the_papers_own_numbers_do_not_claim_it_on_steam(tmp_path: Path) -> None:
+    for model in ("sasrec+", "bert4rec", "sasrec"):
+        make_record(tmp_path, "steam", model)
+    found = decided_claims(tmp_path)
+    assert found.published.to_dict() == {
+        "quality": "does not hold",
+        "one negative": "holds",
+        "time": "holds",
+    }
+
+
+@pytest.mark.parametrize(
+    "one, plus, bert, said",
+    [
+        (0.2, 0.3, 0.3, "holds"),
+        (0.3, 0.2, 0.4, "does not hold"),
+        (0.3, 0.4, 0.3, "undecided"),
+    ],
+)
+def test_a_claim_of_two_differences_needs_both(
+    tmp_path: Path, one: float, plus: float, bert: float, said: str
+) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec", ranks=ranks_with_hits(one))
+    make_record(tmp_path, "ml-1m", "sasrec+", ranks=ranks_with_hits(plus))
+    make_record(tmp_path, "ml-1m", "bert4rec", ranks=ranks_with_hits(bert, seed=1))
+    assert decided_claims(tmp_path).verdict["one negative"] == said
+
+
+@pytest.mark.parametrize(
+    "curve, said",
+    [
+        ({10: 0.2, 100: 0.25, 3000: 0.3}, "holds"),
+        ({10: 0.3, 100: 0.25, 3000: 0.2}, "does not hold"),
+        ({10: 0.25, 100: 0.2501, 3000: 0.2501}, "undecided"),
+        # Rises from end to end, but falls over most of the way: no trend.
+        ({10: 0.28, 30: 0.4, 100: 0.4, 1000: 0.2, 3000: 0.3}, "does not hold"),
+    ],
+)
+def test_more_negatives_need_a_trend_and_a_better_end(
+    tmp_path: Path, curve: dict[int, float], said: str
+) -> None:
+    for number, quality in curve.items():
+        make_record(tmp_path, "ml-1m", f"sasrec+{number}", ranks=ranks_with_hits(quality))
+    found = decided_claims(tmp_path)
+    assert found.verdict["negatives"] == said
+    assert "For ten times the negatives: " in found.evidence["negatives"]
+    assert "SASRec+ 3000 minus SASRec+ 10: " in found.evidence["negatives"]
+
+
+def test_a_claim_waits_for_every_run_that_it_needs(tmp_path: Path) -> None:
+    write_grid(tmp_path, *(("ml-1m", f"sasrec+{n}", 0) for n in (10, 100, 3000)))
+    for number in (10, 100):
+        make_record(tmp_path, "ml-1m", f"sasrec+{number}", ranks=ranks_with_hits(number / 1000))
+    found = decided_claims(tmp_path)
+    assert found.verdict.to_dict() == {"negatives": "undecided"}, "others are not asked"
+    assert found.evidence["negatives"] == "Not finished: SASRec+ 3000."
+
+
+def test_seeds_that_scatter_leave_a_claim_undecided(tmp_path: Path) -> None:
+    for seed, (plus, bert) in enumerate([(0.2, 0.22), (0.4, 0.3), (0.3, 0.25)]):
+        make_record(tmp_path, "ml-1m", "sasrec+", seed, ranks=ranks_with_hits(plus))
+        make_record(tmp_path, "ml-1m", "bert4rec", seed, ranks=ranks_with_hits(bert))
+    assert decided_claims(tmp_path).verdict["quality"] == "undecided"
+
+
+def timed(results: Path, model: str, seconds: float, seed: int = 0, **changes: object) -> None:
+    history = make_history(12, speed=seconds / 9)
+    make_record(results, "ml-1m", model, seed, history=history, best_epoch=9, **changes)
+
+
+def test_time_is_up_to_the_best_epoch(tmp_path: Path) -> None:
+    timed(tmp_path, "sasrec+", 90.0)
+    record = read_record(tmp_path / "runs/ml-1m/sasrec+/seed-0")
+    assert seconds_to_best(record) == pytest.approx(90.0)
+
+
+@pytest.mark.parametrize(
+    "ours, theirs, said",
+    [([90], [180], "holds"), ([180], [90], "does not hold"), ([90, 200], [180], "undecided")],
+)
+def test_time_is_decided_if_every_run_agrees(
+    tmp_path: Path, ours: list[float], theirs: list[float], said: str
+) -> None:
+    for model, seconds in (("sasrec+", ours), ("bert4rec", theirs)):
+        for seed, value in enumerate(seconds):
+            timed(tmp_path, model, value, seed, device="H100", device_kind="cuda")
+    found = decided_claims(tmp_path)
+    assert found.verdict["time"] == said
+    assert "on H100." in found.evidence["time"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"runs_sharing_device": 3},
+        {"device": "Other CPU"},
+        {"threads": 8},
+        {"precision": "bfloat16"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_times_under_other_conditions_decide_nothing(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    timed(tmp_path, "sasrec+", 90)
+    timed(tmp_path, "bert4rec", 180, **changes)
+    assert decided_claims(tmp_path).verdict["time"] == "undecided"
+
+
+@pytest.mark.parametrize(("kind", "said"), [("cpu", "holds"), ("cuda", "undecided")])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_runs_that_share_as_much_or_less_and_are_later_are_compared_on_a_cpu_only(
+    tmp_path: Path, runs: int, kind: str, said: str
+) -> None:
+    timed(tmp_path, "sasrec+", 90, device_kind=kind, runs_sharing_device=2)
+    timed(tmp_path, "bert4rec", 180, device_kind=kind, runs_sharing_device=runs)
+    found = decided_claims(tmp_path)
+    assert found.verdict["time"] == said
+    beside = f", shared by up to 2 and {runs} runs."
+    assert (beside in found.evidence["time"]) == (kind == "cpu")
+
+
+@pytest.mark.parametrize(("runs", "said"), [(1, "holds"), (2, "undecided")])
+def test_being_slowed_by_others_decides_nothing(tmp_path: Path, runs: int, said: str) -> None:
+    timed(tmp_path, "sasrec+", 90, runs_sharing_device=runs)
+    history = make_history(12, speed=9)
+    for epoch in history[5:]:
+        epoch["seconds"] += 100  # it took 181 s, but may need only 81
+    make_record(
+        tmp_path, "ml-1m", "bert4rec", history=history, best_epoch=9, runs_sharing_device=runs
+    )
+    assert decided_claims(tmp_path).verdict["time"] == said
+
+
+def test_a_stale_record_is_marked_in_claims_too(tmp_path: Path) -> None:
+    old = {"version": "0.1.0", "commit": None, "training_code": "old"}
+    make_record(tmp_path, "ml-1m", "sasrec+", ranks=ranks_with_hits(0.3), seqrec=old)
+    make_record(tmp_path, "ml-1m", "bert4rec", ranks=ranks_with_hits(0.2))
+    assert "SASRec+† minus BERT4Rec" in decided_claims(tmp_path).evidence["quality"]
+    assert "† Trained by another version" in notes(tmp_path, "claims")

@@ -1,0 +1,70 @@
+"""Which models differ, and how they do on targets that training never saw."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from reading_tables import notes, ranks_with_hits, rows, write
+from record_factory import make_record
+
+from seqrec.records.survey import read_records, survey
+from seqrec.report.differences import by_target, pairs
+from seqrec.report.measured import measure_dataset
+
+
+def test_pairs_are_best_first_and_every_two_once(tmp_path: Path) -> None:
+    for model, quality in (("sasrec", 0.1), ("sasrec+", 0.3), ("gru4rec", 0.2)):
+        make_record(tmp_path, "demo", model, ranks=ranks_with_hits(quality))
+    models = measure_dataset(survey(tmp_path).records, "demo")
+    found = pairs(models, "ndcg@10")
+    assert [(pair.one, pair.other) for pair in found] == [
+        ("sasrec+", "gru4rec"),
+        ("sasrec+", "sasrec"),
+        ("gru4rec", "sasrec"),
+    ]
+    assert all(pair.difference.value > 0 for pair in found)
+
+
+def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+")
+    folder = make_record(tmp_path, "demo", "sasrec")
+    np.save(folder / "ranks.npy", np.ones((2, 2)))
+    write(tmp_path)
+    assert "—" in rows(tmp_path, "demo")["SASRec"]
+    assert "ranks.npy: holds float64 of shape (2, 2)" in notes(tmp_path, "demo").replace("\\", "")
+
+
+def test_a_record_of_other_users_is_left_out_aloud_and_stops_no_table(tmp_path: Path) -> None:
+    for model in ("sasrec", "sasrec+", "gru4rec"):
+        make_record(tmp_path, "demo", model, ranks=ranks_with_hits(0.2))
+    make_record(tmp_path, "demo", "bert4rec", ranks=[1, 2, 3])
+    make_record(tmp_path, "ml-1m", "sasrec+", ranks=ranks_with_hits(0.31))
+    write(tmp_path)
+    assert rows(tmp_path, "demo")["BERT4Rec"][0] == "—"
+    assert "runs/demo/bert4rec/seed-0/target" in notes(tmp_path, "demo").replace("\\", "")
+    assert "95% interval" in rows(tmp_path, "demo")["Model"]
+    assert len(pd.read_csv(tmp_path / "results.csv")) == 4
+
+
+# Targets that training never saw
+
+
+def test_seen_and_unseen_targets_are_told_apart(tmp_path: Path) -> None:
+    counts = [0, 0, 5, 1]
+    make_record(tmp_path, "demo", "sasrec+", 0, ranks=[1, 11, 1, 1], target_counts=counts)
+    make_record(tmp_path, "demo", "sasrec+", 1, ranks=[11, 11, 1, 11], target_counts=counts)
+    found = by_target(measure_dataset(read_records(tmp_path), "demo"))
+    hits = [(one.occurs, one.users, one.value) for one in found if one.metric == "hit_rate@10"]
+    assert hits == [(True, 2, 0.75), (False, 2, 0.25)]
+    write(tmp_path)
+    assert {(one.occurs, one.median_rank) for one in found} == {(True, 1), (False, 11)}
+    assert rows(tmp_path, "targets/demo")["SASRec+"][::5] == ["0.7500", "0.2500"]
+    assert rows(tmp_path, "targets/demo")["SASRec+"][4::5] == ["1", "11"]
+    assert "2 of 4 test targets (50.00%)" in notes(tmp_path, "targets/demo")
+
+
+def test_without_unseen_targets_there_is_no_column_of_them(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+", ranks=[1, 2], target_counts=[3, 4])
+    write(tmp_path)
+    assert len(rows(tmp_path, "targets/demo")["Model"]) == 5
+    assert "0 of 2 test targets (0.00%)" in notes(tmp_path, "targets/demo")
