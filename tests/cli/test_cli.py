@@ -230,7 +230,7 @@ def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
     edit_dataset(project, simulate=SIZES | {"users": SIZES["users"] + 1})
     stopped = run("preprocess", "small")
     assert stopped.exit_code == 1
-    assert "is not about small as its YAML is now. Run `seqrec download small`." in stopped.stderr
+    assert "another file than the YAML of small asks for now. Run `seqrec dow" in stopped.stderr
     run("train", "small", "popularity", *SMALL, "--seed", "2")
     folders = [project / f"results/small/runs/small/popularity/seed-{n}" for n in range(3)]
     users = [json.loads((f / "metrics.json").read_text())["data"]["statistics"] for f in folders]
