@@ -27,7 +27,7 @@ from seqrec.data.download import download
 from seqrec.data.parsing import parse
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment
-from seqrec.running.resume import Sidecar
+from seqrec.running.resume import ResumeFiles
 from seqrec.typed_yaml import load_yaml
 
 
@@ -128,13 +128,13 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = {"key": "key", "state": Trap(tmp_path / "trapped"), "runs_sharing_device": 1}
     buffer = io.BytesIO()
-    torch.save({"key": "key", "state": Trap(tmp_path / "trapped")}, buffer)
-    plain = pickle.dumps({"key": "key", "state": Trap(tmp_path / "trapped")}, protocol=2)
-    sidecar = Sidecar(tmp_path, "key")
-    for content in (buffer.getvalue(), plain):
-        sidecar.current.write_bytes(hashlib.sha256(content).digest() + content)
-        assert sidecar.load(torch.device("cpu")) is None
+    torch.save(saved, buffer)
+    files = ResumeFiles(tmp_path)
+    for content in (buffer.getvalue(), pickle.dumps(saved, protocol=2)):
+        files.current.write_bytes(hashlib.sha256(content).digest() + content)
+        assert files.load("key") is None
         assert "resume.pt: damaged, not used" in capsys.readouterr().err
     assert not (tmp_path / "trapped").exists()
 
