@@ -1,11 +1,11 @@
 """Which differences are real: intervals and tests over users and seeds, from per-user metrics.
 
-Everything here takes arrays and gives numbers; which records they come from is `evidence`'s
-business. The test is Student's paired t-test over users, with the scatter between seeds added where
-there are several (see `contrast`). Of the tests that are common in information retrieval it
-keeps its error rate and has the most power (Urbano, Lima and Hanjalic, SIGIR 2019), it agrees with
-the permutation test (Smucker, Allan and Carterette, CIKM 2007), and its p-values have no floor, as
-those of a fixed number of permutations do, which a correction for hundreds of pairs would run into.
+Everything here takes arrays and returns numbers; `measured` knows which records they come from. The
+test is Student's paired t-test over users, with the scatter between seeds added where there are
+several (see `contrast`). Of the tests common in information retrieval it keeps its error rate and
+has the most power (Urbano, Lima and Hanjalic, SIGIR 2019), and it agrees with the permutation test
+(Smucker, Allan and Carterette, CIKM 2007). Unlike those of a fixed number of permutations, its
+p-values have no floor, which a correction for hundreds of pairs would run into.
 """
 
 import math
@@ -23,21 +23,18 @@ from seqrec.protocol.metrics import user_metric
 
 CONFIDENCE = 0.95
 
-
 ALPHA = 1 - CONFIDENCE
-
 
 RESAMPLES = 10_000
 
-
 BINS = 500
-
+"""Beyond so many distinct values the bootstrap groups them."""
 
 Floats = npt.NDArray[np.float64]
 
 
 class Interval(NamedTuple):
-    """A 95% interval; its ends belong to it."""
+    """A 95% interval, ends included."""
 
     low: float
     high: float
@@ -51,13 +48,13 @@ class Scores:
     """One metric of one model on one dataset."""
 
     users: Floats
-    """Of each user, the mean over seeds `[users]`."""
+    """Mean over seeds of each user, `[users]`."""
     seeds: Floats
-    """Of each seed, the mean over users `[seeds]`."""
+    """Mean over users of each seed, `[seeds]`."""
 
     @classmethod
     def of(cls, ranks: Sequence[npt.ArrayLike], metric: str) -> "Scores":
-        """From the test ranks of each seed, `[users]` every one; `metric` as in `ndcg@10`."""
+        """Compute a metric such as `ndcg@10` from the test ranks of each seed, `[users]` each."""
         name, _, cutoff = metric.partition("@")
         total: Floats | float = 0.0
         seeds = []
@@ -76,16 +73,19 @@ class Difference(NamedTuple):
     effect: float
     """Cohen's d_z: the mean over users in standard deviations over users (Cohen, 1988)."""
     p: float
-    """Two-sided, over users and, where it is known how models scatter, over seeds."""
+    """Two-sided, over users and, where their scatter is known, over seeds."""
     p_users: float
-    """Of the users alone: would these very trainings differ for other users?"""
+    """Over users alone: would these same trainings differ for other users?"""
     p_seeds: float
-    """Of these models' own seeds alone, by Welch's t-test: would other trainings differ for these
-    very users? NaN where a model has only one seed."""
+    """Over the models' own seeds alone, by Welch's t-test: would other trainings differ for these
+    same users? NaN where a model has only one seed."""
 
 
 def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation of what is known; no deviation of fewer than two."""
+    """Compute mean and sample standard deviation of the known values.
+
+    The mean is None if there are none, the deviation if there are fewer than two.
+    """
     known = [float(value) for value in values if value is not None]
     return (
         fmean(known) if known else None,
@@ -94,13 +94,13 @@ def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, fl
 
 
 def bootstrap_interval(users: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Percentile bootstrap interval of a mean over `users` `[users]` (Efron, 1979).
+    """Compute the percentile bootstrap interval of a mean over `users` `[users]` (Efron, 1979).
 
-    A resample draws as many users with replacement. All that its mean depends on is how often each
-    distinct value was drawn, and those counts are multinomial: ranks give a metric at 10 just
-    eleven values, so that ten thousand resamples of any number of users take milliseconds. Means
-    over seeds can take more values; beyond 500 they are put into bins of equal width, each stood
-    for by its own mean, which keeps the mean and all but about a millionth of the variance.
+    A resample draws as many users with replacement. Its mean depends only on how often each
+    distinct value was drawn, and these counts are multinomial. A metric at 10 has just eleven
+    values, so ten thousand resamples of any number of users take milliseconds. Means over seeds can
+    have more values; beyond 500 they are grouped into bins of equal width, each represented by its
+    own mean, which keeps the mean and all but about a millionth of the variance.
     """
     values, counts = np.unique(users, return_counts=True)
     if len(values) > BINS:
@@ -115,19 +115,19 @@ def bootstrap_interval(users: Floats, resamples: int = RESAMPLES, seed: int = 0)
 
 
 class Scatter(NamedTuple):
-    """How much trainings that differ in their seeds alone scatter."""
+    """How much a metric scatters between trainings that differ only in their seeds."""
 
     variation: float
     """The squared coefficient of variation of a metric between seeds."""
     freedom: int
-    """Degrees of freedom of its estimate; 0 if no model has several seeds."""
+    """Degrees of freedom of the estimate; 0 if no model has several seeds."""
 
 
 def seed_scatter(scores: Iterable[Scores]) -> Scatter:
-    """Pooled over the models that have several seeds, as analysis of variance pools its groups.
+    """Pool the scatter of the models that have several seeds, as analysis of variance pools groups.
 
-    Two or three seeds of one model say little about its scatter; those of all like it on a dataset
-    together say enough. Assumed is that these models scatter alike in relation to their means.
+    Two or three seeds of one model say little about its scatter; those of all similar models on a
+    dataset together say enough. The models are assumed to scatter alike relative to their means.
     """
     squares, freedom = 0.0, 0
     for one in scores:
@@ -139,15 +139,17 @@ def seed_scatter(scores: Iterable[Scores]) -> Scatter:
 
 
 def difference(one: Scores, other: Scores, scatters: Sequence[Scatter] | None = None) -> Difference:
-    """`one` minus `other`, tested; see `contrast`."""
+    """Test `one` minus `other`; see `contrast`."""
     return contrast([one, other], [1.0, -1.0], scatters)
 
 
 def trend(
     scores: Sequence[Scores], x: Sequence[float], scatters: Sequence[Scatter] | None = None
 ) -> Difference:
-    """The slope of a metric over `x`, tested: the linear contrast of repeated measures, in which
-    every user has a least-squares slope of their own; see `contrast`."""
+    """Test the slope of a metric over `x`; see `contrast`.
+
+    This is the linear contrast of repeated measures, in which every user has a least-squares slope.
+    """
     centred = np.asarray(x, dtype=np.float64) - np.mean(x)
     return contrast(scores, list(centred / np.sum(centred**2)), scatters)
 
@@ -157,20 +159,20 @@ def contrast(
     weights: Sequence[float],
     scatters: Sequence[Scatter] | None = None,
 ) -> Difference:
-    """The sum of `weights` times the models' means, with its interval and its test against zero.
+    """Estimate the sum of `weights` times the models' means, and test it against zero.
 
-    Two sources of chance are crossed, which users there are and which seeds were drawn, and their
+    Two sources of chance are crossed, the choice of users and the choice of seeds, and their
     variances add up (Owen, 2007, on bootstrapping such arrays; Bouthillier et al., MLSys 2021, on
-    seeds): that of the users' weighted sums over their number, and for each model, its weight
-    squared times the variance between seeds over their number. The latter comes from `scatters`,
-    one a model (default: pooled over these models), so that a model with one seed is as unsure as
-    the others that it is pooled with. The degrees of freedom are those of Welch and Satterthwaite.
-    Where no model has several seeds it is exactly the paired t-test over users, and what other
-    seeds would change remains unknown. Seeds are not paired: the same number in two models draws
-    different things.
+    seeds). The first is the variance of the users' weighted sums over the number of users; the
+    second is, for each model, its squared weight times the variance between seeds over their
+    number. The variance between seeds comes from `scatters`, one for each model (by default pooled
+    over these models), so that a model with one seed is as uncertain as those it is pooled with.
+    Degrees of freedom follow Welch and Satterthwaite. Where no model has several seeds, this is
+    exactly the paired t-test over users, and the effect of other seeds remains unknown. Seeds are
+    not paired, as the same seed in two models draws different things.
 
-    Assumed are independent users, independent seeds, and means that are close to normal, as those
-    of hundreds of users are, whatever the users' own distribution.
+    Users and seeds are assumed to be independent, and means to be close to normal, as those of
+    hundreds of users are whatever the distribution of a single one.
     """
     users = np.zeros_like(scores[0].users)
     for one, weight in zip(scores, weights, strict=True):
@@ -183,7 +185,7 @@ def contrast(
         for one, weight in zip(scores, weights, strict=True)
         if len(one.seeds) > 1
     ]
-    # Variances from one estimate rise and fall together, so they are one part.
+    # Variances from the same estimate rise and fall together, so they form one part.
     between_seeds: dict[Scatter, float] = defaultdict(float)
     scatters = scatters or [seed_scatter(scores)] * len(scores)
     for one, weight, scatter in zip(scores, weights, scatters, strict=True):
@@ -202,8 +204,11 @@ def contrast(
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's (1979) adjusted p-values: below alpha together, they are wrong anywhere in the family
-    with a probability below alpha, whatever their dependence."""
+    """Adjust p-values by Holm's (1979) method.
+
+    If those below alpha are called significant, the probability of any error in the family is below
+    alpha, however the tests depend on one another.
+    """
     order = np.argsort(p)
     scaled = np.asarray(p, dtype=np.float64)[order] * np.arange(len(p), 0, -1)
     adjusted = np.empty(len(p))
@@ -212,12 +217,13 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def _t_test(value: float, parts: Sequence[tuple[float, int]]) -> tuple[float, float]:
-    """Two-sided p-value of `value`, and half the width of its interval.
+    """Return the two-sided p-value of `value`, and half the width of its interval.
 
-    `parts` are independent (variance, degrees of freedom) that add up to the variance of `value`.
+    `parts` are independent variances, with their degrees of freedom, that add up to that of
+    `value`.
     """
     variance = sum(part for part, _ in parts)
-    if math.isinf(variance):  # of one user nothing is known
+    if math.isinf(variance):  # a single user says nothing
         return 1.0, math.inf
     if variance <= 0:
         return (1.0 if value == 0 else 0.0), 0.0
