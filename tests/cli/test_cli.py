@@ -16,12 +16,13 @@ from small_runs import ROOT, SIZES, copied_config
 import seqrec
 from seqrec.cli.main import main
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import LogFiles, ResultFiles, RunFiles
 from seqrec.running.folder_lock import alone_in
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder, whose path holds spaces, with a small dataset and experiment."""
+    """A project with a small dataset and experiment, in a folder whose path has spaces."""
     folder = tmp_path / "a folder with spaces"
     config = copied_config(folder)
     dataset = {"title": "Small", "max_length": 10, "simulate": SIZES}
@@ -77,8 +78,13 @@ def test_every_command_explains_itself_with_an_example(command: str | None) -> N
         assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
 
 
-def test_the_list_of_commands_says_of_each_in_one_line_what_it_does() -> None:
-    assert "..." not in run("--help").output.partition("Commands:")[2]
+def test_help_lists_every_command_with_one_whole_line_in_the_order_of_the_work() -> None:
+    *_, listed = run("--help").output.partition("-h, --help")
+    lines = [line.split() for line in listed.splitlines() if line.startswith("  ")]
+    names = [name for name, *_ in lines if name in main.commands]
+    assert sorted(names) == sorted(main.commands)
+    assert names.index("download") < names.index("train") < names.index("tables")
+    assert "..." not in listed
 
 
 def test_the_version_is_the_packages() -> None:
@@ -169,11 +175,11 @@ def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: P
         "execute", "--config", json.dumps(values), *data, "--output", str(folder), "--threads", "1"
     )
     assert "test NDCG@10" in result.stdout
-    assert json.loads((folder / "metrics.json").read_text())["config"]["max_length"] == 5
+    assert json.loads(RunFiles(folder).metrics.read_text())["config"]["max_length"] == 5
 
 
 def execution(project: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder of the first run of `small`, and the command that does it, with its data there."""
+    """Preprocess the data of the first run of `small`; returns its folder and its command."""
     run("download", "small")
     run("preprocess", "small")
     line = run("check", "small").stdout.splitlines()[0]
@@ -185,7 +191,7 @@ def execution(project: Path) -> tuple[Path, tuple[str, ...]]:
 def test_a_stale_record_is_kept_unless_it_is_to_be_trained_again(project: Path) -> None:
     folder, arguments = execution(project)
     run(*arguments)
-    path = folder / "metrics.json"
+    path = RunFiles(folder).metrics
     metrics = json.loads(path.read_text())
     code = metrics["seqrec"]["training_code"]
     metrics["seqrec"]["training_code"] = "0" * 64
@@ -198,7 +204,7 @@ def test_a_stale_record_is_kept_unless_it_is_to_be_trained_again(project: Path) 
     assert json.loads(path.read_text())["seqrec"]["training_code"] == code
 
 
-def test_train_gets_the_data_by_itself_and_does_not_overwrite(project: Path) -> None:
+def test_train_obtains_the_data_itself_and_overwrites_no_record(project: Path) -> None:
     result = shell(*TRAIN, "--threads", "1")
     assert result.returncode == 0, result.stderr
     folder = project / "results/small/runs/small/sasrec+/seed-0"
@@ -214,7 +220,7 @@ def test_train_gets_the_data_by_itself_and_does_not_overwrite(project: Path) -> 
 
     assert run(*TRAIN, "--seed", "1").exit_code == 0
     assert run(*TRAIN, "training.batch_size=9", "--name", "other").exit_code == 0
-    assert (project / "results/other/runs/small/sasrec+/seed-0/metrics.json").is_file()
+    assert ResultFiles(project / "results/other").run("small", "sasrec+", 0).metrics.is_file()
     assert tree(folder) == before
 
 
@@ -233,7 +239,7 @@ def test_a_dataset_whose_yaml_has_changed_is_made_again(project: Path) -> None:
     assert "another file than the YAML of small asks for now. Run `seqrec dow" in stopped.stderr
     run("train", "small", "popularity", *SMALL, "--seed", "2")
     folders = [project / f"results/small/runs/small/popularity/seed-{n}" for n in range(3)]
-    users = [json.loads((f / "metrics.json").read_text())["data"]["statistics"] for f in folders]
+    users = [json.loads(RunFiles(f).metrics.read_text())["data"]["statistics"] for f in folders]
     assert users[1]["users_filtered"] > users[0]["users_filtered"] == 0
     assert users[2]["interactions_read"] > users[0]["interactions_read"]
 
@@ -244,7 +250,7 @@ def test_a_log_by_other_settings_than_its_yaml_has_is_not_trained_on(project: Pa
     refused = run(*arguments)
     assert refused.exit_code == 1
     assert "made by other settings than config/datasets/small.yaml has now" in refused.stderr
-    assert not (folder / "metrics.json").exists()
+    assert not RunFiles(folder).metrics.exists()
     remedy = re.search(r"`seqrec (\w+) (\w+)`", refused.stderr)
     assert remedy
     run(*remedy.groups())
@@ -269,9 +275,9 @@ def test_an_own_file_that_was_replaced_is_read_again_whatever_its_date(project: 
         return found
 
     assert users_trained_on(20, "0") == 20
-    made = (project / "data/processed/small/digest.json").stat().st_ino
+    made = LogFiles(project / "data/processed/small").digest.stat().st_ino
     assert users_trained_on(20, "1") == 20
-    assert (project / "data/processed/small/digest.json").stat().st_ino == made
+    assert LogFiles(project / "data/processed/small").digest.stat().st_ino == made
     assert users_trained_on(30, "2") == 30
 
 
@@ -287,10 +293,10 @@ def test_a_log_that_another_process_is_making_is_waited_for(project: Path) -> No
         )
         run("download", "small")
         run("preprocess", "small")
-        made = (log / "digest.json").stat().st_ino
+        made = LogFiles(log).digest.stat().st_ino
     said_later = waiting.communicate()[1]
     assert waiting.returncode == 0, said_later
-    assert (log / "digest.json").stat().st_ino == made, "it was not made a second time"
+    assert LogFiles(log).digest.stat().st_ino == made, "it was not made a second time"
 
 
 def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> None:
@@ -306,13 +312,13 @@ def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> N
     assert "3 runs are missing" in listed.stderr
 
 
-def test_a_dataset_that_cannot_be_had_leaves_word_until_it_can(project: Path) -> None:
+def test_the_results_name_why_a_dataset_cannot_be_obtained_until_it_can(project: Path) -> None:
     missing = {"title": "M", "max_length": 9, "sources": [{"file": "m.csv"}]}
     (project / "config/datasets/m.yaml").write_text(yaml.safe_dump(missing))
-    arguments = ("download", "m", "--failures", "results/x/data-failures")
+    arguments = ("download", "m", "--results", "results/x")
     result = run(*arguments)
     assert result.exit_code == 1
-    note = project / "results/x/data-failures/m.json"
+    note = ResultFiles(project / "results/x").data_failure("m")
     assert json.loads(note.read_text())["error"] in result.stderr
     (project / "data/raw").mkdir(parents=True, exist_ok=True)
     (project / "data/raw/m.csv").write_text("user,item\n1,2\n")
