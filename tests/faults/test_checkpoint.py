@@ -1,4 +1,4 @@
-"""A process that dies, or a disk that is full, inside the writing of a checkpoint or a record.
+"""A process dies, or a disk is full, while a checkpoint or a record is being written.
 
 Each drill is a real `seqrec execute` in a process of its own. The processes are forked from a
 server that has imported torch and done nothing else, so that a life costs a moment, not seconds.
@@ -7,6 +7,7 @@ server that has imported torch and done nothing else, so that a life costs a mom
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from small_disk import small_disk
 from small_runs import outcome, preprocessed_log, small_config
 
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import RunFiles
 
 EPOCHS = 3
 SASREC = small_config("sasrec", training={"batch_size": 32, "max_epochs": EPOCHS})
@@ -40,21 +42,30 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     return outcome(folder)
 
 
+@pytest.fixture(scope="module")
+def interrupted(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that died in its third checkpoint, with two whole ones."""
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
+    assert execute(SASREC, data, folder, 12, "resume")[0] == -signal.SIGKILL
+    return folder
+
+
 # Lives
 
 
 def execute(
     config: RunConfig, data: Path, folder: Path, death: int | None = None, of: str = ""
 ) -> tuple[int, str, int]:
-    """Exit code, what was said, and the steps of writing that were taken.
+    """Run it; return the exit code, what was said, and the number of steps of writing.
 
-    With `death`, the process kills itself in place of that step, counted from 1; counted are the
-    steps on files with `of` in their names.
+    With `death`, the process kills itself in place of that step, counted from 1. Only steps on
+    files with `of` in their names count.
     """
     said = data.parent / "said.txt"
     steps = SERVER.Value("i", 0)
     arguments = ["execute", "--config", config.json(), "--data", str(data)]
     arguments += ["--output", str(folder), "--device", "cpu", "--threads", "1"]
+    arguments += ["--precision", "float32"]  # rather than what is measured to be faster
     process = SERVER.Process(target=live, args=(arguments, said, steps, death, of))
     process.start()
     process.join(120)
@@ -63,7 +74,7 @@ def execute(
 
 
 def live(arguments: list[str], said: Path, steps: Any, death: int | None, of: str) -> None:
-    """The command line, with what it says in a file, and with each step of writing counted."""
+    """Run the command line, with its output in a file and each step of writing counted."""
     from seqrec.cli.main import main
 
     for stream in (1, 2):
@@ -121,7 +132,7 @@ def test_dead_at_any_step_of_writing_it_ends_as_if_nothing_had_happened(
 def test_dead_at_every_checkpoint_it_still_comes_to_its_end(
     data: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Of a checkpoint that was begun, the one before it is left, and so on to the last."""
+    """A checkpoint that was only begun leaves the one before it, and so on to the last."""
     folder = tmp_path / "run"
     # After the first is whole; in the second, between the two renamings; after it.
     for death in (5, 5, 5):
@@ -133,16 +144,21 @@ def test_dead_at_every_checkpoint_it_still_comes_to_its_end(
 @pytest.mark.parametrize("damaged", [1, 2], ids=["the newest", "both"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "altered", "filled"])
 def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(
-    damage: str, damaged: int, data: Path, whole: dict[str, Any], tmp_path: Path
+    damage: str,
+    damaged: int,
+    data: Path,
+    whole: dict[str, Any],
+    interrupted: Path,
+    tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "run"
-    execute(SASREC, data, folder, 12, "resume")  # in the third
-    for name in ("resume.pt", "resume.previous.pt")[:damaged]:
-        content = (folder / name).read_bytes()
+    folder = Path(shutil.copytree(interrupted, tmp_path / "run"))
+    files = RunFiles(folder)
+    for path in (files.resume, files.previous_resume)[:damaged]:
+        content = path.read_bytes()
         middle = len(content) // 2
         changed = {"cut": content[:middle], "empty": b"", "filled": b"\xff" * middle}
         changed["altered"] = content[:middle] + b"!" + content[middle + 1 :]
-        (folder / name).write_bytes(changed[damage])
+        path.write_bytes(changed[damage])
     code, said, _ = execute(SASREC, data, folder)
     assert code == 0
     assert said.count("damaged, not used") == damaged
