@@ -188,6 +188,11 @@ class Run(NamedTuple):
         dataset, model, seed = folder.parts[-3:]
         return cls(dataset, model, int(seed.removeprefix("seed-")))
 
+    @property
+    def title(self) -> str:
+        """The run's name in messages."""
+        return f"{self.dataset} {self.model} seed {self.seed}"
+
 
 def run_folder(dataset: str, model: str, seed: int) -> Path:
     """A run's folder, relative to the results of its experiment."""

@@ -9,6 +9,8 @@ import pytest
 from nbclient import NotebookClient
 from small_runs import ROOT
 
+from seqrec.layout import ResultFiles
+
 NOTEBOOKS = sorted((ROOT / "workflow/notebooks").glob("*.ipynb"))
 
 
@@ -39,4 +41,4 @@ def test_it_runs_in_a_fresh_project_and_shows_what_it_says(
     figures = [out for out in outputs if "image/png" in out.get("data", {})]
     tables = [out for out in outputs if "text/html" in out.get("data", {})]
     assert (len(figures), len(tables)) == (2, 3)
-    assert (tmp_path / "results/notebook/runs/demo/sasrec+/seed-0/metrics.json").is_file()
+    assert ResultFiles(tmp_path / "results/notebook").run("demo", "sasrec+", 0).metrics.is_file()

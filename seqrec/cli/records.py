@@ -20,7 +20,7 @@ def missing(results: Path) -> None:
     found = missing_runs(results)
     for run, reason, remedy in found:
         shown = f"{reason} {remedy}" if remedy else reason
-        click.echo(f"{run.dataset} {run.model} seed {run.seed}: {shown}", err=True)
+        click.echo(f"{run.title}: {shown}", err=True)
     if found:
         count = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
         click.echo(f"{count} missing from {results}.", err=True)

@@ -148,7 +148,7 @@ def _execute(
     from seqrec.running.run import run
     from seqrec.running.trackers import Tracking
 
-    click.echo(f"{config.dataset} {config.model} seed {config.seed}", err=True)
+    click.echo(config.run.title, err=True)
     options = EngineOptions(**{key: value for key, value in engine.items() if value is not None})
     try:
         with Tracking(track, config, folder) as tracking:

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from seqrec.experiment.naming import model_order
-from seqrec.layout import Run
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.running.progress import Progress
@@ -59,7 +58,7 @@ def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
         parts += [Text(), _running([s for s in statuses if s.state == "running"])]
     for status in statuses:
         if status.state == "stopped" and status.progress:
-            parts.append(Text(f"{_name(status.run)}: {_stopped(status.progress)}", "yellow"))
+            parts.append(Text(f"{status.run.title}: {_stopped(status.progress)}", "yellow"))
     parts += [Text(line, "red") for line in _failures(statuses)]
     return Group(*parts)
 
@@ -105,11 +104,11 @@ def _running(statuses: Sequence[Status]) -> Table:
         now = status.progress
         if now is None or not now.epoch:
             first = "first" if now and now.max_epochs else ""
-            table.add_row(_name(status.run), first)
+            table.add_row(status.run.title, first)
             continue
         left = now.seconds_left()
         table.add_row(
-            _name(status.run),
+            status.run.title,
             f"{now.epoch} of at most {now.max_epochs}",
             f"{now.ndcg:.4f}",
             f"{now.best_ndcg:.4f} in epoch {now.best_epoch}",
@@ -136,7 +135,7 @@ def _failures(statuses: Sequence[Status]) -> Iterator[str]:
         runs = [status.run for status in failed if status.reason == reason]
         more = len(runs) - 1
         others = f" and {more} more run{'s' if more > 1 else ''}" if more else ""
-        yield f"{_name(runs[0])}{others}: {reason}"
+        yield f"{runs[0].title}{others}: {reason}"
     if len(reasons) > MOST_REASONS:
         yield f"{len(reasons) - MOST_REASONS} more reasons; `seqrec missing` lists them all."
 
@@ -158,7 +157,7 @@ def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:
             text = f"failed: {status.reason}"
         else:
             continue
-        lines.append(f"{done} of {len(now)} done. {_name(status.run)}: {text}")
+        lines.append(f"{done} of {len(now)} done. {status.run.title}: {text}")
     return lines
 
 
@@ -169,10 +168,6 @@ def _result(record: Record) -> str:
         f"test NDCG@10 {test[STOPPING_METRIC]:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "
         f"{epochs}{_duration(record.training_seconds)}"
     )
-
-
-def _name(run: Run) -> str:
-    return f"{run.dataset} {run.model} seed {run.seed}"
 
 
 def _runs(count: int) -> str:

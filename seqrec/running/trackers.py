@@ -93,7 +93,7 @@ class ClearML:
 
         self.task: Any = Task.init(
             project_name=f"seqrec/{_experiment(folder)}",
-            task_name=_title(config),
+            task_name=config.run.title,
             reuse_last_task_id=False,
             auto_connect_arg_parser=False,
             auto_connect_frameworks=dict.fromkeys(self.AUTOMATIC_FRAMEWORKS, False),
@@ -146,7 +146,7 @@ class MLflow:
             return
         tags = {self.HASH_TAG: config.hash()}
         self.run = self.client.create_run(
-            experiment, tags=tags, run_name=_title(config)
+            experiment, tags=tags, run_name=config.run.title
         ).info.run_id
         for name, value in _flat(config.model_dump(mode="json")):
             self.client.log_param(self.run, name, value)
@@ -237,10 +237,6 @@ class Tracking:
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
                     signal.signal(number, handler)
-
-
-def _title(config: RunConfig) -> str:
-    return f"{config.dataset} {config.model} seed {config.seed}"
 
 
 def _experiment(folder: Path) -> str:
