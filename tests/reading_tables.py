@@ -31,7 +31,7 @@ def write(results: Path) -> list[Path]:
 
 def rows(results: Path, name: str) -> dict[str, list[str]]:
     """Read the body of a Markdown table by its first column."""
-    text = (results / "tables" / f"{name}.md").read_text()
+    text = (ResultFiles(results).tables / f"{name}.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("|")]
     split = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return {first: cells for first, *cells in [split[0], *split[2:]]}
@@ -39,7 +39,7 @@ def rows(results: Path, name: str) -> dict[str, list[str]]:
 
 def notes(results: Path, name: str) -> str:
     """Read the notes below a Markdown table."""
-    text = (results / "tables" / f"{name}.md").read_text()
+    text = (ResultFiles(results).tables / f"{name}.md").read_text()
     return "\n".join(line for line in text.splitlines() if not line.startswith(("|", "#")))
 
 
@@ -52,7 +52,7 @@ def ranks_with_hits(share: float, seed: int = 0) -> np.ndarray:
 def decided_claims(results: Path) -> pd.DataFrame:
     """Write the tables and read the claims on one dataset, by a short name for each."""
     write(results)
-    frame = pd.read_csv(results / "tables/claims.csv", keep_default_na=False)
+    frame = pd.read_csv(ResultFiles(results).tables / "claims.csv", keep_default_na=False)
     short = {
         "SASRec+ is better than BERT4Rec": "quality",
         "SASRec, with one negative, is worse than both": "one negative",

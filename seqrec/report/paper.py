@@ -5,7 +5,7 @@ This is the one place where the report reads `config/`.
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,27 +34,22 @@ class Paper:
     """Quality of SASRec+ N by dataset and number of negatives N."""
     sizes: Published
     """By dataset."""
-    settings: Mapping[tuple[str, str], Settings | SeqrecError] = field(default_factory=dict)
+    settings: Mapping[tuple[str, str], Settings | SeqrecError]
     """By dataset and model: what a run by that name must have been trained with, or why this is
     unknown."""
 
-    @property
-    def datasets(self) -> set[str]:
-        """The datasets that the paper has results for."""
-        return {dataset for dataset, _ in self.results}
 
-
-def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]] = ()) -> Paper:
-    """Read the published numbers, and the settings of those `models` (dataset, model) it has.
+def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
+    """Read the published numbers, and the settings of those `models` (dataset, model) it names.
 
     Raises `SeqrecError` if a file of published numbers is missing or damaged.
     """
     results = read_published(config.published("results"), "dataset", "model")
     curve = read_published(config.published("num_negatives"), "dataset", "negatives")
     sizes = read_published(config.published("datasets"), "dataset")
-    paper = Paper(results, curve, sizes)
+    datasets = {dataset for dataset, _ in results}
     settings = {
-        (dataset, model): _settings_of(dataset, model, config, dataset in paper.datasets)
+        (dataset, model): _settings_of(dataset, model, config, dataset in datasets)
         for dataset, model in models
         if model in MODELS or sampled_negatives(model) is not None
     }

@@ -270,8 +270,8 @@ def test_two_hundred_pairs_of_a_quarter_million_users_take_seconds() -> None:
 
 @given(st.lists(st.floats(0, 1), max_size=6))
 def test_holms_correction_is_the_closed_test_of_bonferroni(p: list[float]) -> None:
-    """By its definition (Marcus, Peritz and Gabriel, 1976): as sure of a pair as of the least sure
-    of all families that it belongs to."""
+    """By definition (Marcus, Peritz and Gabriel, 1976), the closed test is as sure of a pair as of
+    the least certain of all families that the pair belongs to."""
     pairs = range(len(p))
     families = list(chain.from_iterable(combinations(pairs, n + 1) for n in pairs))
     closed = [

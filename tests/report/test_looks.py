@@ -56,7 +56,7 @@ def test_the_family_of_negatives_grows_darker_and_neighbours_differ_in_more() ->
 
 
 def contrast(colour: str, opacity: float, paper: float) -> float:
-    """Of a colour with a grey page, by the definition of WCAG 2.1; `paper` is from 0 to 1."""
+    """Contrast of a colour with a grey page by WCAG 2.1; `paper` is its grey, from 0 to 1."""
 
     def luminance(channels: Iterable[float]) -> float:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
