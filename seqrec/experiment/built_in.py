@@ -20,6 +20,7 @@ BASES = ("Network", "Fitted")
 """A built-in model derives from one of these."""
 TYPES = {name: getattr(parameters, name) for name in parameters.__all__}
 """What an annotation may name, beside Python's own types."""
+PYTHON_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict)}
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,28 @@ class _Source:
 
     def _type(self, node: ast.expr) -> Any:
         try:
-            code = compile(ast.Expression(node), str(self.path), "eval")
-            return eval(code, dict(TYPES))
+            return _evaluated(node)
         except Exception as error:
             raise SeqrecError(
                 f"{self.path}:{node.lineno}: the annotation {ast.unparse(node)} is read without "
                 f"running the file ({error}). Write a type of Python or one of "
                 f"seqrec.experiment.parameters ({', '.join(TYPES)})."
             ) from None
+
+
+def _evaluated(node: ast.expr) -> Any:
+    """Evaluate an annotation: names of types, what they are subscripted with, and unions."""
+    match node:
+        case ast.Name(id=name):
+            return {**PYTHON_TYPES, **TYPES}[name]
+        case ast.Constant(value=value):
+            return value
+        case ast.Tuple(elts=elements):
+            return tuple(map(_evaluated, elements))
+        case ast.Subscript(value=value, slice=index):
+            return _evaluated(value)[_evaluated(index)]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _evaluated(left) | _evaluated(right)
+        case ast.Call(func=function, args=arguments, keywords=[]):
+            return _evaluated(function)(*map(_evaluated, arguments))
+    raise ValueError(f"{ast.unparse(node)} is no type")
