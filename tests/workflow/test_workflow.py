@@ -310,9 +310,9 @@ def test_additions_run_only_what_is_new(project: Project) -> None:
 def test_edited_report_code_or_a_new_title_remakes_tables_and_figures_alone(
     project: Project,
 ) -> None:
-    project.append("seqrec/report/figures.py", "# A new thought.\n")
+    project.append("seqrec/report/inference.py", "# A new thought.\n")
     assert project.plan() == REPORT
-    shutil.copy2(ROOT / "seqrec/report/figures.py", project.path("seqrec/report/figures.py"))
+    shutil.copy2(ROOT / "seqrec/report/inference.py", project.path("seqrec/report/inference.py"))
     project.write("config/datasets/tiny.yaml", {**DATASET, "title": "A new name"})
     assert project.plan() == REPORT
 

@@ -347,6 +347,48 @@ def test_of_two_that_are_started_at_once_one_does_it_and_one_says_so(project: Pr
     assert "Nothing to be done" in project.make("runs")
 
 
+SLOW = '''
+"""SASRec that waits while the file `hold` exists."""
+
+import time
+from pathlib import Path
+
+from torch import Tensor
+
+from seqrec.models.sasrec import SASRec
+
+
+class Slow(SASRec):
+    def forward(self, rows: Tensor) -> Tensor:
+        while Path("hold").exists():
+            time.sleep(0.02)
+        return super().forward(rows)
+'''
+
+
+def test_a_dry_run_and_preparing_disturb_no_running_experiment(project: Project) -> None:
+    """A dataset's YAML that is edited meanwhile costs it nothing, once the edit is undone."""
+    hold = project.path("hold")
+    hold.touch()
+    project.path("slow.py").write_text(SLOW)
+    small = {"implementation": "slow:Slow", "hyperparameters": {"hidden_size": 8, "blocks": 1}}
+    project.write("config/models/slow.yaml", {**small, "loss": {"kind": "cross-entropy"}})
+    project.write("config/tiny.yaml", {**TINY, "models": [*MODELS, "slow"], "seeds": [0, 1]})
+    dataset = project.path("config/datasets/tiny.yaml").read_text()
+    with started(project, "runs") as process:
+        progress = "runs/tiny/slow/*/progress.json"
+        wait_for(lambda: any(project.results.glob(progress)), "its first slow training")
+        project.append("config/datasets/tiny.yaml", "filter: {duplicates: first}\n")
+        assert "preprocess tiny" in project.plan("runs")
+        (line,) = project.prepare()
+        assert "digest.json: left as it is, since Snakemake is using it" in line
+        project.path("config/datasets/tiny.yaml").write_text(dataset)
+        hold.unlink()
+        said, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    assert len(list(project.results.glob("runs/tiny/slow/*/metrics.json"))) == 2
+
+
 def test_tables_are_made_while_a_first_training_is_under_way(tmp_path: Path) -> None:
     project = Project.new(tmp_path / "project").with_make()
     project.write("config/tiny.yaml", training_of(5000))
@@ -437,8 +479,8 @@ def test_a_clock_that_is_set_back_repeats_nothing_and_loses_nothing(project: Pro
     for path in [*project.path("data").rglob("*"), *project.path("results").rglob("*")]:
         moment = path.stat().st_mtime + 400 * 86_400
         os.utime(path, (moment, moment))
-    assert project.plan("runs") == set()
     project.write("config/tiny.yaml", {**TINY, "models": [*MODELS, "sasrec+N"]})
+    project.prepare()
 
     done = jobs(project.make("runs", "tables"))
 
