@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # they take a moment to import
     from seqrec.experiment.schema import RunConfig
     from seqrec.protocol.epoch import Epoch
     from seqrec.records.record import Record
+    from seqrec.running.options import EngineOptions
 
 
 @click.command()
@@ -114,6 +115,8 @@ def execute(
             # A failure noted there is that of another configuration.
             RunFiles(output).failure.unlink(missing_ok=True)
             click.echo(f"{output}: finished before with this configuration and data.")
+        elif not retrain_stale and _evaluated_again(config, data, output, engine):
+            RunFiles(output).failure.unlink(missing_ok=True)
         else:
             _execute(config, data, output, track, engine)
         date_back([log.digest], time.time())
@@ -138,21 +141,36 @@ class _Lines:
         )
 
 
+def _evaluated_again(config: "RunConfig", data: Path, folder: Path, engine: dict[str, Any]) -> bool:
+    """Whether only the evaluation had changed, and the weights on disk were evaluated again."""
+    from seqrec.running.reevaluation import evaluate_again
+
+    record = evaluate_again(config, data, folder, _options(engine))
+    if record:
+        click.echo(f"{folder}: evaluated again; only `evaluation` has changed.", err=True)
+        _Lines().result(record)
+    return record is not None
+
+
+def _options(engine: dict[str, Any]) -> "EngineOptions":
+    from seqrec.running.options import EngineOptions
+
+    return EngineOptions(**{key: value for key, value in engine.items() if value is not None})
+
+
 def _execute(
     config: "RunConfig", data: Path, folder: Path, track: tuple[str, ...], engine: dict[str, Any]
 ) -> None:
     """Do the run; a stop by a signal is an exit code of its own."""
     from seqrec.errors import Stopped
-    from seqrec.running.options import EngineOptions
     from seqrec.running.resume import STOPPED_EXIT_CODE
     from seqrec.running.run import run
     from seqrec.running.trackers import Tracking
 
     click.echo(config.run.title, err=True)
-    options = EngineOptions(**{key: value for key, value in engine.items() if value is not None})
     try:
         with Tracking(track, config, folder) as tracking:
-            run(config, data, folder, options, [tracking, _Lines()])
+            run(config, data, folder, _options(engine), [tracking, _Lines()])
     except Stopped:
         click.echo(f"{folder}: stopped; the same command goes on from here.", err=True)
         sys.exit(STOPPED_EXIT_CODE)

@@ -204,6 +204,11 @@ class RunConfig(Strict):
         """One line of JSON with sorted keys: the same text for equal configurations."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
+    def training_hash(self) -> str:
+        """SHA-256 of all that decides how the model is trained: everything but `evaluation`."""
+        values = self.model_dump(mode="json", exclude={"evaluation"})
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
     def hash(self) -> str:
         """SHA-256 of `json()`: the identity of the configuration."""
         return hashlib.sha256(self.json().encode()).hexdigest()

@@ -23,6 +23,16 @@ UNRANKED = 0
 """Stands for the ranks of a batch whose scores are not all finite."""
 
 
+class NotFinite(SeqrecError):
+    """Raised when a model gives scores that are not finite: nothing can be ranked by them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the model gives scores that are not finite, so nothing can be ranked. "
+            "Lower its learning rate."
+        )
+
+
 def rank_all(score: ScoreUsers, split: Split, batch_size: int) -> np.ndarray:
     """Rank the targets of all users of a split, int32 `[users]`; see `rank_users`."""
     with torch.inference_mode():
@@ -34,7 +44,7 @@ def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: i
 
     Users with histories of similar length are scored together, so that little is padded. An
     accelerator receives all batches before the host waits for its first answer. Raises
-    `SeqrecError` if a score is not finite.
+    `NotFinite`, a `SeqrecError`.
     """
     users_by_length = np.argsort(split.lengths(users), kind="stable")
 
@@ -89,17 +99,17 @@ def rank_in_batches(
         first += len(batch)
     ranks = torch.cat(parts).to(torch.int32).cpu().numpy()
     if (ranks == UNRANKED).any():
-        raise _not_finite()
+        raise NotFinite
     return ranks
 
 
 def require_finite(scores: Tensor) -> Tensor:
     """Return `scores` if all are finite: a rank among NaNs would mean nothing.
 
-    Raises `SeqrecError` otherwise.
+    Raises `NotFinite`, a `SeqrecError`, otherwise.
     """
     if not bool(_all_finite(scores)):
-        raise _not_finite()
+        raise NotFinite
     return scores
 
 
@@ -113,10 +123,3 @@ def to_device(device: torch.device, tensor: Tensor) -> Tensor:
 def _all_finite(scores: Tensor) -> Tensor:
     """Test the sum, which one bad score spoils: testing each takes as long as computing it."""
     return torch.isfinite(scores.sum())
-
-
-def _not_finite() -> SeqrecError:
-    return SeqrecError(
-        "the model gives scores that are not finite, so nothing can be ranked. "
-        "Lower training.learning_rate, or look at the loss in history.csv."
-    )

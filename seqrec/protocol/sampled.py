@@ -1,4 +1,9 @@
-"""Optional metrics against sampled items: each target among a few unseen ones instead of all."""
+"""Optional metrics against sampled items: each target among a few unseen ones instead of all.
+
+As in the paper's implementation, the sampled items occur in the train part and not in the user's
+history. Two things differ on purpose, so that these metrics follow the protocol of full ranking:
+the target is never drawn against itself, and a target that the history holds is a miss.
+"""
 
 from dataclasses import dataclass
 
@@ -10,7 +15,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import Evaluation
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import MISS, ScoreUsers, rank_in_batches, require_finite
-from seqrec.protocol.splits import Split, Splits
+from seqrec.protocol.splits import USERS_AT_ONCE, Split, Splits
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Draw:
     """How unseen items are drawn for each user, without replacement."""
 
     weights: np.ndarray
-    """`[items]`: an item's chance, equal for uniform, train counts for popularity."""
+    """`[items]`: chance of an item to be drawn; 0 for one that never is."""
     negatives: int
     """Items drawn for each user."""
     rng: np.random.Generator
@@ -36,7 +41,7 @@ def sampled_metrics(
         return None
     counts = splits.train.item_counts()[1:]
     found: dict[str, dict[str, float]] = {}
-    for name, weights in (("uniform", np.ones(len(counts))), ("popularity", counts)):
+    for name, weights in (("uniform", (counts > 0).astype(float)), ("popularity", counts)):
         # A key of its own keeps these draws apart from those of training.
         draw = Draw(weights, negatives, np.random.default_rng([seed, negatives, len(found)]))
         with torch.inference_mode():
@@ -45,11 +50,43 @@ def sampled_metrics(
     return found
 
 
+def require_enough_items(splits: Splits, evaluation: Evaluation) -> None:
+    """Raise `SeqrecError` if a user leaves too few items for the sampled metrics, if any.
+
+    Call it before training, which would otherwise be in vain.
+    """
+    negatives = evaluation.sampled_negatives
+    if negatives is None:
+        return
+    fewest = fewest_drawable(splits)
+    if fewest < negatives:
+        raise SeqrecError(
+            f"evaluation.sampled_negatives: {negatives} unseen items cannot be drawn for every "
+            f"user; the user with the fewest leaves {fewest}. Ask for at most {fewest}."
+        )
+
+
+def fewest_drawable(splits: Splits) -> int:
+    """Count the items of the train part that a user has neither seen nor as target; the minimum
+    over all users."""
+    split, occurs = splits.test, splits.train.item_counts() > 0
+    fewest = int(occurs.sum())
+    for first in range(0, split.num_users, USERS_AT_ONCE):
+        users = np.arange(first, min(first + USERS_AT_ONCE, split.num_users))
+        row, item = split.pairs(users)
+        row = np.concatenate([row, np.arange(len(users))])
+        item = np.concatenate([item, split.targets(users)])
+        taken = np.unique((row * (split.num_items + 1) + item)[occurs[item]])
+        each = np.bincount(taken // (split.num_items + 1), minlength=len(users))
+        fewest = min(fewest, int(occurs.sum() - each.max()))
+    return fewest
+
+
 def rank_among_sampled(score: ScoreUsers, split: Split, draw: Draw, batch_size: int) -> np.ndarray:
     """Rank every user's target among drawn unseen items, int32 `[users]`.
 
     Successive draws by weight are the smallest of exponential keys divided by weight (Efraimidis
-    and Spirakis, 2006). Raises `SeqrecError` if a user leaves too few items to draw from.
+    and Spirakis, 2006). Every user must leave enough items: see `require_enough_items`.
     """
     negatives = draw.negatives
 
@@ -62,12 +99,8 @@ def rank_among_sampled(score: ScoreUsers, split: Split, draw: Draw, batch_size: 
             keys = draw.rng.exponential(size=scores.shape) / draw.weights
         keys[seen_user, seen_item - 1] = np.inf
         keys[rows, targets] = np.inf
-        drawable = np.isfinite(keys).sum(1).min()
-        if drawable < negatives:
-            raise SeqrecError(
-                f"evaluation.sampled_negatives: {negatives} unseen items cannot be drawn for every "
-                f"user; the fewest that a user leaves is {drawable}. Ask for fewer."
-            )
+        if np.isfinite(keys).sum(1).min() < negatives:
+            raise ValueError(f"a user leaves fewer than {negatives} items to draw")
         drawn = np.argpartition(keys, negatives - 1, axis=1)[:, :negatives]
         against = np.take_along_axis(scores, drawn, axis=1)
         found = 1 + (against >= scores[rows, targets, None]).sum(1)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, get_args
 
-import numpy as np
 import torch
 import yaml
 from safetensors.torch import save
@@ -23,9 +22,8 @@ from seqrec.layout import RunFiles
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
-from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
-from seqrec.protocol.ranking import rank_all
-from seqrec.protocol.sampled import sampled_metrics
+from seqrec.protocol.evaluation import evaluate
+from seqrec.protocol.sampled import require_enough_items
 from seqrec.protocol.splits import Splits, leave_one_out
 from seqrec.records.record import Data, Provenance, Record
 from seqrec.records.writing import write_record
@@ -100,7 +98,9 @@ def run(
         set_arithmetic(engine)
         # Read before training: the code that runs is the code of this moment.
         code = code_version(config)
-        job = Job(config, folder, log, leave_one_out(log), engine, code, place)
+        splits = leave_one_out(log)
+        require_enough_items(splits, config.evaluation)
+        job = Job(config, folder, log, splits, engine, code, place)
         model = _checked_model(job)
         if isinstance(model, Network):
             outcome = _train(model, job, progress, observers)
@@ -154,10 +154,7 @@ def _checked_model(job: Job) -> Network | Fitted:
 def _write(job: Job, outcome: Outcome) -> Record:
     """Evaluate what was trained, and write weights, configuration and record."""
     config, splits, engine, place = job.config, job.splits, job.engine, job.place
-    batch_size, cutoffs = config.evaluation.batch_size, config.evaluation.cutoffs
-    cutoffs = with_stopping_cutoff(cutoffs)
-    test_ranks = rank_all(outcome.test_score, splits.test, batch_size)
-    validation_ranks = rank_all(outcome.validation_score, splits.validation, batch_size)
+    quality = evaluate(outcome.scorers, splits, config)
     plain_config = config.model_dump(mode="json")
     record = Record(
         folder=job.folder,
@@ -185,9 +182,9 @@ def _write(job: Job, outcome: Outcome) -> Record:
         epochs=len(outcome.history) or None,
         best_epoch=outcome.best_epoch,
         training_seconds=outcome.training_seconds,
-        validation=metrics_from_ranks(validation_ranks, cutoffs),
-        test=metrics_from_ranks(test_ranks, cutoffs),
-        test_sampled=sampled_metrics(outcome.test_score, splits, config.evaluation, config.seed),
+        validation=quality.validation,
+        test=quality.test,
+        test_sampled=quality.test_sampled,
         peak_memory_bytes=peak_memory(engine.device),
     )
     files = RunFiles(job.folder)
@@ -199,17 +196,23 @@ def _write(job: Job, outcome: Outcome) -> Record:
     with replacing(files.weights) as part:
         # Not save_file: its error for a full disk is no OSError.
         part.write_bytes(save(weights))
-    write_text(files.config, yaml.safe_dump(plain_config, sort_keys=True))
-    targets = splits.test.targets(np.arange(splits.test.num_users))
-    write_record(record, outcome.history, test_ranks, splits.train.item_counts()[targets])
+    write_config(config, job.folder)
+    write_record(record, outcome.history, quality.test_ranks, quality.target_counts)
     ResumeFiles(job.folder).remove()
     return record
+
+
+def write_config(config: RunConfig, folder: Path) -> None:
+    """Write the configuration into a run's folder."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
+    write_text(RunFiles(folder).config, text)
 
 
 def _resume_key(config: RunConfig, log: Interactions, engine: Engine) -> str:
     """Name all that a saved state must have been made by for this training to go on from it."""
     code = code_version(config)
-    parts = [config.hash(), log.digest, code.training_code, code.model_code]
+    # Of the configuration, how the model is evaluated in the end decides nothing in training.
+    parts = [config.training_hash(), log.digest, code.training_code, code.model_code]
     options = (engine.precision, engine.logits_per_chunk, engine.compile, engine.device.type)
     return " ".join(map(str, (*filter(None, parts), *options)))
 

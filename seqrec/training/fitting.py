@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec.errors import SeqrecError, is_out_of_memory
 from seqrec.experiment.custom import custom_code, is_custom, refusal
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.fitted import Fitted
+from seqrec.protocol.evaluation import Scorers
 from seqrec.protocol.ranking import ScoreUsers
-from seqrec.protocol.splits import Splits
+from seqrec.protocol.splits import Split, Splits
 from seqrec.training.building import build_model
 from seqrec.training.scoring import Outcome
 
@@ -20,24 +22,36 @@ def fit(model: Fitted, splits: Splits, config: RunConfig) -> Outcome:
 
     The time of the first is the training time. Neither is handed what it is to predict.
     """
-    threads, num_items = torch.get_num_threads(), splits.test.num_items
+    num_items = splits.test.num_items
     validated = build_model(config, num_items)
     if not isinstance(validated, Fitted):
         raise TypeError(f"{config.implementation} is not a fitted model")
-    validated.fit(splits.validation.without_targets(), config.seed, threads)
-    histories = splits.test.without_targets()
-    start = time.perf_counter()
-    model.fit(histories, config.seed, threads)
-    seconds = time.perf_counter() - start
-    weights = checked_state(model, config)
-    return Outcome(
-        [],
-        None,
-        seconds,
-        weights,
-        fitted_scorer(validated, config, num_items),
-        fitted_scorer(model, config, num_items),
+    _fit(validated, splits.validation, config)
+    seconds = _fit(model, splits.test, config)
+    scorers = Scorers(
+        fitted_scorer(validated, config, num_items), fitted_scorer(model, config, num_items)
     )
+    return Outcome([], None, seconds, checked_state(model, config), scorers)
+
+
+def _fit(model: Fitted, split: Split, config: RunConfig) -> float:
+    """Fit `model` on the histories of a split, and return the seconds that it took.
+
+    Raises `SeqrecError` for whatever a library raises; what a custom model raises is its own.
+    """
+    histories = split.without_targets()
+    start = time.perf_counter()
+    try:
+        model.fit(histories, config.seed, torch.get_num_threads())
+    except Exception as error:
+        if is_custom(config.implementation) or is_out_of_memory(error):
+            raise
+        settings = ", ".join(f"{k} {v}" for k, v in config.hyperparameters.items()) or "none"
+        raise SeqrecError(
+            f"{config.model}: its fit fails ({type(error).__name__}: {error}). Change its "
+            f"hyperparameters ({settings}); a lower learning rate is the first to try."
+        ) from error
+    return time.perf_counter() - start
 
 
 def fitted_scorer(model: Fitted, config: RunConfig, num_items: int) -> ScoreUsers:

@@ -7,7 +7,7 @@ validation items under full ranking as the stopping metric, the best epoch's wei
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,12 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
-from seqrec.protocol.ranking import rank_users
+from seqrec.protocol.ranking import NotFinite, rank_users
 from seqrec.protocol.splits import Split, Splits
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.objective import make_encoder, make_objective, make_sampler
 from seqrec.training.precision import Engine
-from seqrec.training.scoring import Outcome, network_scorer
+from seqrec.training.scoring import Outcome, network_scorer, network_scorers
 
 
 def train(trainer: "Trainer") -> Iterator[Epoch]:
@@ -178,7 +178,14 @@ class Trainer:
                 f"the training loss is {training_loss} in epoch {at.epoch}. "
                 f"Lower training.learning_rate (it is {self.settings.learning_rate})."
             )
-        validation = self.validate()
+        try:
+            validation = self.validate()
+        except NotFinite:
+            raise SeqrecError(
+                f"the network's scores are not finite after epoch {at.epoch}, whose training loss "
+                f"was {training_loss:.4g}. Lower training.learning_rate (it is "
+                f"{self.settings.learning_rate})."
+            ) from None
         epoch = Epoch(at.epoch, self._seconds(), training_loss, validation)
         at.history.append(epoch)
         if epoch.quality > at.best_quality:
@@ -233,14 +240,19 @@ class Trainer:
 
     def outcome(self) -> Outcome:
         """Return what a finished training leaves, with the network ready to score."""
-        network, config, splits = self.network.eval(), self.config, self.splits
+        network, history = self.network.eval(), self.position.history
+        # Cutoffs may have changed before the training went on: a curve has a point every epoch.
+        measured = set.intersection(*(set(epoch.validation) for epoch in history))
+        curves = [
+            replace(epoch, validation={k: v for k, v in epoch.validation.items() if k in measured})
+            for epoch in history
+        ]
         return Outcome(
-            self.position.history,
+            curves,
             self.position.best_epoch,
-            self.position.history[-1].seconds,
+            history[-1].seconds,
             {name: tensor.cpu() for name, tensor in network.state_dict().items()},
-            self.score,
-            network_scorer(network, splits.test, config.max_length, self.device),
+            network_scorers(network, self.splits, self.config.max_length, self.device),
         )
 
 

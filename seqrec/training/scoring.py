@@ -9,8 +9,9 @@ from torch import Tensor
 
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
+from seqrec.protocol.evaluation import Scorers
 from seqrec.protocol.ranking import ScoreUsers, to_device
-from seqrec.protocol.splits import Split
+from seqrec.protocol.splits import Split, Splits
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,17 @@ class Outcome:
     training_seconds: float
     weights: dict[str, Tensor]
     """On the host, by their names in the saved file."""
-    validation_score: ScoreUsers
-    test_score: ScoreUsers
+    scorers: Scorers
+
+
+def network_scorers(
+    network: Network, splits: Splits, max_length: int, device: torch.device
+) -> Scorers:
+    """Score the users of the validation and of the test split by one network."""
+    return Scorers(
+        network_scorer(network, splits.validation, max_length, device),
+        network_scorer(network, splits.test, max_length, device),
+    )
 
 
 def network_scorer(

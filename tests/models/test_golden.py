@@ -274,3 +274,20 @@ def test_one_prediction_step_has_the_reference_logits_and_ranks(family: str) -> 
         history[history > 0] - special,
     )
     assert ranks.tolist() == golden["rank"].tolist()
+
+
+@pytest.mark.parametrize("family", list(BUILDERS))
+def test_the_shortcut_of_evaluation_has_the_reference_ranks_too(family: str) -> None:
+    golden = Golden(f"{family}_predict")
+    network, rows = golden.network, golden["batch.input_ids"]
+    last = (rows > 0).sum(1) - 1
+    with torch.no_grad():
+        scores = network.states_at(rows, last) @ network.item_table.T
+    theirs = golden["logits"][torch.arange(len(rows)), last]
+    assert relative_difference(scores, theirs) < 1e-5
+    history = golden["batch.full_history"]
+    user, _ = torch.nonzero(history, as_tuple=True)
+    special = network.task.special_rows
+    seen = history[history > 0] - special
+    ranks = rank_targets(scores[:, special:], golden["batch.target"] - special, user, seen)
+    assert ranks.tolist() == golden["rank"].tolist()

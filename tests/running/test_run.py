@@ -31,7 +31,7 @@ from seqrec.records.fingerprint import training_code_fingerprint
 from seqrec.records.record import Record, read_record
 from seqrec.records.survey import missing_runs
 from seqrec.running import device_places
-from seqrec.running.engine import EngineOptions
+from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
 from seqrec.training.building import build_model
 from seqrec.training.losses import LOGITS_PER_CHUNK
@@ -349,3 +349,14 @@ def test_a_full_disk_is_told_and_leaves_no_record(
     error, failure = failure_of(tmp_path, data, small_config())
     assert isinstance(error, SeqrecError)
     assert "No space left on device" in failure["error"]
+
+
+def test_what_a_library_raises_in_a_fit_is_one_message_with_the_settings(
+    tmp_path: Path, data: Path
+) -> None:
+    config = small_config("bpr-mf", hyperparameters={"learning_rate": 1e3, "regularization": 0.0})
+    error, failure = failure_of(tmp_path, data, config)
+    assert isinstance(error, SeqrecError)
+    assert "bpr-mf: its fit fails" in failure["error"]
+    assert "learning_rate 1000.0" in failure["error"]
+    assert "fault of the program" not in failure["remedy"]

@@ -1,0 +1,51 @@
+"""Evaluate a finished model: ranks of all test targets, and every metric that a record holds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqrec.experiment.schema import RunConfig
+from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
+from seqrec.protocol.ranking import ScoreUsers, rank_all
+from seqrec.protocol.sampled import sampled_metrics
+from seqrec.protocol.splits import Splits
+
+
+@dataclass(frozen=True)
+class Scorers:
+    """The scores of a finished model."""
+
+    validation: ScoreUsers
+    """From the histories before the validation target."""
+    test: ScoreUsers
+    """From the histories before the test target."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good a model is."""
+
+    test_ranks: np.ndarray
+    """int32 `[users]`, from 1."""
+    target_counts: np.ndarray
+    """int64 `[users]`: how often each user's test target occurs in the train part."""
+    validation: dict[str, float]
+    test: dict[str, float]
+    test_sampled: dict[str, dict[str, float]] | None
+    """None unless the configuration asks for it."""
+
+
+def evaluate(scorers: Scorers, splits: Splits, config: RunConfig) -> Quality:
+    """Rank the validation and test targets of all users, and compute the metrics."""
+    evaluation = config.evaluation
+    cutoffs = with_stopping_cutoff(evaluation.cutoffs)
+    test_ranks = rank_all(scorers.test, splits.test, evaluation.batch_size)
+    validation_ranks = rank_all(scorers.validation, splits.validation, evaluation.batch_size)
+    targets = splits.test.targets(np.arange(splits.test.num_users))
+    return Quality(
+        test_ranks,
+        splits.train.item_counts()[targets],
+        metrics_from_ranks(validation_ranks, cutoffs),
+        metrics_from_ranks(test_ranks, cutoffs),
+        sampled_metrics(scorers.test, splits, evaluation, config.seed),
+    )

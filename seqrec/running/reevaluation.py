@@ -1,0 +1,74 @@
+"""Evaluate a trained network again, when nothing but its evaluation has changed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from seqrec.data.interactions import Interactions
+from seqrec.errors import SeqrecError
+from seqrec.experiment.schema import RunConfig
+from seqrec.layout import RunFiles
+from seqrec.models.network import Network
+from seqrec.protocol.epoch import Epoch
+from seqrec.protocol.evaluation import evaluate
+from seqrec.protocol.sampled import require_enough_items
+from seqrec.protocol.splits import leave_one_out
+from seqrec.records.record import Record, read_record
+from seqrec.records.writing import write_record
+from seqrec.running.engine import choose_engine
+from seqrec.running.options import EngineOptions
+from seqrec.running.run import write_config
+from seqrec.training.building import build_model
+from seqrec.training.precision import set_arithmetic
+from seqrec.training.scoring import network_scorers
+
+
+def evaluate_again(
+    config: RunConfig, data: Path, folder: Path, options: EngineOptions
+) -> Record | None:
+    """Evaluate the weights in `folder` by a new `evaluation`, and renew the record.
+
+    Cutoffs, batch size and sampled negatives change no weight. Returns None, and changes nothing,
+    where the run must be trained: other settings or data, no weights, or a model that fits itself.
+    The caller holds the folder's lock.
+    """
+    files = RunFiles(folder)
+    if config.loss is None or not (files.metrics.is_file() and files.weights.is_file()):
+        return None
+    try:
+        record = read_record(folder)
+        log = Interactions.load(data)
+        weights = load_file(files.weights)
+    except (SeqrecError, SafetensorError):
+        return None
+    wanted, found = config.model_dump(mode="json"), dict(record.config)
+    wanted.pop("evaluation")
+    found.pop("evaluation", None)
+    if found != wanted or record.data.sha256 != log.digest:
+        return None
+    splits = leave_one_out(log)
+    require_enough_items(splits, config.evaluation)
+    engine = choose_engine(replace(options, precision="float32", compile=False))
+    set_arithmetic(engine)
+    network = build_model(config, log.num_items)
+    if not isinstance(network, Network):
+        return None
+    network.load_state_dict(weights)
+    network.to(engine.device).eval()
+    scorers = network_scorers(network, splits, config.max_length, engine.device)
+    quality = evaluate(scorers, splits, config)
+    history = [Epoch.of(line) for line in record.history().to_dict("records")]
+    renewed = record.model_copy(
+        update={
+            "config": config.model_dump(mode="json"),
+            "config_hash": config.hash(),
+            "validation": quality.validation,
+            "test": quality.test,
+            "test_sampled": quality.test_sampled,
+        }
+    )
+    write_config(config, folder)
+    write_record(renewed, history, quality.test_ranks, quality.target_counts)
+    return renewed
