@@ -1,4 +1,4 @@
-"""Sampled metrics draw items of the train part, and are refused before training if these are few."""
+"""Sampled metrics draw items of the train part; too few of these are refused before training."""
 
 import numpy as np
 import pytest
