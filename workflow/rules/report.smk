@@ -86,7 +86,7 @@ rule write_tables:
     conda:
         "../../environment.yml"
     params:
-        titles=plan.titles,
+        titles=lambda wildcards: plan.titles,  # as they are: a title may have braces
         # Tables mark the runs that are trained by other settings than the paper's.
         paper=planning.grid_digest("paper"),
     shell:
@@ -116,7 +116,7 @@ rule draw_figures:
     conda:
         "../../environment.yml"
     params:
-        titles=plan.titles,
+        titles=lambda wildcards: plan.titles,  # as they are: a title may have braces
     shell:
         'seqrec figures "$results" > {log:q} 2>&1'
 
