@@ -18,7 +18,7 @@ from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.record import Record
 from seqrec.running import progress as module
-from seqrec.running.engine import EngineOptions
+from seqrec.running.options import EngineOptions
 from seqrec.running.progress import DEAD_SECONDS, Progress, read_progress, reported
 from seqrec.running.run import run
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from small_runs import NETWORKS, outcome, preprocessed_log, small_config
@@ -17,8 +18,8 @@ from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
 from seqrec.running import engine
-from seqrec.running.engine import EngineOptions
 from seqrec.running.folder_lock import alone_in
+from seqrec.running.options import EngineOptions
 from seqrec.running.resume import STOPPED_EXIT_CODE, ResumeFiles, SavedState
 from seqrec.running.run import run
 from seqrec.training.loop import Trainer
@@ -89,6 +90,26 @@ def test_it_goes_on_in_the_precision_it_was_begun_in_whatever_the_machine_would_
     run(config, data, folder, EngineOptions("cpu", 1))
     assert outcome(folder) == outcome(tmp_path / "whole")
     assert json.loads((folder / "metrics.json").read_text())["precision"] == precision
+
+
+def test_it_goes_on_whatever_becomes_of_the_evaluation(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(training=EPOCHS | {"max_epochs": 3})
+    corrected = config.model_copy(
+        update={"evaluation": config.evaluation.model_copy(update={"cutoffs": [5, 20]})}
+    )
+    with monkeypatch.context() as signalled, pytest.raises(Stopped):
+        stop_after(7, signalled)
+        run(config, data, tmp_path / "stopped", CPU)
+    run(corrected, data, tmp_path / "stopped", CPU)
+    run(corrected, data, tmp_path / "whole", CPU)
+    found, wanted = outcome(tmp_path / "stopped"), outcome(tmp_path / "whole")
+    assert found["weights"] == wanted["weights"]
+    assert found["metrics"] == wanted["metrics"]
+    history = pd.read_csv(tmp_path / "stopped/history.csv")
+    assert not history.isna().any(axis=None)
+    assert list(history.filter(like="ndcg")) == ["ndcg@10"]  # measured in every epoch
 
 
 def start(config: RunConfig, data: Path, folder: Path) -> subprocess.Popen[str]:
