@@ -520,9 +520,8 @@ def test_settings_write_into_the_results_of_their_new_name_only(project: Project
     grid = project.path("results/quick/grid.json").read_text()
     refused = project.seqrec("prepare", "tiny", "--name", "quick")
     assert refused.returncode != 0
-    assert "was begun with SET='training.max_epochs=2 models=[sasrec+]'" in (
-        refused.stderr.replace('"', "'").replace("''", "'")
-    )
+    assert "results/quick: was begun with SET=" in refused.stderr
+    assert "training.max_epochs=2 'models=[sasrec+]'" in refused.stderr
     assert project.path("results/quick/grid.json").read_text() == grid
     project.make("tables", *settings)
 
@@ -561,7 +560,7 @@ def test_jobs_ask_for_memory_time_threads_and_a_gpu_where_they_can_use_one(
 ) -> None:
     for model in ("popularity", "sasrec+"):
         project.record(model).with_name(".success").unlink()
-    said = project.make("runs", "--dry-run", "threads=2", "--resources", "gpu=1")
+    said = project.make("runs", "--dry-run", "threads=2", "--resources=gpu=1")
     asked = dict(
         re.findall(
             r"wildcards: dataset=tiny, model=([^,]+), seed=0\n(?:    .*\n)*?    resources: (.*)\n",
