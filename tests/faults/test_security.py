@@ -32,7 +32,7 @@ from seqrec.typed_yaml import load_yaml
 
 
 class Trap:
-    """Unpickled, it writes a file."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -140,7 +140,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_no_file_is_ever_unpickled_and_no_yaml_builds_objects() -> None:
-    """What could run code is written nowhere in the package, or with its guard beside it."""
+    """Calls that could run code are nowhere in the package, or stand beside their guard."""
     for path in (ROOT / "seqrec").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         for word in (
@@ -179,7 +179,7 @@ SHELL = "a 'b\" ; touch trapped $(touch trapped) `touch trapped` | touch trapped
 def test_no_value_of_a_configuration_reaches_a_shell_unquoted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The checkout, the mirror, the file, the settings: all of them hold what shells run."""
+    """The names of checkout, mirror and file, and the settings, all contain shell code."""
     project = Project.new(tmp_path / SHELL / "checkout")
     mirror = tmp_path / SHELL / "mirror"
     mirror.mkdir()
@@ -261,7 +261,7 @@ def test_a_name_that_a_shell_or_a_path_could_trip_over_is_refused(
 def test_what_a_results_folder_names_is_never_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Records of others are read, shown and promoted; only a configuration that is run imports."""
+    """Records of others are read, shown and promoted; only running a configuration imports code."""
 
     (tmp_path / "trap.py").write_text("from pathlib import Path\nPath('trapped').touch()\n")
     monkeypatch.chdir(tmp_path)

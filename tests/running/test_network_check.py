@@ -218,7 +218,7 @@ def check(network: type[Network]) -> None:
 
 
 @pytest.mark.parametrize("network", [Sound, Masked])
-def test_what_keeps_to_the_contract_passes(network: type[Network]) -> None:
+def test_a_network_without_a_mistake_passes(network: type[Network]) -> None:
     check(network)
 
 
@@ -252,7 +252,7 @@ def test_what_keeps_to_the_contract_passes(network: type[Network]) -> None:
     ],
     ids=lambda case: case.__name__ if isinstance(case, type) else "",
 )
-def test_what_breaks_it_is_named(network: type[Network], message: str) -> None:
+def test_each_mistake_is_named(network: type[Network], message: str) -> None:
     with pytest.raises(SeqrecError, match=rf"{__name__}:{network.__name__}'.*{message}"):
         check(network)
 
@@ -263,9 +263,7 @@ TRAINED = [name for name in built_in_names() if issubclass(import_model(name), N
 @pytest.mark.parametrize("hidden_size", [8, 64])
 @pytest.mark.parametrize("length", [2, 10, 200])
 @pytest.mark.parametrize("implementation", TRAINED)
-def test_the_packages_networks_keep_to_it(
-    implementation: str, length: int, hidden_size: int
-) -> None:
+def test_the_built_in_networks_pass(implementation: str, length: int, hidden_size: int) -> None:
     depth = "blocks" if implementation == "sasrec" else "layers"
     for more in ({}, {depth: 3}):
         hyperparameters = NETWORKS[implementation] | {"hidden_size": hidden_size} | more
