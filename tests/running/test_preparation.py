@@ -37,11 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def make_log(dataset: str) -> None:
     entry = load_dataset(dataset)
     download(dataset, entry, mirror="")
-    output = LogFiles.of(dataset)
-    try:
-        preprocess(dataset, entry, manifest(dataset), output)
-    except (AttributeError, TypeError):
-        preprocess(dataset, entry, manifest(dataset), output.folder)
+    preprocess(dataset, entry, manifest(dataset), LogFiles.of(dataset).folder)
 
 
 def plan(experiment: str = "tiny") -> Plan:
