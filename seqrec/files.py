@@ -1,12 +1,15 @@
-"""Write files that are either complete or absent, and compute checksums."""
+"""Write files that are either complete or absent, read those of others, and compute checksums."""
 
+import errno
 import fcntl
 import glob
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
 from seqrec.errors import SeqrecError
@@ -50,7 +53,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def _remove_dead_parts(path: Path) -> None:
     """Remove the temporary files of killed writers of `path`, which may be gigabytes."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part{glob.escape(path.suffix)}"):
-        with suppress(OSError), part.open("rb") as file:  # a locked one is being written
+        # A locked one is being written.
+        with suppress(OSError, SeqrecError), open_regular(part) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
 
@@ -59,6 +63,51 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as by `replacing`, in UTF-8 and with its line endings unchanged."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file that somebody else may have put there.
+
+    Raises `SeqrecError` for anything but a regular file: a link leads elsewhere, and a pipe or a
+    device may never end. Errors of the operating system are raised as they are.
+    """
+    try:
+        # Without waiting for the other end of a pipe.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SeqrecError(f"{path}: is a link, and only regular files are read here.") from None
+        if error.errno == errno.ENXIO:
+            raise SeqrecError(f"{path}: is no regular file.") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise SeqrecError(f"{path}: is no regular file.")
+    return os.fdopen(handle, "rb")
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """Read a regular file as `open_regular` does; raises `SeqrecError` if it is too large."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise SeqrecError(
+                f"{path}: has {size:,} bytes, and no such file has more than {most_bytes:,}."
+            )
+        return file.read(most_bytes)
+
+
+def require_inside(path: Path, folder: Path) -> None:
+    """Raise `SeqrecError` if `path` lies outside of `folder`, through a link in between.
+
+    `folder` may itself be a link, as to a bigger disk.
+    """
+    leads_to = Path(os.path.realpath(path))
+    if not leads_to.is_relative_to(os.path.realpath(folder)):
+        raise SeqrecError(
+            f"{path}: leads through a link to {leads_to}, outside of {folder}, and nothing is "
+            f"written there. Remove the link; only {folder} itself may be one."
+        )
 
 
 def require_writable(folder: Path) -> None:

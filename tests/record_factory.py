@@ -132,11 +132,23 @@ def make_record(
     if target_counts is None:
         target_counts = np.arange(len(ranks))
     epochs = [epoch_of(line) for line in history]
-    write_record(record, epochs, np.asarray(ranks), np.asarray(target_counts))
-    files = RunFiles(folder)
-    files.config.write_text("hidden: 64\n")
-    files.weights.write_bytes(b"weights")
+    write_record(record, epochs, np.asarray(ranks), np.asarray(target_counts), b"weights")
     return folder
+
+
+def without_digests(folder: Path) -> Path:
+    """Make a record one of the older ones, which do not have the digests of their files."""
+    edit_metrics(folder, digests=None)
+    return folder
+
+
+def edit_metrics(folder: Path, **changes: Any) -> None:
+    """Change values at the top level of `metrics.json`; None removes the key."""
+    path = RunFiles(folder).metrics
+    content = json.loads(path.read_text(encoding="utf-8")) | changes
+    path.write_text(
+        json.dumps({k: v for k, v in content.items() if k not in changes or v is not None})
+    )
 
 
 def make_failure(

@@ -25,13 +25,6 @@ class Epoch:
         """The metric by which training is stopped."""
         return self.validation[STOPPING_METRIC]
 
-    @classmethod
-    def of(cls, line: Mapping[Any, Any]) -> "Epoch":
-        """Read an epoch from its line of `history.csv`."""
-        facts = ("epoch", "seconds", "training_loss")
-        validation = {name: value for name, value in line.items() if name not in facts}
-        return cls(int(line["epoch"]), line["seconds"], line["training_loss"], validation)
-
     def line(self) -> dict[str, Any]:
         """The epoch as a line of `history.csv`."""
         return {

@@ -43,15 +43,19 @@ def write_failure(folder: Path, failure: Failure) -> None:
 
 def failure_in(folder: Path) -> Reason | None:
     """Tell why the last attempt at a run failed; None if it did not. A record there is older."""
-    path = RunFiles(folder).failure
-    return read_failure(path) if path.is_file() else None
+    return read_failure(RunFiles(folder).failure)
 
 
-def read_failure(path: Path) -> Reason:
-    """Read why a run or a dataset failed. A file that cannot be read is a failure, too."""
+def read_failure(path: Path) -> Reason | None:
+    """Read why a run or a dataset failed; None without such a file.
+
+    A file that cannot be read is a failure, too.
+    """
     try:
         failure = read_json(path)
-    except SeqrecError:
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, SeqrecError):
         return Reason(f"failed; {path.name} does not say why, it cannot be read.", RUN_AGAIN)
     return Reason(
         sentence(str(failure.get("error") or "failed")),

@@ -1,6 +1,8 @@
 """The record of a finished run: what it holds, and how it is read and checked."""
 
+import hashlib
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,34 +17,64 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    StringConstraints,
     computed_field,
     model_validator,
 )
 
 from seqrec.errors import SeqrecError
+from seqrec.files import open_regular, read_regular
 from seqrec.layout import Run, RunFiles, run_folder
-from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, user_metric
+from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, STOPPING_METRIC, user_metric
 from seqrec.records.json_files import plain_values, read_json
+from seqrec.records.tables import HISTORY_COLUMNS, epochs_in, history_table, numbers_of_users
 from seqrec.typed_yaml import check_values
+
+FORMAT = 1
+"""The format of the records that this version writes and reads."""
 
 TOLERANCE = 1e-9
 """How much a metric may differ when its sum is taken in another order."""
 
-HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
-"""The columns that every history has; validation metrics follow them."""
+MOST_BYTES = 1 << 30
+"""Size that no file of a record reaches but its weights: ranks of 250 million users."""
 
 
-class DamagedRecord(SeqrecError):
-    """A record that cannot be used; the remedy is to delete it and to train again."""
+class UnusableRecord(SeqrecError):
+    """A record that cannot be used, for a `problem` and with the remedy of its kind."""
 
     def __init__(self, folder: Path, problem: str) -> None:
         self.problem = problem
-        super().__init__(f"{problem} {delete_hint(folder)}")
+        super().__init__(f"{problem} {self.remedy(folder)}")
+
+    @staticmethod
+    def remedy(folder: Path) -> str:
+        """Say what to do about the record in `folder`."""
+        raise NotImplementedError
 
 
-def delete_hint(folder: Path) -> str:
-    """Say how to get rid of a damaged record."""
-    return f"Delete {folder} and run the experiment again."
+class DamagedRecord(UnusableRecord):
+    """A record whose files are not what a run has written."""
+
+    @staticmethod
+    def remedy(folder: Path) -> str:
+        return f"Delete {folder} and run the experiment again."
+
+
+class UnreadableRecord(UnusableRecord):
+    """A record that the operating system does not let us read; it may be whole."""
+
+    @staticmethod
+    def remedy(folder: Path) -> str:
+        return f"Make {folder} and its files readable, then try again."
+
+
+class NewerRecord(UnusableRecord):
+    """A record of a later format, whole for all that we know."""
+
+    @staticmethod
+    def remedy(folder: Path) -> str:
+        return f"Update seqrec to read {folder}; until then it is left as it is."
 
 
 class _Part(BaseModel):
@@ -79,6 +111,36 @@ def _with_reported_metrics(test: dict[str, float]) -> dict[str, float]:
     if lacking := [name for name in REPORTED_METRICS if name not in test]:
         raise ValueError(f"lacks {', '.join(lacking)}")
     return test
+
+
+def _with_stopping_metric(validation: dict[str, float]) -> dict[str, float]:
+    if STOPPING_METRIC not in validation:
+        raise ValueError(f"lacks {STOPPING_METRIC}")
+    return validation
+
+
+class _Loss(_Part):
+    kind: str | None = None
+
+
+class _Training(_Part):
+    patience: PositiveInt | None = None
+    max_epochs: PositiveInt | None = None
+
+
+class _Config(_Part):
+    """What tables read of a configuration, which may be that of any version."""
+
+    implementation: str = ""
+    loss: _Loss | None = None
+    training: _Training | None = None
+
+
+MetricName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,60}(@[1-9][0-9]{0,8})?$")
+]
+Metrics = dict[MetricName, float]
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class Record(_Part):
@@ -119,13 +181,15 @@ class Record(_Part):
     epochs: PositiveInt | None
     """Epochs trained; None for a model without epochs."""
     best_epoch: PositiveInt | None
-    training_seconds: float
-    validation: dict[str, float]
+    training_seconds: Seconds
+    validation: Annotated[Metrics, AfterValidator(_with_stopping_metric)]
     """Validation metrics of the best epoch, by names such as `ndcg@10`."""
-    test: Annotated[dict[str, float], AfterValidator(_with_reported_metrics)]
+    test: Annotated[Metrics, AfterValidator(_with_reported_metrics)]
     """Test metrics of the best epoch."""
-    test_sampled: dict[str, dict[str, float]] | None = None
+    test_sampled: dict[str, Metrics] | None = None
     """Test metrics against sampled items, by the way of sampling; None unless asked for."""
+    digests: dict[str, str] | None = None
+    """SHA-256 of the record's other files by name, of the weights too; None in older records."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -151,26 +215,23 @@ class Record(_Part):
         return len(self.ranks())
 
     def content(self) -> dict[str, Any]:
-        """Return what `metrics.json` holds, as plain values; it lacks `test_sampled` if None."""
-        lacking = {"test_sampled"} if self.test_sampled is None else set()
-        return self.model_dump(exclude=lacking)
+        """Return what `metrics.json` holds, as plain values; optional keys that are None lack."""
+        optional = {"test_sampled": self.test_sampled, "digests": self.digests}
+        return self.model_dump(exclude={key for key, value in optional.items() if value is None})
 
     def history(self) -> pd.DataFrame:
         """Read the history: one line per epoch, and no line for a model without epochs.
 
         Raises `DamagedRecord` if a column is missing or is not numeric.
         """
-        path = self.files.history
-        if not path.is_file():
+        content = self.read(self.files.history)
+        if content is None:
             return pd.DataFrame(columns=list(HISTORY_COLUMNS))
         try:
-            history = pd.read_csv(path)
-            damage = _damage_of(history)
-        except (OSError, ValueError) as error:
-            damage = str(error)
-        if damage:
-            raise DamagedRecord(self.folder, f"{path}: is no training history ({damage}).")
-        return history
+            return history_table(content)
+        except ValueError as error:
+            problem = f"{self.files.history}: is no training history ({_short(error)})."
+            raise DamagedRecord(self.folder, problem) from None
 
     def ranks(self) -> npt.NDArray[np.int32]:
         """Read the rank of each user's test target among all items, from 1, as `[users]`."""
@@ -181,32 +242,115 @@ class Record(_Part):
         return self._number_of_each_user(self.files.target_counts, "count")
 
     def _number_of_each_user(self, path: Path, title: str) -> npt.NDArray[np.int32]:
+        content = self.read(path)
+        if content is None:
+            raise DamagedRecord(self.folder, f"{path}: is missing.")
         try:
-            numbers = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DamagedRecord(self.folder, f"{path}: cannot be read ({error}).") from error
-        if numbers.ndim != 1 or numbers.dtype != np.int32 or not len(numbers):
-            raise DamagedRecord(
-                self.folder,
-                f"{path}: holds {numbers.dtype} of shape {numbers.shape}, not an int32 {title} of "
-                "each user.",
-            )
-        return numbers
+            return numbers_of_users(content, title)
+        except ValueError as error:
+            raise DamagedRecord(self.folder, f"{path}: {_short(error)}.") from None
+
+    def read(self, path: Path) -> bytes | None:
+        """Read one of the record's files; None if it is missing.
+
+        Raises `UnusableRecord` if it is not the file that was written with the record.
+        """
+        try:
+            content = read_regular(path, MOST_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(self.folder, path, error) from None
+        except SeqrecError as error:
+            raise DamagedRecord(self.folder, str(error)) from None
+        self._require_digest(path, hashlib.sha256(content).hexdigest())
+        return content
+
+    def require_recorded(self, path: Path) -> None:
+        """Raise `UnusableRecord` unless `path`, which may be large, was written with the record.
+
+        Older records do not tell.
+        """
+        try:
+            with open_regular(path) as file:
+                if self.digests and path.name in self.digests:
+                    self._require_digest(path, hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            raise _unreadable(self.folder, path, error) from None
+
+    def _require_digest(self, path: Path, found: str) -> None:
+        if self.digests and self.digests.get(path.name, found) != found:
+            problem = f"{path}: is not the file that was written with metrics.json."
+            raise DamagedRecord(self.folder, problem)
+
+
+def has_record(folder: Path) -> bool:
+    """Tell whether a folder holds a record, whatever its state."""
+    try:
+        RunFiles(folder).metrics.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # reading it will say why not
+    return True
 
 
 def read_record(folder: Path) -> Record:
     """Read the finished record in `folder` and check that its files belong together.
 
-    Raises `DamagedRecord`, which names the file, if one is damaged or not in its place.
+    Raises `UnusableRecord`, which names the file, if one is damaged, unreadable or of a later
+    format, or if the record is not in its place.
     """
-    path = RunFiles(folder).metrics
-    try:
-        record = check_values(Record, {**read_json(path), "folder": folder}, str(path))
-    except SeqrecError as error:
-        raise DamagedRecord(folder, str(error)) from None
+    record = read_metrics(folder)
     if problem := _misplaced(record) or _unlike_ranks(record) or _unlike_history(record):
         raise DamagedRecord(folder, problem)
+    if record.digests and record.files.config.name in record.digests:
+        record.read(record.files.config)
     return record
+
+
+def read_metrics(folder: Path) -> Record:
+    """Read `metrics.json` alone, wherever the folder lies; raises `UnusableRecord`."""
+    path = RunFiles(folder).metrics
+    try:
+        content = read_json(path)
+        if (version := content.get("format")) != FORMAT and _is_newer(version):
+            problem = f"{path}: was written by a newer seqrec (format {version}, here {FORMAT})."
+            raise NewerRecord(folder, problem)
+        record = check_values(Record, {**content, "folder": folder}, str(path))
+        check_values(_Config, record.config, f"{path}: config")
+    except OSError as error:
+        raise _unreadable(folder, path, error) from None
+    except UnusableRecord:
+        raise
+    except SeqrecError as error:
+        raise DamagedRecord(folder, str(error)) from None
+    return record
+
+
+def require_replaceable(folder: Path) -> None:
+    """Raise `UnusableRecord` if the folder holds a record that nothing here may overwrite."""
+    if not has_record(folder):
+        return
+    try:
+        read_metrics(folder)
+    except DamagedRecord:
+        return
+
+
+def _is_newer(version: object) -> bool:
+    return isinstance(version, int) and not isinstance(version, bool) and version > FORMAT
+
+
+def _unreadable(folder: Path, path: Path, error: OSError) -> UnreadableRecord:
+    why = error.strerror or os.strerror(error.errno or 0)
+    return UnreadableRecord(folder, f"{path}: cannot be read ({why}).")
+
+
+def _short(error: Exception) -> str:
+    """Return what an error says, cut short: it may quote a whole file."""
+    text = str(error)
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def _misplaced(record: Record) -> str:
@@ -236,9 +380,15 @@ def _unlike_ranks(record: Record) -> str:
 
 
 def _unlike_history(record: Record) -> str:
-    epochs = record.history()["epoch"].tolist()
+    content = record.read(record.files.history)
+    try:
+        epochs = epochs_in(content) if content is not None else []
+    except ValueError as error:
+        return f"{record.files.history}: is no training history ({_short(error)})."
     if record.epochs is None and epochs:
         return f"{record.files.history}: holds epochs, and metrics.json says that there were none."
+    if record.epochs is None and record.best_epoch is not None:
+        return f"{record.files.metrics}: has a best epoch, and no epochs."
     if record.epochs is not None and record.best_epoch not in epochs:
         return f"{record.files.history}: lacks the best epoch, {record.best_epoch}."
     return ""
@@ -251,12 +401,3 @@ def _metrics(names: Iterable[str], ranks: npt.NDArray[np.int32]) -> dict[str, fl
     # Other ranks add nothing, and they are most of them.
     hits = ranks[ranks <= max((k for *_, k in asked), default=0)]
     return {metric: user_metric(hits, name, k).sum() / len(ranks) for metric, name, k in asked}
-
-
-def _damage_of(history: pd.DataFrame) -> str:
-    if lacking := set(HISTORY_COLUMNS) - set(history.columns):
-        return f"it lacks the column {', '.join(sorted(lacking))}"
-    for name in history.columns:
-        if len(history) and not pd.api.types.is_numeric_dtype(history[name]):
-            return f"its column {name!r} holds something other than numbers"
-    return ""

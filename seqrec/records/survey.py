@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from seqrec.errors import SeqrecError
-from seqrec.layout import LogFiles, ResultFiles, Run, RunFiles
+from seqrec.layout import LogFiles, ResultFiles, Run
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
 from seqrec.records.json_files import read_json
-from seqrec.records.record import DamagedRecord, Record, delete_hint, read_record
+from seqrec.records.record import (
+    DamagedRecord,
+    Record,
+    UnusableRecord,
+    has_record,
+    read_record,
+)
 from seqrec.records.wanted import wanted_runs
 
 NEVER_STARTED = "not run."
@@ -100,13 +106,13 @@ def _found(files: ResultFiles) -> tuple[list[Record], list[Missing]]:
     records, missing = [], []
     for folder in files.run_folders():
         run = Run.of(folder)
-        if RunFiles(folder).metrics.is_file():
+        if has_record(folder):
             try:
                 records.append(read_record(folder))
-            except DamagedRecord as error:
+            except UnusableRecord as error:
                 # Relative to the experiment, so that its tables are the same wherever it lies.
                 reason = sentence(error.problem.replace(f"{files.folder}/", ""))
-                remedy = delete_hint(folder.relative_to(files.folder))
+                remedy = error.remedy(folder.relative_to(files.folder))
                 missing.append(Missing(run, reason, remedy))
         elif failure := failure_in(folder):
             missing.append(Missing(run, *failure))
@@ -114,9 +120,8 @@ def _found(files: ResultFiles) -> tuple[list[Record], list[Missing]]:
 
 
 def _not_found(files: ResultFiles, run: Run) -> Missing:
-    data_failure = files.data_failure(run.dataset)
-    if data_failure.is_file():
-        return Missing(run, *read_failure(data_failure))
+    if failure := read_failure(files.data_failure(run.dataset)):
+        return Missing(run, *failure)
     return Missing(run, NEVER_STARTED, RUN_AGAIN)
 
 
@@ -145,19 +150,25 @@ def damaged_runs(results: Path) -> list[Missing]:
     if not holds_experiment(results):
         return []
     files = ResultFiles(results)
-    return [lost for lost in missing_runs(results) if files.run(*lost.run).metrics.is_file()]
+    return [lost for lost in missing_runs(results) if has_record(files.run(*lost.run).folder)]
 
 
 def is_finished(folder: Path, config_hash: str, data: Path, any_code: bool) -> bool:
     """Tell whether `folder` holds a record of this configuration and of the log in `data`.
 
-    Unless `any_code`, a record counts only if today's training code would make the same.
+    Unless `any_code`, a record counts only if today's training code would make the same. Raises
+    `UnusableRecord` for a record that is not ours to replace: unreadable, or of a later format.
     """
+    if not has_record(folder):
+        return False
+    try:
+        record = read_record(folder)
+    except DamagedRecord:
+        return False
     try:
         digest = read_json(LogFiles(data).digest)["sha256"]
-        record = read_record(folder)
-    except (SeqrecError, KeyError):
-        return False
+    except (OSError, SeqrecError, KeyError):
+        return False  # whoever needs the log says what is wrong with it
     same_run = (record.config_hash, record.data.sha256) == (config_hash, digest)
     return same_run and (any_code or is_current(record, training_code_fingerprint()))
 

@@ -1,59 +1,80 @@
 """Write the record of a finished run: all of its files, or none."""
 
+import hashlib
+import io
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import yaml
 
 from seqrec.errors import SeqrecError
-from seqrec.files import replacing
+from seqrec.files import replacing, sha256
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.json_files import as_json, not_finite
-from seqrec.records.record import HISTORY_COLUMNS, Record
+from seqrec.records.record import Record, require_replaceable
+from seqrec.records.tables import HISTORY_COLUMNS
 
 
 def write_record(
     record: Record,
-    history: Sequence[Epoch],
+    history: Sequence[Epoch] | None,
     ranks: npt.NDArray[np.integer],
     target_counts: npt.NDArray[np.integer],
-) -> None:
-    """Write `record` and its arrays into its folder, and remove the failure of an earlier attempt.
+    weights: bytes | None = None,
+) -> Record:
+    """Write `record` and its files into its folder, and return it with their digests.
 
-    `ranks` `[users]` and `target_counts` `[users]` are those of the test targets. Raises
-    `SeqrecError` and leaves the folder as it was if a number of the record is not finite, or if
-    the files cannot be written.
+    `ranks` `[users]` and `target_counts` `[users]` are those of the test targets; `weights` is the
+    content of the file of weights. Where `history` or `weights` is None, the file that is there
+    stays. The digests in `metrics.json` bind the files together, so that no reader takes files of
+    two runs for one record. The failure of an earlier attempt is removed.
+
+    Raises `SeqrecError` and leaves the folder as it was if a number of the record is not finite, if
+    the files cannot be written, or if a record of a later format is there.
     """
-    files, content = record.files, record.content()
-    for place, value in not_finite(content):
+    files = record.files
+    for place, value in not_finite(record.content()):
         raise SeqrecError(
             f"{files.metrics}: not written, {place} is {value}. The training has probably "
             "diverged: try a smaller learning rate."
         )
+    require_replaceable(record.folder)
     with ExitStack() as stack:
         # The parts take their names in the reverse of this order, once all of them are whole.
-        metrics, target_counts_part, ranks_part, history_part = (
-            stack.enter_context(replacing(path))
-            for path in (files.metrics, files.target_counts, files.ranks, files.history)
-        )
-        metrics.write_text(as_json(content), encoding="utf-8", newline="")
-        _save(ranks, ranks_part)
-        _save(target_counts, target_counts_part)
-        _as_table(history).to_csv(history_part, index=False, lineterminator="\n")
+        metrics = stack.enter_context(replacing(files.metrics))
+        contents = {
+            files.target_counts: _as_array(target_counts),
+            files.ranks: _as_array(ranks),
+            files.history: None if history is None else _as_csv(history),
+            files.config: yaml.safe_dump(record.config, sort_keys=True).encode(),
+            files.weights: weights,
+        }
+        digests = {}
+        for path, content in contents.items():
+            if content is not None:
+                stack.enter_context(replacing(path)).write_bytes(content)
+                digests[path.name] = hashlib.sha256(content).hexdigest()
+            elif path.is_file():
+                digests[path.name] = sha256(path)
+        renewed = record.model_copy(update={"digests": digests})
+        metrics.write_text(as_json(renewed.content()), encoding="utf-8", newline="")
         # From here to the end there is no record, rather than one of old and new files.
         files.metrics.unlink(missing_ok=True)
     files.failure.unlink(missing_ok=True)
+    return renewed
 
 
-def _save(numbers: npt.NDArray[np.integer], path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.asarray(numbers, dtype=np.int32))
+def _as_array(numbers: npt.NDArray[np.integer]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.asarray(numbers, dtype=np.int32))
+    return file.getvalue()
 
 
-def _as_table(history: Sequence[Epoch]) -> pd.DataFrame:
+def _as_csv(history: Sequence[Epoch]) -> bytes:
     lines: list[dict[str, Any]] = [epoch.line() for epoch in history]
-    return pd.DataFrame(lines, columns=None if lines else list(HISTORY_COLUMNS))
+    table = pd.DataFrame(lines, columns=None if lines else list(HISTORY_COLUMNS))
+    return table.to_csv(index=False, lineterminator="\n").encode()

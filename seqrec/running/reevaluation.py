@@ -11,7 +11,6 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
 from seqrec.models.network import Network
-from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.sampled import require_enough_items
 from seqrec.protocol.splits import leave_one_out
@@ -19,7 +18,6 @@ from seqrec.records.record import Record, read_record
 from seqrec.records.writing import write_record
 from seqrec.running.engine import choose_engine
 from seqrec.running.options import EngineOptions
-from seqrec.running.run import write_config
 from seqrec.training.building import build_model
 from seqrec.training.precision import set_arithmetic
 from seqrec.training.scoring import network_scorers
@@ -39,6 +37,7 @@ def evaluate_again(
         return None
     try:
         record = read_record(folder)
+        record.require_recorded(files.weights)
         log = Interactions.load(data)
         weights = load_file(files.weights)
     except (SeqrecError, SafetensorError):
@@ -59,7 +58,6 @@ def evaluate_again(
     network.to(engine.device).eval()
     scorers = network_scorers(network, splits, config.max_length, engine.device)
     quality = evaluate(scorers, splits, config)
-    history = [Epoch.of(line) for line in record.history().to_dict("records")]
     renewed = record.model_copy(
         update={
             "config": config.model_dump(mode="json"),
@@ -69,6 +67,4 @@ def evaluate_again(
             "test_sampled": quality.test_sampled,
         }
     )
-    write_config(config, folder)
-    write_record(renewed, history, quality.test_ranks, quality.target_counts)
-    return renewed
+    return write_record(renewed, None, quality.test_ranks, quality.target_counts)

@@ -10,22 +10,19 @@ from pathlib import Path
 from typing import Protocol, get_args
 
 import torch
-import yaml
 from safetensors.torch import save
 
 from seqrec.data.interactions import Interactions
 from seqrec.errors import Stopped
 from seqrec.experiment.custom import custom_code, is_custom
 from seqrec.experiment.schema import RunConfig
-from seqrec.files import replacing, write_text
-from seqrec.layout import RunFiles
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.sampled import require_enough_items
 from seqrec.protocol.splits import Splits, leave_one_out
-from seqrec.records.record import Data, Provenance, Record
+from seqrec.records.record import Data, Provenance, Record, require_replaceable
 from seqrec.records.writing import write_record
 from seqrec.running.device import device_title
 from seqrec.running.device_places import Place, place_on_device
@@ -81,6 +78,7 @@ def run(
     choice of GPUs, `place_on_device` makes it. On failure `failure.json` says what went wrong,
     where and how to go on, and the error is raised again. Raises `Stopped` after a signal to stop.
     """
+    require_replaceable(folder)
     if config.loss is None:  # a library's fit or a count has no use for a GPU
         options = replace(options, device="cpu")
     # Without CUDA in torch, there is no use for a place on a GPU either.
@@ -187,25 +185,16 @@ def _write(job: Job, outcome: Outcome) -> Record:
         test_sampled=quality.test_sampled,
         peak_memory_bytes=peak_memory(engine.device),
     )
-    files = RunFiles(job.folder)
     # Copies: safetensors refuses weights that share memory, as tied ones do.
     weights = {
         name: tensor.clone(memory_format=torch.contiguous_format)
         for name, tensor in outcome.weights.items()
     }
-    with replacing(files.weights) as part:
-        # Not save_file: its error for a full disk is no OSError.
-        part.write_bytes(save(weights))
-    write_config(config, job.folder)
-    write_record(record, outcome.history, quality.test_ranks, quality.target_counts)
+    arrays = (quality.test_ranks, quality.target_counts)
+    # Not save_file: its error for a full disk is no OSError.
+    record = write_record(record, outcome.history, *arrays, weights=save(weights))
     ResumeFiles(job.folder).remove()
     return record
-
-
-def write_config(config: RunConfig, folder: Path) -> None:
-    """Write the configuration into a run's folder."""
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True)
-    write_text(RunFiles(folder).config, text)
 
 
 def _resume_key(config: RunConfig, log: Interactions, engine: Engine) -> str:

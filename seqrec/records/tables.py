@@ -1,0 +1,56 @@
+"""Parse the arrays and the history of a record, which may hold anything."""
+
+import io
+import re
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
+"""The columns that every history has; validation metrics follow them."""
+
+EPOCH = r"[0-9]{1,15}"
+NUMBER = r"(?:[-+]?(?:[0-9]{1,15}(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,4})?|inf))?"
+
+
+def numbers_of_users(content: bytes, title: str) -> npt.NDArray[np.int32]:
+    """Parse an array file with a `title` of each user, as `[users]`; raises `ValueError`."""
+    try:
+        numbers = np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # numpy parses the header as Python, and raises what it likes
+        raise ValueError(f"cannot be read ({error})") from None
+    if not isinstance(numbers, np.ndarray):
+        raise ValueError("holds an archive of arrays, not one array")
+    if numbers.ndim != 1 or numbers.dtype != np.int32 or not len(numbers):
+        raise ValueError(
+            f"holds {numbers.dtype} of shape {numbers.shape}, not an int32 {title} of each user"
+        )
+    return numbers
+
+
+def history_table(content: bytes) -> pd.DataFrame:
+    """Parse a history into a table with its columns; raises `ValueError`."""
+    epochs_in(content)
+    return pd.read_csv(io.BytesIO(content))
+
+
+def epochs_in(content: bytes) -> list[int]:
+    """Return the epochs of a history; raises `ValueError` for anything but a table of numbers."""
+    header, _, body = content.decode("utf-8").replace("\r\n", "\n").partition("\n")
+    columns = header.split(",")
+    if lacking := set(HISTORY_COLUMNS) - set(columns):
+        raise ValueError(f"it lacks the column {', '.join(sorted(lacking))}")
+    if columns[0] != HISTORY_COLUMNS[0] or len(set(columns)) < len(columns) or '"' in header:
+        raise ValueError("its header is not the one that a training writes")
+    lines = body.removesuffix("\n").split("\n") if body else []
+    for number, line in enumerate(lines, start=2):
+        if not _line_of(len(columns)).fullmatch(line):
+            raise ValueError(f"line {number} holds something other than {len(columns)} numbers")
+    return [int(line.partition(",")[0]) for line in lines]
+
+
+@cache
+def _line_of(columns: int) -> re.Pattern[str]:
+    return re.compile(EPOCH + f",{NUMBER}" * (columns - 1))
