@@ -1,11 +1,9 @@
 """A process dies, or a disk is full, while a checkpoint or a record is being written.
 
-Each drill is a real `seqrec execute` in a process of its own. The processes are forked from a
-server that has imported torch and done nothing else, so that a life costs a moment, not seconds.
+Each drill is a real `seqrec execute` in a process of its own.
 """
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import SERVER, Forked
 from small_disk import small_disk
 from small_runs import outcome, preprocessed_log, small_config
 
@@ -23,10 +22,6 @@ from seqrec.layout import RunFiles
 EPOCHS = 3
 SASREC = small_config("sasrec", training={"batch_size": 32, "max_epochs": EPOCHS})
 FITTED = small_config("popularity")
-
-SERVER = multiprocessing.get_context("forkserver")
-# torch imports the last when it is first told to be deterministic, and takes seconds over it.
-SERVER.set_forkserver_preload(["seqrec.running.run", "seqrec.cli.main", "torch._inductor"])
 
 
 @pytest.fixture(scope="module")
@@ -61,24 +56,16 @@ def execute(
     With `death`, the process kills itself in place of that step, counted from 1. Only steps on
     files with `of` in their names count.
     """
-    said = data.parent / "said.txt"
     steps = SERVER.Value("i", 0)
     arguments = ["execute", "--config", config.json(), "--data", str(data)]
     arguments += ["--output", str(folder), "--device", "cpu", "--threads", "1"]
     arguments += ["--precision", "float32"]  # rather than what is measured to be faster
-    process = SERVER.Process(target=live, args=(arguments, said, steps, death, of))
-    process.start()
-    process.join(120)
-    assert process.exitcode is not None, "it hangs"
-    return process.exitcode, said.read_text(), steps.value
+    process = Forked(arguments, data.parent / "said.txt", count_steps, steps, death, of)
+    return process.end(), process.said.read_text(), steps.value
 
 
-def live(arguments: list[str], said: Path, steps: Any, death: int | None, of: str) -> None:
-    """Run the command line, with its output in a file and each step of writing counted."""
-    from seqrec.cli.main import main
-
-    for stream in (1, 2):
-        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), stream)
+def count_steps(steps: Any, death: int | None, of: str) -> None:
+    """Count each step of writing in this process, and kill it in place of step `death`."""
 
     def step(*paths: Any) -> None:
         if not any(of in Path(path).name for path in paths):
@@ -104,7 +91,6 @@ def live(arguments: list[str], said: Path, steps: Any, death: int | None, of: st
     Path.write_text = before(Path.write_text)  # type: ignore[method-assign]
     os.replace = before(os.replace)
     os.unlink = before(os.unlink)
-    main(arguments)
 
 
 # Dying

@@ -2,12 +2,12 @@
 
 import os
 import platform
-import subprocess
-import sys
+import signal
 import time
 from pathlib import Path
 
 import pytest
+from forked import Forked
 from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import preprocessed_log, small_config
@@ -120,17 +120,15 @@ def test_a_failed_run_leaves_its_reason_instead(data: Path, tmp_path: Path) -> N
 
 
 def test_a_killed_process_of_this_host_is_not_running(data: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "seqrec", "execute", "--config", LONG.json()]
-    command += ["--data", str(data), "--output", str(tmp_path), "--device", "cpu", "--threads", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    while not process.stderr.readline().startswith("epoch   2"):
-        assert process.poll() is None
+    arguments = ["execute", "--config", LONG.json(), "--data", str(data)]
+    arguments += ["--output", str(tmp_path), "--device", "cpu", "--threads", "1"]
+    process = Forked(arguments, tmp_path / "said.txt")
+    process.wait_for("epoch   2")
     progress, alive = read(tmp_path)
     assert alive
     assert (progress.pid, progress.host) == (process.pid, platform.node())
-    process.kill()
-    process.communicate()
+    process.signal(signal.SIGKILL)
+    process.end()
     progress, alive = read(tmp_path)
     assert not alive
     assert progress.epoch >= 2

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from forked import Forked
 from record_factory import make_metrics, record_of
 from small_runs import ROOT, preprocessed_log, small_config
 
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def words(config: RunConfig, data: Path, folder: Path, *more: str) -> list[str]:
     arguments = ["execute", "--config", config.json(), "--data", str(data), "--output", str(folder)]
-    return [*arguments, "--device", "cpu", "--threads", "1", *more]
+    return [*arguments, "--device", "cpu", "--threads", "1", "--precision", "float32", *more]
 
 
 def execute(data: Path, folder: Path, *more: str, config: RunConfig = CONFIG) -> Any:
@@ -149,13 +149,15 @@ def test_a_run_that_goes_on_goes_on_in_mlflow(folder: Path) -> None:
     assert MLflow(small_config(seed=1), folder).run != first.run
 
 
-def offline(folder: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "CLEARML_OFFLINE_MODE": "1",
-        "CLEARML_CACHE_DIR": str(folder / "cache"),
-        "CLEARML_CONFIG_FILE": str(folder / "none.conf"),
-    }
+def with_clearml(
+    config: RunConfig, data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Forked:
+    """Start a run that ClearML tracks offline, in a process that it may change as it likes."""
+    if "CLEARML_OFFLINE_MODE" not in os.environ:
+        monkeypatch.setenv("CLEARML_OFFLINE_MODE", "1")
+    monkeypatch.setenv("CLEARML_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("CLEARML_CONFIG_FILE", str(tmp_path / "none.conf"))
+    return Forked(words(config, data, folder, "--track", "clearml"), tmp_path / "said.txt")
 
 
 def archived(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -168,16 +170,12 @@ def archived(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def test_with_clearml_a_run_stops_when_told_and_its_archive_holds_the_curve_so_far(
-    data: Path, folder: Path, tmp_path: Path
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-m", "seqrec", *words(LONG, data, folder, "--track", "clearml")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=offline(tmp_path))
-    assert process.stderr is not None
-    while not process.stderr.readline().startswith("epoch   3"):
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
-    assert process.returncode == STOPPED_EXIT_CODE
+    process = with_clearml(LONG, data, folder, tmp_path, monkeypatch)
+    process.wait_for("epoch   3")
+    process.signal(signal.SIGTERM)
+    assert process.end() == STOPPED_EXIT_CODE
     assert RunFiles(folder).resume.is_file()
     task, reports = archived(tmp_path)
     assert task["name"] == "small sasrec seed 0"
@@ -187,11 +185,9 @@ def test_with_clearml_a_run_stops_when_told_and_its_archive_holds_the_curve_so_f
 
 @pytest.mark.slow
 def test_clearmls_archive_holds_the_configuration_and_the_result(
-    data: Path, folder: Path, tmp_path: Path
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-m", "seqrec", *words(CONFIG, data, folder, "--track", "clearml")]
-    done = subprocess.run(command, capture_output=True, text=True, env=offline(tmp_path))
-    assert done.returncode == 0, done.stderr
+    assert with_clearml(CONFIG, data, folder, tmp_path, monkeypatch).end() == 0
     metrics, history = recorded(folder)
     task, reports = archived(tmp_path)
     assert "max_epochs" in json.dumps(task)
@@ -264,13 +260,15 @@ def test_one_that_is_not_installed_says_how_to_get_it(
     assert "pip install -e '.[clearml]'" in result.stderr
 
 
-def test_one_that_is_not_set_up_is_dropped(data: Path, folder: Path, tmp_path: Path) -> None:
-    environment = {**offline(tmp_path), "CLEARML_OFFLINE_MODE": "0"}
-    command = [sys.executable, "-m", "seqrec", *words(CONFIG, data, folder, "--track", "clearml")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0
-    assert "clearml: dropped for the rest of this run" in done.stderr
-    assert "not configured" in done.stderr
+def test_one_that_is_not_set_up_is_dropped(
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARML_OFFLINE_MODE", "0")
+    process = with_clearml(CONFIG, data, folder, tmp_path, monkeypatch)
+    assert process.end() == 0
+    said = process.said.read_text()
+    assert "clearml: dropped for the rest of this run" in said
+    assert "not configured" in said
 
 
 def test_nothing_is_tracked_unless_asked_for(data: Path, folder: Path, tmp_path: Path) -> None:
