@@ -1,5 +1,6 @@
 """Hold a folder, so that no other process works in it at the same time."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,17 +9,20 @@ import click
 from filelock import FileLock, Timeout
 
 from seqrec.errors import SeqrecError
+from seqrec.files import require_writable
 
 
 @contextmanager
 def alone_in(folder: Path, wait: bool = False, doing: str = "training this run") -> Iterator[None]:
     """Hold `folder` while the block runs; a thread that holds it already may enter again.
 
-    If another process holds it, say what that is `doing` and `wait`, or raise `SeqrecError`.
+    The folder may be removed and made again meanwhile: it is held all the same. If another process
+    holds it, say what that is `doing` and `wait`, or raise `SeqrecError`.
     """
-    lock = FileLock(folder / ".lock", is_singleton=True)
+    lock = FileLock(_lock_of(folder), is_singleton=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        require_writable(folder)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -29,12 +33,23 @@ def alone_in(folder: Path, wait: bool = False, doing: str = "training this run")
                 ) from None
             click.echo(f"{folder}: another process is {doing}; waiting.", err=True)
             lock.acquire(poll_interval=1)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SeqrecError(
-            f"{folder}: cannot be written ({error.strerror or error}). "
+            f"{error.filename or folder}: cannot be written ({error.strerror or error}). "
             "Make the folder writable or choose another, then run again."
         ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def _lock_of(folder: Path) -> Path:
+    """Return the file whose lock stands for a folder, beside the folder itself.
+
+    In the folder it would vanish with it, and the next process would find it free. All paths to a
+    folder lead to one file.
+    """
+    place = Path(os.path.realpath(folder))
+    return place.with_name(f".{place.name}.lock")

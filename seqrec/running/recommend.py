@@ -8,7 +8,6 @@ A run's folder holds the model and its configuration; the ids of items and users
 preprocessed log on which it was trained.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.ranking import ScoreUsers, require_finite
 from seqrec.protocol.splits import Split
+from seqrec.records.record import Record, has_record, read_metrics
 from seqrec.running.device import choose_device
 from seqrec.running.histories import Ids, histories_of, require_filled
 from seqrec.training.building import build_model
@@ -61,19 +61,19 @@ class Recommender:
         """Load the model in the folder `run`; its log is in `data`, or `data/processed/<dataset>`.
 
         Raises `SeqrecError` if there is no finished run, if its weights are missing or damaged, or
-        if the log is not the one it was trained on.
+        if configuration, weights or log are not those that the record is of.
         """
         files = RunFiles(Path(run))
-        trained_on = _digest_in(files)
+        record = _record_in(files)
         if not files.weights.is_file():
             raise SeqrecError(
                 f"{files.weights}: the weights are missing; git and promoted records leave them "
                 "out. Run the experiment to train the model here."
             )
-        config = check_values(RunConfig, load_yaml(files.config), str(files.config))
-        log = _load_log(
-            LogFiles(Path(data)) if data else LogFiles.of(config.dataset), config, trained_on
-        )
+        record.require_recorded(files.weights)
+        config = _config_of(record)
+        folder = LogFiles(Path(data)) if data else LogFiles.of(config.dataset)
+        log = _load_log(folder, config, record.data.sha256)
         place = choose_device(device)
         return cls(config, _load_model(config, files.weights, log.num_items, place), log, place)
 
@@ -156,18 +156,26 @@ class Recommender:
         return network_scorer(self._model, split, self.config.max_length, self._device)
 
 
-def _digest_in(files: RunFiles) -> str:
-    """Read from a run's record the digest of the log on which it was trained."""
-    try:
-        metrics = json.loads(files.metrics.read_text(encoding="utf-8"))
-        return str(metrics["data"]["sha256"])
-    except FileNotFoundError:
+def _record_in(files: RunFiles) -> Record:
+    """Read the record of a run, which must have finished."""
+    if not has_record(files.folder):
         raise SeqrecError(
             f"{files.folder}: holds no finished run. Name a run's folder, such as "
             "results/<experiment>/runs/<dataset>/<model>/seed-<n>."
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SeqrecError(f"{files.metrics}: cannot be read ({error}).") from None
+        )
+    return read_metrics(files.folder)
+
+
+def _config_of(record: Record) -> RunConfig:
+    """Read `config.yaml`; raises `SeqrecError` if the record is not of this configuration."""
+    path = record.files.config
+    config = check_values(RunConfig, load_yaml(path), str(path))
+    if config.hash() != record.config_hash:
+        raise SeqrecError(
+            f"{path}: is not the configuration that {record.files.metrics} was made by, so the "
+            "recorded numbers are not of this model. Restore it, or train the run again."
+        )
+    return config
 
 
 def _load_log(files: LogFiles, config: RunConfig, trained_on: str) -> Interactions:

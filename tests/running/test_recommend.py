@@ -328,14 +328,23 @@ def test_a_folder_without_a_run_without_weights_or_with_others_is_told_apart(
     with pytest.raises(SeqrecError, match="holds no finished run"):
         Recommender.load(tmp_path)
     refused("the weights are missing", model_safetensors=None)
-    refused("does not hold the weights of sasrec", model_safetensors=b"damaged")
-    others = (run_folder(project, "gru4rec") / "model.safetensors").read_bytes()
-    refused("does not hold the weights of sasrec", model_safetensors=others)
-    metrics = json.loads((source / "metrics.json").read_text())
-    metrics["data"]["sha256"] = "0" * 64
-    refused("another log than the run was trained on", metrics_json=json.dumps(metrics).encode())
-    refused("cannot be read", metrics_json=b"{}")
+    written_with = "is not the file that was written with metrics.json"
+    refused(written_with, model_safetensors=b"damaged")
+    config = (source / "config.yaml").read_bytes().replace(b"seed: 0", b"seed: 1")
+    refused("is not the configuration that .*metrics.json was made by", config_yaml=config)
     refused("config.yaml", config_yaml=b"seed: 1")
+    metrics = json.loads((source / "metrics.json").read_text())
+    other_log = {**metrics, "data": {**metrics["data"], "sha256": "0" * 64}}
+    refused("another log than the run was trained on", metrics_json=json.dumps(other_log).encode())
+    refused("metrics.json", metrics_json=b"{}")
+    refused("newer seqrec", metrics_json=json.dumps({**metrics, "format": 2}).encode())
+
+    # An older record does not tell which weights are its own.
+    del metrics["digests"]
+    older = {"metrics_json": json.dumps(metrics).encode()}
+    others = (run_folder(project, "gru4rec") / "model.safetensors").read_bytes()
+    for weights in (b"damaged", others):
+        refused("does not hold the weights of sasrec", model_safetensors=weights, **older)
 
 
 def test_a_run_works_from_any_folder_with_its_log(project: Path, tmp_path: Path) -> None:
