@@ -5,8 +5,7 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from forked import Forked
 from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 
 from seqrec.errors import SeqrecError, Stopped
@@ -113,19 +113,24 @@ def test_it_goes_on_whatever_becomes_of_the_evaluation(
     assert list(history.filter(like="ndcg")) == ["ndcg@10"]  # measured in every epoch
 
 
-def start(config: RunConfig, data: Path, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "seqrec", "execute", "--config", config.json()]
-    command += ["--data", str(data), "--output", str(folder), "--device", "cpu", "--threads", "1"]
-    command += ["--precision", "float32"]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def start(config: RunConfig, data: Path, folder: Path, *prepare: Any) -> Forked:
+    arguments = ["execute", "--config", config.json(), "--data", str(data)]
+    arguments += ["--output", str(folder), "--device", "cpu", "--threads", "1"]
+    arguments += ["--precision", "float32"]
+    said = Path(tempfile.mkdtemp(dir=data.parent), "said.txt")
+    return Forked(arguments, said, *prepare)
 
 
-def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith(f"epoch {epoch:3d}"):
-            return
-    raise AssertionError("the training ended before it was stopped")
+def hold_before(epoch: int, gate: Path) -> None:
+    """Let no training in this process begin `epoch` while `gate` exists."""
+    original = Trainer.begin_epoch
+
+    def begin_epoch(trainer: Trainer) -> None:
+        while trainer.position.epoch + 1 >= epoch and gate.exists():
+            time.sleep(0.01)
+        original(trainer)
+
+    Trainer.begin_epoch = begin_epoch  # type: ignore[method-assign]
 
 
 LONG = small_config(training=EPOCHS | {"max_epochs": 200, "patience": 200, "batch_size": 8})
@@ -136,12 +141,11 @@ def test_a_signal_stops_it_with_its_own_exit_code_and_a_word_on_how_to_go_on(
     number: signal.Signals, data: Path, tmp_path: Path
 ) -> None:
     process = start(LONG, data, tmp_path / "run")
-    wait_for_epoch(process, 2)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == STOPPED_EXIT_CODE
-    assert "the same command goes on from here" in errors
-    assert "Traceback" not in errors
+    process.wait_for("epoch   2")
+    process.signal(number)
+    assert process.end() == STOPPED_EXIT_CODE
+    assert "the same command goes on from here" in process.said.read_text()
+    assert "Traceback" not in process.said.read_text()
     assert (tmp_path / "run/resume.pt").is_file()
     assert not (tmp_path / "run/failure.json").exists()
 
@@ -155,21 +159,17 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     config = small_config(
         training=EPOCHS | {"max_epochs": epochs, "patience": epochs, "batch_size": 4}
     )
-    whole = start(config, data, tmp_path / "whole")
-    assert "Error" not in whole.communicate(timeout=300)[1]
+    assert start(config, data, tmp_path / "whole").end() == 0
     draw = random.Random(0)
-    folder = tmp_path / "killed"
+    folder, gate = tmp_path / "killed", tmp_path / "gate"
+    gate.touch()  # so that none comes to its end before it is killed
     for _ in range(moments):
-        process = start(config, data, folder)
-        assert process.stderr is not None
-        while not process.stderr.readline().startswith("epoch"):
-            assert process.poll() is None, "it ended before it could be killed"
+        process = start(config, data, folder, hold_before, epochs, gate)
+        process.wait_for("epoch")
         time.sleep(draw.uniform(0, 0.3))
-        process.kill()
-        process.communicate()
-    last = start(config, data, folder)
-    last.communicate(timeout=300)
-    assert last.returncode == 0
+        process.signal(signal.SIGKILL)
+        process.end()
+    assert start(config, data, folder).end() == 0
     assert outcome(folder) == outcome(tmp_path / "whole")
 
 
@@ -199,31 +199,32 @@ def test_a_state_of_another_training_is_left_alone_and_said_so(
 def test_two_processes_never_train_one_run(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(LONG, data, folder)
-    wait_for_epoch(process, 1)
+    process.wait_for("epoch   1")
     with pytest.raises(SeqrecError, match="another process is training"):
         run(LONG, data, folder, CPU)
     assert not (folder / "failure.json").exists()
     shutil.rmtree(folder)  # as people do with what seems damaged
     with pytest.raises(SeqrecError, match="another process is training"):
         run(LONG, data, folder, CPU)
-    process.terminate()
-    process.communicate()
+    process.signal(signal.SIGKILL)
+    process.end()
 
 
 def test_a_job_that_finds_its_run_under_way_waits_and_keeps_what_comes_of_it(
     data: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / LONG.folder
-    first = start(LONG, data, folder)
-    wait_for_epoch(first, 1)
-    second = start(LONG, data, folder)
-    assert second.stderr is not None
-    assert "another process is training this run; waiting." in second.stderr.readline()
-    assert "Error" not in first.communicate(timeout=300)[1]
-    record = (folder / "metrics.json").read_bytes()
-    assert second.communicate(timeout=60)[1] == ""  # it has trained nothing
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert (folder / "metrics.json").read_bytes() == record
+    config = small_config()
+    folder, gate = tmp_path / config.folder, tmp_path / "gate"
+    gate.touch()
+    first = start(config, data, folder, hold_before, 2, gate)
+    first.wait_for("epoch   1")
+    second = start(config, data, folder)
+    second.wait_for("another process is training this run; waiting.")
+    gate.unlink()
+    assert (first.end(), second.end()) == (0, 0)
+    assert "epoch   2" in first.said.read_text()
+    assert "epoch" not in second.said.read_text()  # it has trained nothing
+    assert "finished before" in second.said.read_text()
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Path) -> None:
@@ -234,8 +235,8 @@ def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Pa
 
 def test_a_killed_process_leaves_no_lock_behind(data: Path, tmp_path: Path) -> None:
     process = start(LONG, data, tmp_path / "run")
-    wait_for_epoch(process, 1)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.wait_for("epoch   1")
+    process.signal(signal.SIGKILL)
+    process.end()
     with alone_in(tmp_path / "run"):
         pass
