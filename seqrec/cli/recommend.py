@@ -11,7 +11,7 @@ from seqrec.errors import SeqrecError
 
 @click.command()
 @click.argument("run", type=Folder(), shell_complete=completion.runs)
-@click.option("--history", help="Item ids, the oldest first, separated by commas.")
+@click.option("--history", help="Item ids, the oldest first, as a line of CSV.")
 @click.option(
     "--users", type=File(), help="CSV or Parquet file with columns user, item, [timestamp]."
 )
@@ -20,6 +20,11 @@ from seqrec.errors import SeqrecError
 )
 @click.option("--output", type=File(), help="CSV or Parquet file.  [default: the terminal]")
 @click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Import the record's custom model, which runs its code, though config/models/ has it not.",
+)
 @device_option
 def recommend(
     run: Path,
@@ -28,27 +33,29 @@ def recommend(
     k: int,
     output: Path | None,
     data: Path | None,
+    trust: bool,
     device: str,
 ) -> None:
     """Recommend the next items with a finished RUN.
 
     RUN is the folder of its record. Items are read and printed by the dataset's own ids. Give
-    either one history, or a file with one line an interaction. A file with only the column user
-    names users of the dataset. Items of a history are not recommended again. Examples:
+    either one history, where an id that holds a comma stands in quotes, or a file with one line an
+    interaction. A file with only the column user names users of the dataset. Items of a
+    history are not recommended again. Examples:
 
     \b
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --users users.csv --output top.parquet
     """
     from seqrec.running.recommend import Recommender
-    from seqrec.running.user_tables import read_users, write_recommendations
+    from seqrec.running.user_tables import read_history, read_users, write_recommendations
 
     if (history is None) == (users is None):
         raise SeqrecError("recommend: give either --history or --users.")
     table = read_users(users) if users else None
-    recommender = Recommender.load(run, data, device)
+    recommender = Recommender.load(run, data, device, trust)
     if table is None:
-        found = recommender.recommend([i.strip() for i in (history or "").split(",") if i], k)
+        found = recommender.recommend(read_history(history or ""), k)
     else:
         found = recommender.recommend_users(table, k, str(users))
     if output:

@@ -1,13 +1,17 @@
 """Turn tables of users into histories of item numbers; every mistake is told with its row."""
 
 import difflib
-from typing import Any, Literal
+import numbers
+import re
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from seqrec.data.parsing import CANONICAL_INTEGER
 from seqrec.errors import SeqrecError
 from seqrec.protocol.splits import Split
+from seqrec.wording import LONGEST_QUOTE, quoted, shortened
 
 
 class Ids:
@@ -18,56 +22,87 @@ class Ids:
         self.index = pd.Index(ids)
         self.dataset = dataset
 
-    def places(self, values: pd.Series, where: str) -> np.ndarray:
-        """Find the places of `values` among the ids, from 0, as `[values]`.
+    def places(self, ids: pd.Series, where: str) -> np.ndarray:
+        """Find the places of `ids`, which are texts, among the known ones; from 0, as `[ids]`.
 
         Raises `SeqrecError` for an id that is not among them; `where` names the table.
         """
-        sought = pd.to_numeric(values, errors="coerce") if self._numeric else values.astype(str)
-        found = self.index.get_indexer(pd.Index(sought))
+        codes, distinct = pd.factorize(ids)
+        found = self._places_of([str(text) for text in distinct])[codes]
         if (unknown := np.flatnonzero(found < 0)).size:
             first = int(unknown[0])
+            text = str(ids.iloc[first])
             raise SeqrecError(
-                f"{where}: row {int(values.index[first]) + 1}: {self.kind} {values.iloc[first]} is "
+                f"{where}: row {int(ids.index[first]) + 1}: {self.kind} {shortened(text)} is "
                 f"not among the {len(self.index):,} {self.kind}s of {self.dataset} after its filter"
-                f"{self._hint(sought.iloc[first])}{_more(len(unknown))}."
+                f"{self._hint(text)}{_more(len(unknown))}."
             )
+        return found
+
+    def _places_of(self, texts: list[str]) -> np.ndarray:
+        """Find the places of `texts`, -1 for an unknown id.
+
+        A number counts only in the one way in which parsing reads it, so `07` is not 7.
+        """
+        if not self._numeric:
+            return self.index.get_indexer(pd.Index(texts, dtype=object))
+        found = np.full(len(texts), -1)
+        number = np.array([bool(re.fullmatch(CANONICAL_INTEGER, text)) for text in texts], bool)
+        values = np.array([int(texts[i]) for i in np.flatnonzero(number)], np.int64)
+        found[number] = self.index.get_indexer(pd.Index(values))
         return found
 
     @property
     def _numeric(self) -> bool:
         return pd.api.types.is_integer_dtype(self.index.dtype)
 
-    def _hint(self, value: Any) -> str:
-        """Suggest a known id in place of `value`."""
+    def _hint(self, text: str) -> str:
+        """Suggest a known id in place of `text`."""
         known = self.index
-        if self._numeric:
-            if pd.isna(value):
-                return f"; they are whole numbers from {known.min()} to {known.max()}"
-            # A number far away would overflow numpy's integers.
-            near = min(max(value, int(known.min())), int(known.max()))
-            return f"; the nearest is {known[np.abs(known.to_numpy() - near).argmin()]}"
-        close = difflib.get_close_matches(value, known, n=1)
-        return f"; did you mean {close[0]!r}?" if close else f"; an example is {known[0]!r}"
+        if not self._numeric:
+            close = difflib.get_close_matches(text[:LONGEST_QUOTE], known, n=1)
+            return f"; did you mean {close[0]!r}?" if close else f"; an example is {known[0]!r}"
+        if not re.fullmatch("0|-?[1-9][0-9]{0,99}", text):
+            return (
+                f"; they are whole numbers from {known.min()} to {known.max()}, written without "
+                "a fraction, an exponent or zeros in front"
+            )
+        # A number far away would overflow numpy's integers.
+        near = min(max(int(text), int(known.min())), int(known.max()))
+        return f"; the nearest is {known[np.abs(known.to_numpy() - near).argmin()]}"
+
+
+def texts_of(values: pd.Series, kind: Literal["item", "user"], where: str) -> pd.Series:
+    """Return ids as texts, without the white space around them, which parsing drops as well.
+
+    Raises `SeqrecError` for a gap, and for a value that is neither text nor a whole number: as a
+    number with a fraction, an id of 17 digits is no longer the same id. `where` names the table.
+    """
+    values = values.astype(object)
+    require_filled(values, kind, where)
+    wrong = [not _is_id(value) for value in values]
+    if (places := np.flatnonzero(wrong)).size:
+        first = int(places[0])
+        raise SeqrecError(
+            f"{where}: row {int(values.index[first]) + 1}: {kind} {quoted(values.iloc[first])} is "
+            f"neither text nor a whole number{_more(places.size)}. Write ids as the dataset does."
+        )
+    return pd.Series([str(value).strip() for value in values], index=values.index, dtype=object)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str | numbers.Integral) and not isinstance(value, bool)
 
 
 def histories_of(table: pd.DataFrame, items: Ids, where: str) -> tuple[pd.Index, Split]:
     """Read the users and their histories from a table of interactions.
 
-    `table` has the columns `user` and `item`, and maybe `timestamp`, without which the order of its
-    rows is that of time. Raises `SeqrecError` for gaps, unknown items and unreadable times; `where`
-    names the table.
+    `table` has the columns `user` and `item`, ids as texts, and maybe `timestamp`, without which
+    the order of its rows is that of time. Raises `SeqrecError` for unknown items and unreadable
+    times; `where` names the table.
     """
-    require_filled(table["item"], "item", where)
     if "timestamp" in table.columns:
-        require_filled(table["timestamp"], "timestamp", where)
-        try:
-            times = _as_times(table["timestamp"])
-        except (ValueError, TypeError):
-            raise SeqrecError(
-                f"{where}: timestamp: write numbers, or dates as 2024-01-31 or 2024-01-31T12:00."
-            ) from None
-        require_filled(times, "timestamp", where)
+        times = _times(table["timestamp"], where)
         table = table.loc[times.sort_values(kind="stable").index]
     numbers = items.places(table["item"], where) + 1
     codes, users = pd.factorize(table["user"])
@@ -78,17 +113,32 @@ def histories_of(table: pd.DataFrame, items: Ids, where: str) -> tuple[pd.Index,
 
 
 def require_filled(values: pd.Series, column: str, where: str) -> None:
-    """Raise `SeqrecError` if a value of the column is missing."""
-    if (gaps := np.flatnonzero(values.isna() | (values == ""))).size:
+    """Raise `SeqrecError` if a value of the column is missing or blank."""
+    blank = np.array([isinstance(value, str) and not value.strip() for value in values], bool)
+    if (gaps := np.flatnonzero(values.isna() | blank)).size:
         row = int(values.index[gaps[0]]) + 1
         raise SeqrecError(f"{where}: row {row}: no {column}{_more(gaps.size)}.")
 
 
-def _as_times(values: pd.Series) -> pd.Series:
+def _times(values: pd.Series, where: str) -> pd.Series:
+    """Read times as numbers or dates that can be sorted."""
+    require_filled(values, "timestamp", where)
     try:
-        return pd.to_numeric(values)
-    except (ValueError, TypeError):
-        return pd.to_datetime(values, format="ISO8601", utc=True)
+        try:
+            times = pd.to_numeric(values)
+        except (ValueError, TypeError):
+            times = pd.to_datetime(values, format="ISO8601", utc=True)
+    except (ValueError, TypeError, OverflowError):
+        times = None
+    if (
+        times is None
+        or times.dtype == object
+        or (times.isna() | times.isin([np.inf, -np.inf])).any()
+    ):
+        raise SeqrecError(
+            f"{where}: timestamp: write numbers, or dates as 2024-01-31 or 2024-01-31T12:00."
+        )
+    return times
 
 
 def _more(count: int) -> str:

@@ -11,7 +11,7 @@ preprocessed log on which it was trained.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,13 @@ from seqrec.protocol.ranking import ScoreUsers, require_finite
 from seqrec.protocol.splits import Split
 from seqrec.records.record import Record, has_record, read_metrics
 from seqrec.running.device import choose_device
-from seqrec.running.histories import Ids, histories_of, require_filled
+from seqrec.running.histories import Ids, histories_of, texts_of
+from seqrec.running.trust import require_trusted
 from seqrec.training.building import build_model
 from seqrec.training.fitting import fitted_scorer
 from seqrec.training.scoring import network_scorer
 from seqrec.typed_yaml import check_values, load_yaml
+from seqrec.wording import quoted, shortened
 
 
 class Recommender:
@@ -56,12 +58,20 @@ class Recommender:
 
     @classmethod
     def load(
-        cls, run: Path | str, data: Path | str | None = None, device: str = "auto"
+        cls,
+        run: Path | str,
+        data: Path | str | None = None,
+        device: str = "auto",
+        trust: bool = False,
     ) -> "Recommender":
         """Load the model in the folder `run`; its log is in `data`, or `data/processed/<dataset>`.
 
-        Raises `SeqrecError` if there is no finished run, if its weights are missing or damaged, or
-        if configuration, weights or log are not those that the record is of.
+        A record may name any module as its model, and to import it is to run it. One that is no
+        built-in model is imported only with `trust`, or if an entry of `config/models/` names it.
+
+        Raises `SeqrecError` for a model that is not trusted, if there is no finished run, if its
+        weights are missing or damaged, or if configuration, weights or log are not those that the
+        record is of.
         """
         files = RunFiles(Path(run))
         record = _record_in(files)
@@ -72,6 +82,8 @@ class Recommender:
             )
         record.require_recorded(files.weights)
         config = _config_of(record)
+        if not trust:
+            require_trusted(config, str(files.config))
         folder = LogFiles(Path(data)) if data else LogFiles.of(config.dataset)
         log = _load_log(folder, config, record.data.sha256)
         place = choose_device(device)
@@ -82,8 +94,14 @@ class Recommender:
 
         Returns one row an item, the best first: `rank` from 1, `item`, `score`. Items of the
         history are not recommended again, so there may be fewer than `k`.
-        Raises `SeqrecError` for an empty history or an unknown item.
+        Raises `SeqrecError` for an empty history, an unknown item, and a `k` below 1.
         """
+        if not isinstance(history, Sequence | np.ndarray | pd.Series | pd.Index) or isinstance(
+            history, str | bytes
+        ):
+            raise SeqrecError(
+                f"the history {quoted(history)} is no list; write [{quoted(history)}] for one item."
+            )
         table = pd.DataFrame({"user": 0, "item": pd.Series(list(history), dtype=object)})
         if table.empty:
             raise SeqrecError("the history is empty; give at least one item.")
@@ -98,19 +116,21 @@ class Recommender:
         which the order of rows is that of time. With the column `user` alone, they are users of
         the dataset, and the log has their histories. `where` names the table in messages.
 
-        Returns `user`, `rank`, `item` and `score`. Raises `SeqrecError` for a table without these
-        columns, gaps in it, and unknown users or items.
+        Returns `user`, `rank`, `item` and `score`, ids in the way that the dataset has them.
+        Raises `SeqrecError` for a table without these columns, gaps in it, unknown users or items,
+        and a `k` below 1.
         """
+        if k < 1:
+            raise SeqrecError(f"k is {k}; ask for at least 1 item for each user.")
         users = _checked_table(users, where)
         if "item" in users.columns:
             self._require_reader_of_histories()
             ids, split = histories_of(users, self._items, where)
             places = np.arange(len(ids))
         else:
-            each = users["user"].drop_duplicates()
-            ids = pd.Index(each)
             known = Ids("user", self.log.user_ids(), self.config.dataset)
-            places = known.places(each, where)
+            places = known.places(users["user"].drop_duplicates(), where)
+            ids = known.index[places]
             split = Split(self.log.items, self.log.offsets, 0, self.log.num_items)
         found_users, ranks, items, scores = self._best(split, places, k)
         return pd.DataFrame(
@@ -215,22 +235,27 @@ def _load_model(
 
 
 def _checked_table(users: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the table with its rows numbered, if its columns make sense and none lacks a user."""
+    """Return the table with its rows numbered and its ids as texts, if its columns make sense."""
+    if (twice := users.columns[users.columns.duplicated()]).size:
+        raise SeqrecError(f"{where}: has two columns {quoted(twice[0])}. Rename or remove one.")
     if "user" not in users.columns or len(users) == 0:
-        found = f"columns {', '.join(map(str, users.columns))}" if len(users) else "no line"
+        names = shortened(", ".join(map(str, users.columns)))
+        found = f"columns {names}" if len(users) else "no line"
         raise SeqrecError(
             f"{where}: must have a column 'user', and 'item' unless they are users of the "
             f"dataset; it has {found}."
         )
     if "item" not in users.columns and len(users.columns) > 1:
-        others = ", ".join(str(name) for name in users.columns if name != "user")
+        others = shortened(", ".join(str(name) for name in users.columns if name != "user"))
         raise SeqrecError(
             f"{where}: has no column 'item', which holds the histories, but {others}. Rename "
             "that, or give the column 'user' alone for users of the dataset."
         )
     users = users.reset_index(drop=True)
-    require_filled(users["user"], "user", where)
-    return users
+    columns: tuple[Literal["user", "item"], ...] = ("user", "item")
+    return users.assign(
+        **{name: texts_of(users[name], name, where) for name in columns if name in users.columns}
+    )
 
 
 def _top(scores: Tensor, split: Split, users: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

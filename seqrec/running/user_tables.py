@@ -1,5 +1,7 @@
 """Read tables of users, and write tables of recommendations, as CSV or Parquet files."""
 
+import csv
+import io
 import warnings
 from pathlib import Path
 
@@ -7,6 +9,10 @@ import pandas as pd
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
+from seqrec.wording import shortened
+
+COLUMNS = ("user", "item", "timestamp")
+"""The columns that a table of users may have."""
 
 
 def read_users(path: Path) -> pd.DataFrame:
@@ -18,15 +24,22 @@ def read_users(path: Path) -> pd.DataFrame:
         raise SeqrecError(f"{path}: no such file.")
     _require_known_suffix(path)
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        with warnings.catch_warnings():
-            # Raised for a line with more fields than the header, which would shift all columns.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-        return table.rename(columns=str.strip)
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        raise SeqrecError(f"{path}: cannot be read as {path.suffix[1:]} ({error}).") from None
+        return _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except (OSError, ValueError, NotImplementedError, pd.errors.ParserWarning) as error:
+        reason = shortened(str(error).strip())
+        raise SeqrecError(f"{path}: cannot be read as {path.suffix[1:]} ({reason}).") from None
+
+
+def read_history(line: str) -> list[str]:
+    """Read the item ids in a line of CSV, where an id that holds a comma stands in quotes.
+
+    Raises `SeqrecError` for quotes that do not match.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(line), skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise SeqrecError(f"history: cannot be read as csv ({error}).") from None
+    return [item for row in rows for item in row]
 
 
 def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
@@ -37,6 +50,38 @@ def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
             recommendations.to_parquet(part, index=False)
         else:
             recommendations.to_csv(part, index=False, lineterminator="\n")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # Raised for a line with more fields than the header, which would shift all columns.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        # The header is read as a line, since pandas would rename a second column of one name.
+        table = pd.read_csv(
+            path,
+            dtype=str,
+            keep_default_na=False,
+            header=None,
+            index_col=False,
+            encoding="utf-8-sig",
+        )
+    names = [str(name).strip() for name in table.iloc[0]]
+    return table.iloc[1:].reset_index(drop=True).set_axis(names, axis="columns")
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read the columns that count; of others, which may be of any type, the names alone."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"it has two columns {twice!r}")
+        table = file.read([name for name in COLUMNS if name in names])
+    # Whole numbers beside gaps would become floats, which lose digits of long ids.
+    found = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return found.reindex(columns=names)
 
 
 def _require_known_suffix(path: Path) -> None:

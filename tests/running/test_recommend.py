@@ -1,16 +1,22 @@
 """Recommendations are the ranking of the evaluation, in the ids of the dataset."""
 
+import hashlib
 import io
 import json
 import re
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner, Result
 from small_runs import ROOT, SIZES, small_config
 
@@ -207,11 +213,174 @@ def test_whole_numbers_stay_whole_numbers(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(recommender.recommend(["7", "14"], k=3), found)
     far, largest = 10**25, 7 * SIZES["items"]
     for wrong, hint in (
-        *((8, "the nearest is 7"), ("7x", "whole numbers from"), (7.5, "nearest")),
+        *((8, "the nearest is 7"), ("7x", "whole numbers from"), (7.5, "7.5 is neither")),
         *((far, f"the nearest is {largest}"), (str(far), f"the nearest is {largest}")),
     ):
         with pytest.raises(SeqrecError, match=hint):
             recommender.recommend([7, wrong])
+
+
+@pytest.fixture(scope="module")
+def long_ids(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """A model of a log with ids of 17 and 18 digits, which differ where floats do not."""
+    folder = tmp_path_factory.mktemp("long-ids")
+    preprocessed(folder, "184467440737{:06}", "765611979709{:05}")
+    data = folder / "data/processed/small"
+    run(small_config(), data, folder / "run", CPU)
+    return Recommender.load(folder / "run", data)
+
+
+def test_ids_of_many_digits_stay_the_same_ids(long_ids: Recommender) -> None:
+    users, items = long_ids.log.user_ids(), long_ids.log.item_ids()
+    assert users.dtype == items.dtype == np.int64
+    chosen = users[[41, 40, 42]]
+    for written in (chosen, chosen.astype(str), pd.array(chosen, "Int64")):
+        found = long_ids.recommend_users(pd.DataFrame({"user": written}), k=2)
+        assert found["user"].tolist() == np.repeat(chosen, 2).tolist()
+    history = items[:40]
+    for items_given in (history.tolist(), [f" {item}\t" for item in history]):
+        assert not set(long_ids.recommend(items_given, k=60)["item"]) & set(history)
+
+
+WRITTEN_OTHERWISE: list[Callable[[int], object]] = [
+    "{}.0".format,
+    "0{}".format,
+    "+{}".format,
+    "{}e0".format,
+    "{:,}".format,
+    float,
+    lambda id: str(id).encode(),
+    lambda id: [id],
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN_OTHERWISE)
+def test_an_id_that_is_written_otherwise_is_another_id(
+    long_ids: Recommender, written: Callable[[int], object]
+) -> None:
+    user, item = int(long_ids.log.user_ids()[3]), int(long_ids.log.item_ids()[3])
+    with pytest.raises(SeqrecError, match="users: row 1: user"):
+        long_ids.recommend_users(pd.DataFrame({"user": [written(user)]}))
+    with pytest.raises(SeqrecError, match="history: row 1: item"):
+        long_ids.recommend([written(item)])
+
+
+def test_white_space_around_an_id_does_not_count_as_in_parsing(project: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    table = pd.DataFrame(
+        {"user": ["a ", "a", "a\t"], "item": ["product 7", " product 14 ", "product 21"]}
+    )
+    found = recommender.recommend_users(table, k=3)
+    assert found["user"].tolist() == ["a"] * 3
+    alone = recommender.recommend(["product 7", "product 14", "product 21"], k=3)
+    assert found["item"].tolist() == alone["item"].tolist()
+    known = pd.DataFrame({"user": ["customer 3", "customer 3 "]})
+    assert len(recommender.recommend_users(known, k=2)) == 2
+
+
+@pytest.mark.parametrize("history", ["product 7", b"product 7", {"product 7"}, {"product 7": 1}, 7])
+def test_only_a_list_is_a_history(project: Path, history: Any) -> None:
+    with pytest.raises(SeqrecError, match="is no list; write"):
+        Recommender.load(run_folder(project, "sasrec")).recommend(history)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_at_least_one_item_is_recommended(project: Path, k: int) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    with pytest.raises(SeqrecError, match=f"k is {k}"):
+        recommender.recommend(["product 7"], k)
+    with pytest.raises(SeqrecError, match=f"k is {k}"):
+        recommender.recommend_users(pd.DataFrame({"user": ["customer 3"]}), k)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"user": [["a"], ["b"]], "item": ["product 7"] * 2}, r"row 1: user \['a'\] is neither"),
+        ({"user": ["a", {"b": 1}], "item": ["product 7"] * 2}, "row 2: user {'b': 1} is neither"),
+        ({"user": ["a", "b"], "item": [1.5, 2.5]}, r"row 1: item 1.5 is neither .*\(1 more"),
+        ({"user": ["a", True], "item": ["product 7"] * 2}, "row 2: user True is neither"),
+        ({"user": ["a"], "item": ["product 7"], "timestamp": [["x"]]}, "timestamp: write numbers"),
+        ({"user": ["a"], "item": ["product 7"], "timestamp": ["nan"]}, "timestamp: write numbers"),
+        ({"user": ["a"], "item": ["product 7"], "timestamp": ["inf"]}, "timestamp: write numbers"),
+        ({"user": ["a"], "item": ["product 7"], "timestamp": ["9" * 40]}, "timestamp: write"),
+        ({"user": ["x" * 5000], "item": [b"x" * 5000]}, "row 1: item b'xxx.* is neither"),
+        ({"user": ["a"], "item": ["x" * 5000]}, "row 1: item xxx.* is not among"),
+    ],
+)
+def test_a_table_of_anything_but_ids_and_times_is_refused(
+    project: Path, columns: dict[str, list[Any]], message: str
+) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    with pytest.raises(SeqrecError, match=f"users: {message}") as refused:
+        recommender.recommend_users(pd.DataFrame(columns))
+    assert len(str(refused.value)) < 500
+
+
+def test_two_columns_of_one_name_are_refused(project: Path, tmp_path: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    twice = pd.DataFrame([["a", "b", "product 7"]], columns=["user", "user", "item"])
+    with pytest.raises(SeqrecError, match="two columns 'user'"):
+        recommender.recommend_users(twice)
+    path = tmp_path / "users.csv"
+    twice.to_csv(path, index=False)
+    with pytest.raises(SeqrecError, match="two columns 'user'"):
+        recommender.recommend_users(read_users(path), where="users.csv")
+    path = tmp_path / "users.parquet"
+    arrays = [pa.array(["a"]), pa.array(["b"])]
+    pq.write_table(pa.Table.from_arrays(arrays, names=["user", "user"]), path)
+    with pytest.raises(SeqrecError, match="two columns 'user'"):
+        read_users(path)
+
+
+def test_whole_numbers_beside_a_gap_in_parquet_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "users.parquet"
+    pq.write_table(pa.table({"user": [76561197970982479, None], "note": [[1], [2]]}), path)
+    found = read_users(path)
+    assert list(found.columns) == ["user", "note"]
+    assert found["user"][0] == 76561197970982479
+
+
+def theirs(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy a run whose record names a module of its own as its model, with valid digests."""
+    folder = project / "theirs/runs/small/sasrec/seed-0"
+    shutil.rmtree(project / "theirs", ignore_errors=True)
+    shutil.copytree(run_folder(project, "sasrec"), folder)
+    (project / "theirs/evil.py").write_text(
+        "from pathlib import Path\nPath('theirs/ran').touch()\n"
+        "from seqrec.models.sasrec import SASRec as Model\n"
+    )
+    config = small_config().model_copy(update={"implementation": "theirs.evil:Model"})
+    (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    digest = hashlib.sha256((folder / "config.yaml").read_bytes()).hexdigest()
+    metrics |= {"config": config.model_dump(mode="json"), "config_hash": config.hash()}
+    metrics["digests"]["config.yaml"] = digest
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    monkeypatch.delitem(sys.modules, "theirs.evil", raising=False)
+    return folder
+
+
+def test_the_code_that_a_record_names_is_run_only_if_the_user_trusts_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = theirs(project, monkeypatch)
+    ran = project / "theirs/ran"
+    arguments = ("recommend", folder, "--history", "product 7")
+    refused = seqrec(*arguments)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "config.yaml: its model 'theirs.evil:Model' is Python code" in refused.stderr
+    assert not ran.exists()
+    assert seqrec(*arguments, "--trust").exit_code == 0
+    assert ran.exists()
+
+    folder = theirs(project, monkeypatch)
+    entry = project / "config/models/evil.yaml"
+    entry.parent.mkdir(parents=True)
+    entry.write_text("implementation: theirs.other:Model\n")
+    assert seqrec(*arguments).exit_code == 1
+    entry.write_text("implementation: theirs.evil:Model\n")
+    assert seqrec(*arguments).exit_code == 0
 
 
 # The command
@@ -247,6 +416,17 @@ def test_a_history_on_the_command_line(project: Path) -> None:
     assert [line.split()[1:3] for line in lines[1:]] == [i.split() for i in expected["item"]]
 
 
+def test_a_history_is_a_line_of_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preprocessed(tmp_path, '"Sir, You Are Being Hunted {}"', "{}")
+    monkeypatch.chdir(tmp_path)
+    run(small_config(), Path("data/processed/small"), Path("run"), CPU)
+    history = '"Sir, You Are Being Hunted 7", "Sir, You Are Being Hunted 14"'
+    result = seqrec("recommend", "run", "--history", history, "-k", 60)
+    found = set(re.findall(r"Hunted ([0-9]+)", result.stdout))
+    assert len(found) > 40
+    assert not found & {"7", "14"}
+
+
 def users_file(folder: Path, text: str) -> Path:
     path = folder / "users.csv"
     path.write_text(text)
@@ -265,7 +445,9 @@ def users_file(folder: Path, text: str) -> Path:
         (("--users", "results"), None),
         (("--history", "product 7", "--output", "top.xlsx"), "name a .csv or .parquet file"),
         (("--history", "product 7", "--data", "nowhere"), "nowhere: holds no log"),
-        (("--history", "product 7", "--device", "abacus"), "--device abacus"),
+        (("--history", "product 7", "--device", "abacus"), None),
+        (("--history", '"product 7'), "history: cannot be read as csv"),
+        (("--history", "product 7,,product 14"), "history: row 2: no item"),
     ],
 )
 def test_a_mistake_is_one_message(
