@@ -60,7 +60,9 @@ def up_to_date_log(dataset: str) -> LogFiles:
     if not is_up_to_date():
         with alone_in(log.folder, wait=True, doing="preprocessing this dataset"):
             if not is_up_to_date():  # another process may have made it in the meantime
-                process(dataset, entry, fetch(dataset, entry), log.folder)
+                statistics = process(dataset, entry, fetch(dataset, entry), log.folder)
+                for warning in statistics.warnings():
+                    click.echo(f"{dataset}: {warning}.", err=True)
     return log
 
 
@@ -117,6 +119,8 @@ def preprocess(dataset: str, raw: Path, results: Path | None, output: Path | Non
         f"{output}: {statistics.users:,} users, {statistics.items:,} items, "
         f"{statistics.interactions:,} interactions, mean length {statistics.mean_length:.1f}"
     )
+    for warning in statistics.warnings():
+        click.echo(f"{dataset}: {warning}.")
 
 
 @click.command()

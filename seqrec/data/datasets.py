@@ -6,19 +6,51 @@ imports nothing heavy.
 """
 
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from seqrec.errors import SeqrecError
 from seqrec.layout import ConfigFiles, manifest
-from seqrec.typed_yaml import Strict, check_values, load_yaml, nearest
+from seqrec.typed_yaml import Pattern, Strict, check_values, load_yaml, require_name
+from seqrec.wording import nearest
 
 Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
-HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+
+
+def _has_a_host(url: str) -> str:
+    try:
+        address = urlsplit(url)
+        host = (address.hostname or "").removesuffix(".")
+        if address.port == 0 or not (":" in host or host.encode("idna")):
+            raise ValueError
+    except ValueError:  # from the standard library: each part of a name has 1 to 63 characters
+        raise ValueError("names no host that can exist") from None
+    return url
+
+
+HttpsUrl = Annotated[
+    str,
+    Pattern(r"^https://[^\s/]+/\S+$", "write an address such as https://example.org/log.csv"),
+    AfterValidator(_has_a_host),
+]
+Sha256 = Annotated[str, Pattern(r"^[0-9a-f]{64}$", "write 64 digits from 0 to 9 and a to f")]
+Sha1 = Annotated[str, Pattern(r"^[0-9a-f]{40}$", "write 40 digits from 0 to 9 and a to f")]
+Word = Annotated[int, Field(strict=True)] | str | None
+"""An id as YAML reads it: -1 is a number, and null is nothing."""
+NULL_WORDS = ("null", "Null", "NULL")
+"""What YAML reads as nothing."""
+
+MAX_NAME_BYTES = 255
+"""No file system allows longer names."""
 
 
 class Columns(Strict):
@@ -39,7 +71,8 @@ class Columns(Strict):
 
 
 class Format(Strict):
-    """How to read a file. Its suffix tells the compression: .gz, .bz2, .xz, .zst or .zip."""
+    """How to read a file. Its first bytes tell whether it is compressed (gzip, bzip2, xz, Zstandard
+    or zip)."""
 
     kind: Literal["text", "csv", "semicolon", "tsv", "double-colon", "parquet", "jsonl"] = "text"
     """text: fields separated by white space; csv, semicolon: fields separated by `,` or `;`, which
@@ -50,6 +83,14 @@ class Format(Strict):
     header: bool | None = None
     """Whether the first line names the columns. Default: it does if `columns` gives names. Not
     allowed for parquet and jsonl."""
+    missing: Literal["keep"] | tuple[Word, ...] | None = None
+    """Words that stand for a missing user or item, such as [NA]: lines with one of them or with an
+    empty id are dropped and counted; with [], only lines with an empty id are. keep: no word stands
+    for a missing id. Default: an empty id is an error, and so is one that reads like a missing
+    value (NA, NaN, None, null and the like)."""
+    on_bad_line: Literal["error", "drop"] = "error"
+    """What to do with malformed lines: report them, or drop and count them unless they are more
+    than half of all lines."""
 
     @model_validator(mode="after")
     def _columns_can_be_found(self) -> "Format":
@@ -72,6 +113,25 @@ class Format(Strict):
         if self.header is not None or self.kind in ("parquet", "jsonl"):
             return bool(self.header)
         return any(isinstance(column, str) for column in self.columns.by_role().values())
+
+    @property
+    def missing_words(self) -> frozenset[str] | None:
+        """The words that stand for a missing id; None if no line may be dropped for one."""
+        if not isinstance(self.missing, tuple):
+            return None
+        words = (NULL_WORDS if word is None else (str(word).strip(),) for word in self.missing)
+        return frozenset(word for group in words for word in group)
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out optional keys that are not used.
+
+        A log counts as current only while the settings that it was made by are written the same,
+        so new keys must not appear in the settings of datasets that do without them.
+        """
+        written = write(self)
+        unused = {"missing": None, "on_bad_line": "error"}
+        return {key: value for key, value in written.items() if unused.get(key, ...) != value}
 
 
 class Filter(Strict):
@@ -116,6 +176,8 @@ class Source(Strict):
             raise ValueError(f"a file with urls needs a plain name, not {self.file!r}")
         if self.member is not None and not self.file.lower().endswith(".zip"):
             raise ValueError("'member' names a file inside a .zip")
+        if any(len(part.encode()) > MAX_NAME_BYTES for part in PurePath(self.file).parts):
+            raise ValueError(f"names of files and folders have at most {MAX_NAME_BYTES} bytes")
         return self
 
     @property
@@ -232,6 +294,7 @@ def load_dataset(name: str, config: ConfigFiles | None = None) -> Dataset:
     config = config or ConfigFiles()
     if not config.datasets.is_dir():
         raise SeqrecError(f"{config.datasets}: no such folder. Run from the project's folder.")
+    require_name(name, "dataset")
     path = config.dataset(name)
     if name not in (names := dataset_names(config)):
         raise SeqrecError(

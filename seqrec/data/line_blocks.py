@@ -18,14 +18,19 @@ ARROW_BLOCK_BYTES = 1 << 22
 
 
 class UnreadableBlock(Exception):
-    """Some line of a block is malformed or blank."""
+    """Some line of a block is malformed, blank or the header again."""
 
 
 def read_block(schema: LineSchema, block: bytes) -> RawBatch:
-    """Read a block of whole lines, none of them blank; raises `UnreadableBlock`."""
+    """Read a block of whole lines, none of them blank; raises `UnreadableBlock`.
+
+    Ids may be empty only if the schema allows missing ones.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if schema.may_be_joined(block):
+        raise UnreadableBlock
     try:
         block.decode("utf-8")
         table = (_read_json if schema.kind == "jsonl" else _read_delimited)(schema, block)
@@ -36,7 +41,7 @@ def read_block(schema: LineSchema, block: bytes) -> RawBatch:
     if schema.quotes and b'"' in block:
         lines = len(line_ends(block, quotes=True))
     ids = table.select(["user", "item"])
-    has_empty_id = any(
+    has_empty_id = schema.missing_words is None and any(
         chunk.null_count or pc.any(pc.equal(pc.utf8_trim_whitespace(chunk.dictionary), "")).as_py()
         for column in ids.columns
         for chunk in column.chunks

@@ -10,36 +10,57 @@ import json
 import math
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
-from seqrec.data.line_schema import BLANK, DELIMITERS, Field, LineSchema
+from seqrec.data.bad_lines import BadLines
+from seqrec.data.line_schema import BLANK, BYTE_ORDER_MARK, DELIMITERS, Field, LineSchema
 from seqrec.data.raw_bytes import line_ends, shown
 from seqrec.errors import SeqrecError
+from seqrec.wording import quoted
 
 DAY_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class LineChecker:
-    """Checks the lines of one file. Every error is a `SeqrecError` that names file and line."""
+class BadLine(Exception):
+    """A line is malformed, or lacks an id."""
 
-    def __init__(self, path: Path, schema: LineSchema) -> None:
-        self.path = path
+    def __init__(self, what: str, is_missing: bool = False) -> None:
+        super().__init__(what)
+        self.is_missing = is_missing
+        """Whether the format allows to drop the line because an id is missing."""
+
+
+class LineChecker:
+    """Checks the lines of one file, one at a time, and notes the bad ones in `bad`."""
+
+    def __init__(self, schema: LineSchema, bad: BadLines) -> None:
         self.schema = schema
+        self.bad = bad
 
     def fail(self, line: int, what: str, got: bytes | str) -> NoReturn:
-        """Raise the error `what` about a line."""
+        """Raise `SeqrecError` about a line that all others depend on."""
         raise SeqrecError(
-            f"{self.path}:{line}: {what}; got {shown(got)}; fix or remove the line, "
+            f"{self.bad.path}:{line}: {what}; got {shown(got)}; fix or remove the line, "
             "or correct 'format' in the dataset's YAML."
         )
+
+    def note(self, line: int, problem: BadLine | str, text: bytes) -> None:
+        """Note what is wrong with a line."""
+        if isinstance(problem, BadLine) and problem.is_missing:
+            self.bad.missing += 1
+        else:
+            what = f"{problem}; got {shown(text)}"
+            self.bad.note(line, what, max(1, text.count(b"\n")))
 
     def learn_columns(self, line: int, text: bytes) -> None:
         """Find the columns in the first line, which is the header if the file has one."""
         schema = self.schema
         if schema.kind == "jsonl":
             return
-        values = self._split(line, text)
+        try:
+            values = self._split(text)
+        except BadLine as error:
+            self.fail(line, str(error), text)
         schema.width = len(values)
         if schema.width == 1:
             problem = f"only one field when read as 'kind: {schema.kind}'; is it another kind?"
@@ -60,30 +81,60 @@ class LineChecker:
                     text,
                 )
 
-    def learn_types(self, line: int, text: bytes) -> None:
-        """Learn the types of JSON values, and whether times are dates, from the first values."""
+    def learns_types(self, line: int, text: bytes) -> bool:
+        """Learn the types of JSON values, and whether times are dates, from the first good line.
+
+        Returns whether this line is good, and notes what is wrong if it is not.
+        """
+        self.schema.dates = self.schema.zoned = False
+        try:
+            self._learn_types(text)
+            self._check(text)
+        except BadLine as problem:
+            self.note(line, problem, text)
+            return False
+        return True
+
+    def is_good(self, line: int, text: bytes) -> bool:
+        """Return whether a line is good, and note what is wrong if it is not."""
+        try:
+            self._check(text)
+        except BadLine as problem:
+            self.note(line, problem, text)
+            return False
+        return True
+
+    def _learn_types(self, text: bytes) -> None:
         schema = self.schema
-        values = self._split(line, text)
-        self._check_width(line, values, text)
+        values = self._split(text)
+        self._check_width(values)
         for field in schema.fields:
             value = _value(values, field)
+            if field.role == "timestamp":
+                if isinstance(value, str) and not _is_number(value):
+                    date = _as_date(value)
+                    if date is None:
+                        expected = (
+                            "a number or an ISO 8601 date such as 2024-01-31 or 2024-01-31T12:00"
+                        )
+                        raise BadLine(f"the timestamp {quoted(value)} is not {expected}")
+                    schema.dates, schema.zoned = True, date.tzinfo is not None
+            elif schema.is_missing(value):
+                raise BadLine(f"the {field.role} is missing", is_missing=True)
             field.type = type(value)
-            if field.role == "timestamp" and isinstance(value, str) and not _is_number(value):
-                date = _as_date(value)
-                if date is None:
-                    expected = "a number or an ISO 8601 date such as 2024-01-31 or 2024-01-31T12:00"
-                    self.fail(line, f"the timestamp {value!r} is not {expected}", text)
-                schema.dates, schema.zoned = True, date.tzinfo is not None
-        self.check(line, text)
 
-    def check(self, line: int, text: bytes) -> None:
-        """Raise `SeqrecError` if this line is malformed."""
-        values = self._split(line, text)
-        self._check_width(line, values, text)
+    def _check(self, text: bytes) -> None:
+        """Raise `BadLine` if this line is malformed, or lacks an id."""
+        if text.startswith(BYTE_ORDER_MARK) or text.strip(BLANK) == self.schema.header:
+            raise BadLine("the start of another file: were files joined end to end?")
+        values = self._split(text)
+        self._check_width(values)
         for field in self.schema.fields:
-            if isinstance(values, dict) and field.column not in values:
-                self.fail(line, f"no key {field.column!r} (the {field.role})", text)
             value = _value(values, field)
+            if field.role != "timestamp" and self.schema.is_missing(value):
+                raise BadLine(f"the {field.role} is missing", is_missing=True)
+            if isinstance(values, dict) and field.column not in values:
+                raise BadLine(f"no key {field.column!r} (the {field.role})")
             if field.role == "timestamp":
                 expected = self._expected_time(field, value)
             elif isinstance(values, dict):
@@ -91,9 +142,9 @@ class LineChecker:
             else:
                 expected = ""
             if expected:
-                self.fail(line, f"the {field.role} {value!r} is not {expected}", text)
+                raise BadLine(f"the {field.role} {quoted(value)} is not {expected}")
             if not str(value).strip():
-                self.fail(line, f"the {field.role} is empty", text)
+                raise BadLine(f"the {field.role} is empty")
 
     def filled_lines(self, first: int, block: bytes) -> list[tuple[int, bytes]]:
         """Return the lines of a block that are not blank, with their numbers from `first`."""
@@ -109,14 +160,14 @@ class LineChecker:
             self.fail(line, "a quotation mark is left open", block[start:])
         return found
 
-    def _split(self, line: int, text: bytes) -> Any:
+    def _split(self, text: bytes) -> Any:
         """Return the fields of a line: a list, or a dict for a JSON object."""
         kind = self.schema.kind
         try:
             decoded = text.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             remedy = "convert the file if it is in another encoding: iconv -f cp1252 -t utf-8"
-            self.fail(line, f"not UTF-8 text ({remedy})", text)
+            raise BadLine(f"not UTF-8 text ({remedy})") from None
         if kind == "text":
             return [field.decode() for field in text.split()]
         if self.schema.quotes:
@@ -124,26 +175,26 @@ class LineChecker:
             try:
                 rows = list(csv.reader(source, delimiter=DELIMITERS[kind]))
             except csv.Error as error:
-                self.fail(line, f"not valid CSV ({error})", text)
+                raise BadLine(f"not valid CSV ({error})") from None
             if len(rows) > 1:
-                self.fail(line, "a carriage return or a quotation mark inside a field", text)
+                raise BadLine("a carriage return or a quotation mark inside a field")
             return rows[0] if rows else []
         if kind != "jsonl":
             if "\r" in decoded:
-                self.fail(line, "a carriage return inside a field", text)
+                raise BadLine("a carriage return inside a field")
             return decoded.split("\t" if kind == "tsv" else "::")
         try:
             value = json.loads(decoded)
         except (ValueError, RecursionError) as error:
-            self.fail(line, f"not valid JSON ({error})", text)
+            raise BadLine(f"not valid JSON ({error})") from None
         if not isinstance(value, dict):
-            self.fail(line, "not a JSON object", text)
+            raise BadLine("not a JSON object")
         return value
 
-    def _check_width(self, line: int, values: Any, text: bytes) -> None:
+    def _check_width(self, values: Any) -> None:
         if isinstance(values, list) and len(values) != self.schema.width:
             found = f"{len(values)} {'field' if len(values) == 1 else 'fields'}"
-            self.fail(line, f"{found} instead of {self.schema.width}", text)
+            raise BadLine(f"{found} instead of {self.schema.width}")
 
     def _expected_time(self, field: Field, value: Any) -> str:
         """Return what the time should be instead, or nothing if it is right."""

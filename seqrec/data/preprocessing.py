@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +51,9 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
             "interactions and two items are needed. Relax 'filter' in the dataset's YAML, or check "
             "'format'."
         )
-    statistics = describe(log, events.times, removed)
+    statistics = describe(log, events.times, removed, parsed.dropped)
     _compare(name, dataset, statistics, checksummed)
-    write_log(LogFiles(output), log, ids, asdict(statistics), log_settings(dataset))
+    write_log(LogFiles(output), log, ids, statistics.written(), log_settings(dataset))
     return statistics
 
 

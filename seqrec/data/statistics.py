@@ -1,9 +1,11 @@
 """Describe a log by numbers: its size, what was removed, and how many targets are special."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from seqrec.data.bad_lines import Dropped
 from seqrec.data.filtering import Removed, distinct, repeats
 from seqrec.data.interactions import Sequences
 
@@ -36,7 +38,7 @@ class Statistics:
     """Users with a target that shares its time with another item, so that the order of the file
     decided between the two; None if the file has no times."""
     interactions_read: int
-    """Interactions in the raw file."""
+    """Interactions in the raw file, without dropped lines."""
     duplicates_removed: int
     """Interactions dropped by the rule for repeated pairs."""
     interactions_filtered: int
@@ -47,9 +49,45 @@ class Statistics:
     """Items dropped by the minimum counts."""
     users_left_out: int
     """Users dropped because fewer than three interactions remained, too few to split."""
+    bad_lines_dropped: int = 0
+    """Malformed lines of the raw file, which the dataset's format allows to drop."""
+    missing_ids_dropped: int = 0
+    """Lines of the raw file without a user or an item, which it allows to drop."""
+
+    def written(self) -> dict[str, Any]:
+        """Return the content of `statistics.json`, which names dropped lines only if there are."""
+        dropped = {field.name for field in fields(Dropped)}
+        return {key: value for key, value in asdict(self).items() if value or key not in dropped}
+
+    def warnings(self) -> list[str]:
+        """Return a line for each thing that somebody who uses the log should know."""
+        found = []
+        if lines := self.bad_lines_dropped:
+            found.append(
+                f"{lines:,} malformed {_plural(lines, 'line')} dropped (on_bad_line: drop)"
+            )
+        if lines := self.missing_ids_dropped:
+            found.append(f"{lines:,} {_plural(lines, 'line')} without a user or an item dropped")
+        if users := self.repeated_test_targets:
+            found.append(
+                f"{self._share(users)} test targets are already in the user's history, where no "
+                "model may recommend them: each is a certain miss (filter: {duplicates: first} "
+                "avoids this)"
+            )
+        if tied := self.tied_targets:
+            found.append(
+                f"{self._share(tied)} users have a target at the same time as another item: the "
+                "order in the file decided which of the two is held out"
+            )
+        return found
+
+    def _share(self, users: int) -> str:
+        return f"{users:,} of {self.users:,} ({100 * users / self.users:.1f}%)"
 
 
-def describe(log: Sequences, times: np.ndarray | None, removed: Removed) -> Statistics:
+def describe(
+    log: Sequences, times: np.ndarray | None, removed: Removed, dropped: Dropped
+) -> Statistics:
     """Compute the statistics of `log`; `times` are those of its items, [interactions]."""
     items, offsets = log.items, log.offsets
     lengths = np.diff(offsets)
@@ -86,4 +124,9 @@ def describe(log: Sequences, times: np.ndarray | None, removed: Removed) -> Stat
         unseen_test_targets=int((~trained[items[offsets[1:] - 1]]).sum()),
         tied_targets=None if times is None else distinct(owner[tied(times, 1) | tied(times, 2)]),
         **asdict(removed),
+        **asdict(dropped),
     )
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

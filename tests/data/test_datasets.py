@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.data.datasets import Dataset, dataset_names, load_dataset
+from seqrec.data.datasets import Dataset, Format, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.layout import ConfigFiles
 
@@ -66,7 +66,7 @@ def test_for_an_unknown_name_the_nearest_one_is_suggested() -> None:
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     registry, path = written(tmp_path, "sources: [{file: a.txt}]\n")
     path.rename(tmp_path / "mine.yaml")
-    with pytest.raises(SeqrecError, match="no dataset"):
+    with pytest.raises(SeqrecError, match=r"dataset '\.\./mine'"):
         load_dataset("../mine", registry)
 
 
@@ -88,6 +88,13 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
         ),
         ("sources: [{file: a}]\nformat: {columns: {user: 1, item: 1}}\n", "different columns"),
         ("sources: [{file: a}]\nformat: {columns: {user: -1}}\n", "user"),
+        ("sources: [{file: a}]\nformat: {columns: {user: on}}\n", "format.columns.user: must be"),
+        ("sources: {file: a}\n", "sources: must be a list"),
+        ("sources: [{file: a, urls: 'https://x.org/a'}]\n", "sources.0.urls: must be a list"),
+        ("sources: [{file: a}]\nformat: {missing: NA}\n", "format.missing: "),
+        ("sources: [{file: a}]\nformat: {missing: [no]}\n", "format.missing.0: must be"),
+        (f"sources: [{{file: {'a' * 256}}}]\n", "at most 255 bytes"),
+        (f"sources: [{{file: x/{'ü' * 128}/b}}]\n", "at most 255 bytes"),
         ("simulate: {users: 9, items: 9, mean_length: 6, max_length: 10}\n", "must not exceed"),
     ],
 )
@@ -99,6 +106,14 @@ def test_a_mistake_in_a_yaml_is_shown_with_file_and_remedy(
         load_dataset("mine", registry)
     assert str(path) in str(error.value)
     assert message in str(error.value)
+
+
+def test_words_for_a_missing_id_may_be_words_that_yaml_reads_otherwise(tmp_path: Path) -> None:
+    text = "sources: [{file: a}]\nformat: {missing: [NA, -1, null, ' - ']}\n"
+    registry, _ = written(tmp_path, text)
+    words = load_dataset("mine", registry).format.missing_words
+    assert words == {"NA", "-1", "null", "Null", "NULL", "-"}
+    assert Format().missing_words is Format(missing="keep").missing_words is None
 
 
 def test_columns_by_name_imply_a_header() -> None:

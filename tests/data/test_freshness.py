@@ -1,19 +1,22 @@
 """A log or a raw file that no longer fits the dataset's YAML is noticed."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
 import yaml
 
-from seqrec.data.datasets import Dataset, load_dataset
+from seqrec.data.datasets import Dataset, dataset_names, load_dataset
 from seqrec.data.download import download
-from seqrec.data.freshness import is_current, require_current
+from seqrec.data.freshness import is_current, log_settings, require_current
 from seqrec.data.local_files import replaced_user_file, user_files
 from seqrec.data.preprocessing import preprocess
 from seqrec.errors import SeqrecError
 from seqrec.layout import RAW, ConfigFiles, LogFiles, simulated_file
 
+SHIPPED = ConfigFiles(Path(__file__).parents[2] / "config")
 TEXT = "1 5\n1 6\n1 7\n"
 
 
@@ -49,6 +52,35 @@ def test_a_log_is_current_until_its_settings_change_or_it_is_incomplete() -> Non
     assert not is_current(log, edit_dataset(filter={"duplicates": "last"}))
     log.digest.unlink()
     assert not is_current(log, edit_dataset())
+
+
+def test_keys_that_a_yaml_does_not_use_are_no_part_of_the_settings() -> None:
+    """A log made before a key existed stays current."""
+    text = (
+        '{"expected": null, "filter": {"distinct_items": false, "duplicates": "keep", '
+        '"min_interactions_per_item": 1, "min_interactions_per_user": 1, "mode": "one-pass"}, '
+        '"format": {"columns": {"item": 1, "timestamp": null, "user": 0}, "header": null, '
+        '"kind": "csv"}, "simulate": null, "sources": [{"file": "mine.txt", "filter": null, '
+        '"format": {"columns": {"item": 1, "timestamp": null, "user": 0}, "header": false, '
+        '"kind": "text"}, "git_blob": null, "member": null, "sha256": null, "urls": []}]}'
+    )
+    source = {"file": "mine.txt", "format": {"header": False}}
+    assert log_settings(edit_dataset(sources=[source], format={"kind": "csv"})) == text
+    explicit = {"kind": "csv", "missing": None, "on_bad_line": "error"}
+    assert log_settings(edit_dataset(sources=[source], format=explicit)) == text
+    for used in ({"missing": []}, {"missing": "keep"}, {"on_bad_line": "drop"}):
+        changed = edit_dataset(sources=[source], format={"kind": "csv", **used})
+        assert json.loads(log_settings(changed))["format"].items() >= used.items()
+
+
+def test_the_settings_of_the_shipped_datasets_are_what_logs_were_made_by() -> None:
+    """If this fails, every log that anybody has made would have to be made again."""
+    names = dataset_names(SHIPPED)
+    settings = "".join(log_settings(load_dataset(name, SHIPPED)) + "\n" for name in names)
+    assert (
+        hashlib.sha256(settings.encode()).hexdigest()
+        == "395b3efef66d5f5f31094f55819ec76fc231afd12edebf5ff4f23dbaf5f4cce7"
+    )
 
 
 def test_a_log_by_other_settings_is_refused_with_the_remedy() -> None:

@@ -183,6 +183,28 @@ def test_ties_are_counted_after_filtering(tmp_path: Path) -> None:
     assert made(tmp_path, text, first)[0].tied_targets == 0
 
 
+def test_what_a_user_of_the_log_should_know_is_one_line_each(tmp_path: Path) -> None:
+    text = "".join(f"a,{item},{time}\n" for item, time in ("v1", "w2", "x3", "y4", "v4"))
+    text += "b,v,1\nb,w,2\nb,x,3\nc,x,1\n\nNA,v,1\nNA,v,1\nc,x\n"
+    allowed = {"missing": ["NA"], "on_bad_line": "drop"}
+    statistics, log = made(tmp_path, text, own(format=CSV | allowed))
+    dropped, missing, repeated, tied = statistics.warnings()
+    assert dropped == "1 malformed line dropped (on_bad_line: drop)"
+    assert missing == "2 lines without a user or an item dropped"
+    assert repeated.startswith("1 of 2 (50.0%) test targets are already in the user's history")
+    assert "a certain miss" in repeated
+    assert tied.startswith("1 of 2 (50.0%) users have a target at the same time as another item")
+    assert log.statistics["bad_lines_dropped"] == 1
+    assert log.statistics["missing_ids_dropped"] == 2
+    assert log.statistics["interactions_read"] == 9
+
+
+def test_nothing_is_said_of_a_log_without_peculiarities(tmp_path: Path) -> None:
+    statistics, log = made(tmp_path, "1 5\n1 6\n1 7\n", own())
+    assert statistics.warnings() == []
+    assert not {"bad_lines_dropped", "missing_ids_dropped"} & set(log.statistics)
+
+
 # --- filters as properties ------------------------------------------------------------------------
 
 pairs = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=80)

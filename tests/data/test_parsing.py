@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec.data import parquet, raw_bytes
+from seqrec.data.bad_lines import Dropped
 from seqrec.data.datasets import Columns, Format
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.errors import SeqrecError
@@ -145,7 +146,7 @@ def test_a_damaged_compressed_file_is_reported(tmp_path: Path, suffix: str) -> N
     path.write_bytes(whole[: len(whole) // 2])
     assert f"{path}: cannot be read to its end" in fails(path, form("text", {}))
     path.write_bytes(b"1 2\n" * 100)
-    assert f"{path}: cannot be read to its end" in fails(path, form("text", {}))
+    assert f"{path}: cannot be read: by its name it is" in fails(path, form("text", {}))
 
 
 def test_text_is_split_at_any_white_space_without_a_time(tmp_path: Path) -> None:
@@ -266,7 +267,9 @@ def test_a_file_is_read_back_whatever_the_block_size(
     path.write_bytes(jsonl(rows) if kind == "jsonl" else lines(rows, separator))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(raw_bytes, "BLOCK_BYTES", block)
-        log = parse(path, form(kind, NAMES if kind == "jsonl" else None))
+        # A lone text among numbers would be taken for a header, and NA for nothing.
+        more = {"missing": "keep"} | ({} if kind == "jsonl" else {"header": False})
+        log = parse(path, form(kind, NAMES if kind == "jsonl" else None, **more))
     assert [tuple(map(str, row)) for row in rows_of(log)] == [tuple(map(str, r)) for r in rows]
     for ids in (log.user_ids.to_pylist(), log.item_ids.to_pylist()):
         assert ids == sorted(set(ids))
@@ -430,18 +433,62 @@ def test_a_header_without_the_column_is_reported(tmp_path: Path) -> None:
     assert f"{path}:1: the header must name one column 'u'" in fails(path, form("csv", NAMES))
 
 
-def test_an_undeclared_header_is_not_taken_for_an_interaction(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("user,item\n1,10\n2,020\n", "the user 'user'"),
+        # Numbers in one column are enough: an ISBN may end in X.
+        ("User_ID,ISBN\n268729,8501052981\n1,034545104X\n", "the user 'User_ID'"),
+        ("name,item\nann,1\nbob,2\n", "the item 'item'"),
+        # Files joined end to end, each with its header.
+        ("user,item\n1,10\n2,20\nuser,item\n3,30\n", "the user 'user'"),
+    ],
+)
+def test_an_undeclared_header_is_not_taken_for_an_interaction(
+    tmp_path: Path, text: str, first: str
+) -> None:
     path = tmp_path / "log.csv"
-    path.write_text("user,item\n1,10\n2,020\n")
+    path.write_text(text)
     message = fails(path, form("csv", {}))
-    assert f"{path}: the first line has 'user' and 'item', all others have numbers" in message
+    assert f"{path}: the first line has {first}, all other {first.split()[1]}s are numb" in message
     assert "'header: true'" in message
-    assert rows_of(parse(path, form("csv", {}, header=True))) == [(1, "10"), (2, "020")]
-    assert len(parse(path, form("csv", {}, header=False)).events.users) == 3
-    # Ids of one kind may well hold letters.
-    for text in ("user,item\n", "user,10\n1,20\n", "user,item\nann,1\n", "1,10\nuser,item\n"):
-        path.write_text(text)
-        assert len(parse(path, form("csv", {})).events.users) == text.count("\n")
+    assert len(parse(path, form("csv", {}, header=False)).events) == text.count("\n")
+    if text.count(text.partition("\n")[0]) == 1:
+        assert len(parse(path, form("csv", {}, header=True)).events) == text.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user,item\nann,x\n",
+        "ann,1\nann,2\n3,1\n",  # a header names no user of several items
+        "1,10\nann,item\n",
+        "ann,1\nbob,2\n3,4\n",
+    ],
+)
+def test_ids_may_be_words_beside_numbers(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    assert len(parse(path, form("csv", {})).events) == text.count("\n")
+
+
+@pytest.mark.parametrize("block", [32, 1 << 24])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_header_of_a_file_joined_to_another_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, mark: str
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+    path = tmp_path / "log.csv"
+    part = f"{mark}u,i,t\r\nu,i,7\r\n1,2,3\r\n"
+    path.write_text(part * 2, encoding="utf-8")
+    what = f"{path}:4: the start of another file: were files joined end to end?"
+    assert fails(path, form("csv", {"user": "u", "item": "i"})).startswith(what)
+    log = parse(path, form("csv", NAMES, on_bad_line="drop"))
+    assert rows_of(log) == [("u", "i", 7), ("1", "2", 3)] * 2
+    assert log.dropped == Dropped(bad_lines_dropped=1)
+    if mark:  # also without a header, a mark would become part of an id
+        path.write_text("1,2,3\n\ufeff4,5,6\n", encoding="utf-8")
+        assert fails(path, form("csv", header=False)).startswith(f"{path}:2: the start of another")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
@@ -456,11 +503,11 @@ def test_an_empty_file_is_reported(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("column", "values", "what"),
     [
-        ("u", ["a", None, "b"], "row 2: the user (u) is empty"),
+        ("u", ["a", None, "b"], "row 2: the user is empty"),
         ("i", ["a", "b", " "], "row 3: the item is empty"),
-        ("u", [0.5, 1.0, 2.0], "the user column holds double"),
-        ("t", [1.0, float("nan"), 2.0], "row 2: the timestamp is not finite"),
-        ("t", ["x", "y", "z"], "the timestamp column holds string"),
+        ("u", [0.5, 1.0, 2.0], "the user column holds numbers with a fraction (double); ids"),
+        ("t", [1.0, float("nan"), 2.0], "row 2: the timestamp is empty or not finite"),
+        ("t", ["x", "y", "z"], "the timestamp column holds text (string); it must hold numbers"),
     ],
 )
 def test_a_bad_row_of_parquet_is_reported(
@@ -480,6 +527,135 @@ def test_a_bad_row_of_parquet_is_reported(
     )
     path.write_bytes(b"PAR1 and no more")
     assert f"{path}: cannot be read as Parquet" in fails(path, form("parquet", NAMES))
+
+
+# --- ids that are missing -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [16, 1 << 24])
+@pytest.mark.parametrize("kind", ["text", "csv", "semicolon", "tsv", "double-colon"])
+def test_a_word_for_a_missing_value_is_no_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, block: int
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+    path = tmp_path / "log"
+    separator = {"text": " ", "csv": ",", "semicolon": ";", "tsv": "\t"}.get(kind, "::")
+    rows = ["1,1", "NA,1", "NA,2", "1,2", "2,\\N", "2,1"]
+    path.write_text("".join(row.replace(",", separator) + "\n" for row in rows))
+    message = fails(path, form(kind, {}, header=False))
+    assert message.startswith(f"{path}:2: the user 'NA' reads like a missing value, as in 2 more")
+    assert "'missing: [NA, '\\N']' to drop" in message
+    assert "'missing: keep' if it is an id" in message
+    assert "'missing: ['\\N']'" in fails(path, form(kind, {}, header=False, missing=["NA"]))
+    log = parse(path, form(kind, {}, header=False, missing=["NA", "\\N"]))
+    assert rows_of(log) == [(1, 1), (1, 2), (2, 1)]  # and ids are numbers as before
+    assert log.item_ids.to_pylist() == [1, 2]
+    assert log.dropped == Dropped(missing_ids_dropped=3)
+    kept = parse(path, form(kind, {}, header=False, missing="keep"))
+    assert kept.user_ids.to_pylist() == ["1", "2", "NA"]
+
+
+@pytest.mark.parametrize(
+    "word", ["NA", "nan", "NaN", "None", "null", "NULL", "\\N", "<NA>", " NA ", "N/A", "undefined"]
+)
+def test_every_common_word_for_a_missing_value_is_known_in_every_format(
+    tmp_path: Path, word: str
+) -> None:
+    path = tmp_path / "log"
+    columns: dict[str, int | str] = {"user": "u", "item": "i"}
+    rows = {"u": ["a", word, "b"], "i": ["x", "y", word]}
+    (tmp_path / "log.csv").write_text(
+        "u,i\n" + "".join(f'"{u}",{i}\n' for u, i in zip(*rows.values(), strict=True))
+    )
+    (tmp_path / "log.jsonl").write_text(
+        "".join(json.dumps({"u": u, "i": i}) + "\n" for u, i in zip(*rows.values(), strict=True))
+    )
+    pq.write_table(pa.table(rows), tmp_path / "log.parquet")
+    for kind, first in (("csv", ":3"), ("jsonl", ":2"), ("parquet", ": row 2")):
+        path = tmp_path / f"log.{kind}"
+        wanted = (
+            f"{path}{first}: the user {word.strip()!r} reads like a missing value, as in 1 more"
+        )
+        assert fails(path, form(kind, columns)).startswith(wanted)
+        log = parse(path, form(kind, columns, missing=[word]))
+        assert rows_of(log) == [("a", "x")]
+        assert log.dropped == Dropped(missing_ids_dropped=2)
+
+
+@pytest.mark.parametrize("block", [16, 1 << 24])
+def test_ids_that_are_not_there_at_all_are_dropped_with_the_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+    (tmp_path / "log.csv").write_text("u,i\n,1\n5,  \n5,1\n-1,2\n")
+    (tmp_path / "log.jsonl").write_text(
+        '{"u": null, "i": 1}\n{"i": 1}\n{"u": 5, "i": 1}\n{"u": "-1", "i": 3}\n{"u": -1, "i": 2}\n'
+    )
+    table = pa.table({"u": [None, 5, -1], "i": pa.array(["1", "1", "  "]).dictionary_encode()})
+    pq.write_table(table, tmp_path / "log.parquet")
+    for kind, dropped in (("csv", 3), ("jsonl", 4), ("parquet", 2)):
+        format = form(kind, {"user": "u", "item": "i"}, missing=[-1])
+        log = parse(tmp_path / f"log.{kind}", format)
+        assert rows_of(log) == [(5, 1)]
+        assert log.dropped == Dropped(missing_ids_dropped=dropped)
+
+
+# --- several bad lines ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [64, 1 << 24])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_the_first_ten_bad_lines_are_reported_at_once_or_all_are_dropped_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, block: int
+) -> None:
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", block)
+    path = tmp_path / "log"
+    good = [(f"{n}", "1", n) for n in range(140)]
+    content = lines(good, ",") if kind == "csv" else jsonl(good)
+    rows = content.splitlines(keepends=True)
+    for n in range(0, 120, 2):  # the very first line among them
+        rows[n] = rows[n][:-2] + (b"x\n" if n % 4 == 0 else b',"t": 1, "t": 2}\n')
+    path.write_bytes(b"".join(rows))
+    format = form(kind, NAMES if kind == "jsonl" else {**POSITIONS})
+    first, *shown, remedy = fails(path, format).splitlines()
+    assert first == f"{path}: 60 malformed lines, the first ten:"
+    assert [line.split(":")[1] for line in shown] == [str(n) for n in range(1, 21, 2)]
+    assert remedy.startswith("Fix or remove the lines, correct 'format' in the dataset's YAML, or ")
+    assert "'on_bad_line: drop'" in remedy
+    log = parse(path, form(kind, NAMES if kind == "jsonl" else None, on_bad_line="drop"))
+    assert log.dropped == Dropped(bad_lines_dropped=60)
+    assert len(log.events) == 80
+    assert log.events.times is not None
+    assert log.events.times.tolist() == [n for n in range(140) if n % 2 or n >= 120]
+
+
+def test_a_file_most_of_whose_lines_are_bad_is_not_silently_emptied(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"1,2,3\n" + b"1,2\n" * 2)
+    message = fails(path, form("csv", on_bad_line="drop"))
+    assert message.startswith(f"{path}: 2 of 3 lines are malformed, too many to drop.")
+    assert f"{path}:2: 2 fields instead of 3" in message
+    path.write_bytes(b"1,2,x\n" * 9)
+    assert "9 of 9 lines are malformed" in fails(path, form("csv", on_bad_line="drop"))
+    path.write_bytes(b'1,2,3\n1,"2,3\n1,2,3\n')  # nobody knows where the line ends
+    assert f"{path}:2: a quotation mark is left open" in fails(
+        path, form("csv", on_bad_line="drop")
+    )
+
+
+def test_bad_rows_of_parquet_are_dropped_and_counted_too(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    table = {"u": ["a", None, "b", "c"], "i": ["x", "y", " ", "z"], "t": [1.0, 2, 3, float("inf")]}
+    pq.write_table(pa.table({**table, "u": [*"ab", None, "c"]}), path)
+    first, *shown, _ = fails(path, form("parquet", NAMES)).splitlines()
+    assert first == f"{path}: 2 malformed rows:"
+    assert shown == [
+        f"  {path}: row 3: the user is empty",
+        f"  {path}: row 4: the timestamp is empty or not finite",
+    ]
+    log = parse(path, form("parquet", NAMES, on_bad_line="drop"))
+    assert rows_of(log) == [("a", "x", 1.0), ("b", "y", 2.0)]
+    assert log.dropped == Dropped(bad_lines_dropped=2)
 
 
 # --- archives and memory --------------------------------------------------------------------------
