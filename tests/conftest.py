@@ -23,6 +23,16 @@ settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-xdist hand out the files in the order that they are collected in."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left with one at the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def hangups() -> Iterator[None]:
     """Tell what a test starts when its terminal closes, even if the tests run under nohup."""

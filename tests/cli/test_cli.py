@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from forked import Forked
 from small_runs import ROOT, SIZES, copied_config
 
 import seqrec
@@ -283,19 +284,13 @@ def test_an_own_file_that_was_replaced_is_read_again_whatever_its_date(project: 
 
 def test_a_log_that_another_process_is_making_is_waited_for(project: Path) -> None:
     log = project / "data/processed/small"
-    command = [sys.executable, "-m", "seqrec", "train", "small", "popularity", *SMALL]
     with alone_in(log):
-        waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert waiting.stderr is not None
-        said = iter(waiting.stderr.readline, "")
-        assert any(
-            "another process is preprocessing this dataset; waiting" in line for line in said
-        )
+        waiting = Forked(["train", "small", "popularity", *SMALL], project / "said.txt")
+        waiting.wait_for("another process is preprocessing this dataset; waiting")
         run("download", "small")
         run("preprocess", "small")
         made = LogFiles(log).digest.stat().st_ino
-    said_later = waiting.communicate()[1]
-    assert waiting.returncode == 0, said_later
+    assert waiting.end() == 0, waiting.said.read_text()
     assert LogFiles(log).digest.stat().st_ino == made, "it was not made a second time"
 
 
