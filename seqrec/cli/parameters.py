@@ -71,7 +71,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "auto takes the faster one.",
         ),
         click.option(
-            "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
+            "--threads",
+            type=click.IntRange(min=1),
+            help="CPU threads.  [default: one for each core, at most 4]",
         ),
         click.option(
             "--runs-per-gpu",

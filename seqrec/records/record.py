@@ -107,6 +107,17 @@ class Provenance(_Part):
     """SHA-256 of a custom model's file; None for the package's models and in older records."""
 
 
+class Piece(_Part):
+    """What one piece of a training computed with: the training was stopped and went on there."""
+
+    first_epoch: PositiveInt
+    threads: PositiveInt
+    device: str
+    """Name of the kind of device, such as its product name."""
+    libraries: dict[str, str]
+    """Versions of Python and of the libraries that decide a result."""
+
+
 def _with_reported_metrics(test: dict[str, float]) -> dict[str, float]:
     if lacking := [name for name in REPORTED_METRICS if name not in test]:
         raise ValueError(f"lacks {', '.join(lacking)}")
@@ -188,6 +199,8 @@ class Record(_Part):
     """Test metrics of the best epoch."""
     test_sampled: dict[str, Metrics] | None = None
     """Test metrics against sampled items, by the way of sampling; None unless asked for."""
+    pieces: list[Piece] | None = None
+    """The pieces of a training whose pieces computed with different things; None for others."""
     digests: dict[str, str] | None = None
     """SHA-256 of the record's other files by name, of the weights too; None in older records."""
 
@@ -216,7 +229,8 @@ class Record(_Part):
 
     def content(self) -> dict[str, Any]:
         """Return what `metrics.json` holds, as plain values; optional keys that are None lack."""
-        optional = {"test_sampled": self.test_sampled, "digests": self.digests}
+        names = ("test_sampled", "pieces", "digests")
+        optional = {name: getattr(self, name) for name in names}
         return self.model_dump(exclude={key for key, value in optional.items() if value is None})
 
     def history(self) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Turn the options of a person into an `Engine`: the machine decides what they leave open."""
 
+import os
 import time
 
 import torch
@@ -13,19 +14,37 @@ GPU_LOGITS_PER_CHUNK = 2**27
 """Fits thousands of positions even with a large item table, in 256 MiB of bfloat16."""
 
 
+MOST_THREADS = 4
+"""Threads of a run that is not told how many: machines are shared, and more add little."""
+
+
 def choose_engine(options: EngineOptions) -> Engine:
     """Decide what `options` leave open, and set the number of threads for the process.
 
     Raises `SeqrecError` for a device that cannot be used.
     """
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads or default_threads())
     device = choose_device(options.device)
     precision = options.precision
     if precision == "auto":
         precision = "bfloat16" if bfloat16_is_faster(device) else "float32"
     suitable = LOGITS_PER_CHUNK if device.type == "cpu" else GPU_LOGITS_PER_CHUNK
     return Engine(device, precision, options.logits_per_chunk or suitable, options.compile)
+
+
+def default_threads() -> int:
+    """Return as many threads as OMP_NUM_THREADS says, else one for each core, but at most four."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if said.isdecimal() and int(said):
+        return int(said)
+    return min(MOST_THREADS, usable_cores())
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on a Mac
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def bfloat16_is_faster(device: torch.device) -> bool:

@@ -13,7 +13,7 @@ class EngineOptions:
     device: str = "auto"
     """auto, cpu, cuda or cuda:<number>."""
     threads: int | None = None
-    """CPU threads; None for all cores."""
+    """CPU threads; None for one for each core, but at most four."""
     precision: Precision = "auto"
     """Precision of matrix products; `auto` takes the faster one."""
     logits_per_chunk: int | None = None

@@ -2,8 +2,8 @@
 
 The files lie beside the run's record and are removed once it is written. Each is whole or absent,
 and the last but one is kept too, so that a damaged file costs an epoch and not the run. A state
-belongs to one configuration, data, training code, precision and kind of device: under any other key
-it is ignored, since a training that went on from it would give neither's result.
+belongs to one training, which its key names: for any other it is ignored, since a training that
+went on from it would give neither's result.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ import torch
 
 from seqrec.files import replacing
 from seqrec.layout import RunFiles
+from seqrec.records.record import Piece
+from seqrec.running.origin import Key, differences
 from seqrec.signals import handling
 from seqrec.training.loop import Trainer
 
@@ -30,12 +32,14 @@ STOPPED_EXIT_CODE = 75
 class SavedState(NamedTuple):
     """What a resume file holds."""
 
-    key: str
+    key: Key
     """Of the training that it belongs to."""
     state: dict[str, Any]
     """A snapshot of the trainer."""
     runs_sharing_device: int
     """The most runs seen on the device, over all pieces of the training."""
+    pieces: list[Piece]
+    """The pieces of the training so far, as far as they differ."""
 
 
 class ResumeFiles:
@@ -48,32 +52,36 @@ class ResumeFiles:
     def save(self, saved: SavedState) -> None:
         """Write a state in one step; it holds tensors, numbers, strings and containers of them."""
         buffer = io.BytesIO()
-        torch.save(saved._asdict(), buffer)
+        pieces = [piece.model_dump() for piece in saved.pieces]
+        torch.save(saved._asdict() | {"pieces": pieces}, buffer)
         content = buffer.getvalue()
         with replacing(self.current) as part:
             part.write_bytes(hashlib.sha256(content).digest() + content)
             if self.current.exists():
                 self.current.replace(self.previous)
 
-    def load(self, key: str) -> SavedState | None:
+    def load(self, key: Key) -> SavedState | None:
         """Return the newest whole state of the training with this key, if there is one.
 
         Says on the terminal why a file is not used.
         """
+        told = False
         for path in (self.current, self.previous):
             saved = _read(path, tell=True)
             if saved and saved.key == key:
                 return saved
-            if saved:
+            if saved and not told:
+                told = True
                 click.echo(
-                    f"{path}: of another configuration, data, code or device; not used.", err=True
+                    f"{path}: not used, and the training starts anew: it was begun with "
+                    f"{differences(saved.key, key)}.",
+                    err=True,
                 )
         return None
 
-    def newest_key(self) -> str | None:
-        """Return the key of the newest whole state, whatever training it belongs to."""
-        saved = _read(self.current) or _read(self.previous)
-        return saved.key if saved else None
+    def newest(self) -> SavedState | None:
+        """Return the newest whole state, whatever training it belongs to."""
+        return _read(self.current) or _read(self.previous)
 
     def remove(self) -> None:
         """Remove the states of a training that is done."""
@@ -93,7 +101,14 @@ def _read(path: Path, tell: bool = False) -> SavedState | None:
             raise ValueError("not what was written")
         # weights_only: a file in a results folder must not be able to run code.
         saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        return SavedState(**saved)
+        if "pieces" not in saved or not isinstance(saved["key"], dict):
+            if tell:
+                click.echo(f"{path}: of an earlier version of seqrec, not used.", err=True)
+            return None
+        pieces = [Piece.model_validate(piece) for piece in saved["pieces"]]
+        if not pieces:
+            raise ValueError("nothing says by what it was trained")
+        return SavedState(**saved | {"pieces": pieces})
     except (ValueError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError):
         if tell:
             click.echo(f"{path}: damaged, not used.", err=True)

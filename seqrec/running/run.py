@@ -4,11 +4,13 @@ This is where the parts meet. Read `run` first: it trains or fits a model and re
 it. The loop over epochs is in `_train`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, get_args
+from typing import Literal, Protocol
 
+import click
 import torch
 from safetensors.torch import save
 
@@ -22,16 +24,17 @@ from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.sampled import require_enough_items
 from seqrec.protocol.splits import Splits, leave_one_out
-from seqrec.records.record import Data, Provenance, Record, require_replaceable
+from seqrec.records.record import Data, Piece, Provenance, Record, require_replaceable
 from seqrec.records.writing import write_record
 from seqrec.running.device import device_title
 from seqrec.running.device_places import Place, place_on_device
-from seqrec.running.engine import choose_engine
+from seqrec.running.engine import choose_engine, usable_cores
 from seqrec.running.failures import failure_noted
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, peak_memory
 from seqrec.running.network_check import check_network
-from seqrec.running.options import AUTOMATIC, EngineOptions, Precision
+from seqrec.running.options import AUTOMATIC, EngineOptions
+from seqrec.running.origin import Key, changes, joined, piece_from, training_key
 from seqrec.running.progress import Reporter, reported
 from seqrec.running.provenance import cluster_job, code_version, library_versions
 from seqrec.running.resume import ResumeFiles, SavedState, stopped_by_signals
@@ -92,19 +95,21 @@ def run(
     ):
         keep_freed_memory()
         log = Interactions.load(data)
-        engine = _engine_as_begun(choose_engine(options), options, config, log, folder)
-        set_arithmetic(engine)
         # Read before training: the code that runs is the code of this moment.
         code = code_version(config)
+        engine = _as_begun(
+            choose_engine(options), options, partial(training_key, config, log, code), folder
+        )
+        set_arithmetic(engine)
         splits = leave_one_out(log)
         require_enough_items(splits, config.evaluation)
         job = Job(config, folder, log, splits, engine, code, place)
         model = _checked_model(job)
         if isinstance(model, Network):
-            outcome = _train(model, job, progress, observers)
+            outcome, pieces = _train(model, job, progress, observers)
         else:
-            outcome = fit(model, job.splits, config)
-        record = _write(job, outcome)
+            outcome, pieces = fit(model, job.splits, config), []
+        record = _write(job, outcome, pieces)
     for observer in observers:
         observer.result(record)
     return record
@@ -112,30 +117,48 @@ def run(
 
 def _train(
     network: Network, job: Job, progress: Reporter, observers: Sequence[Observer]
-) -> Outcome:
-    """Train `network` to the end, from its saved state if there is one."""
+) -> tuple[Outcome, list[Piece]]:
+    """Train `network` to the end, from its saved state if there is one.
+
+    Returns what came of it, and the pieces in which it was trained.
+    """
     trainer = Trainer(network.to(job.engine.device), job.splits, job.config, job.engine)
-    resume, key, place = (
-        ResumeFiles(job.folder),
-        _resume_key(job.config, job.log, job.engine),
-        job.place,
-    )
+    resume, place = ResumeFiles(job.folder), job.place
+    key = training_key(job.config, job.log, job.code, job.engine)
+    pieces: list[Piece] = []
     if begun := resume.load(key):
         trainer.restore(begun.state)
         place.most_runs = max(place.most_runs, begun.runs_sharing_device)
+        pieces = begun.pieces
+    if not trainer.finished:
+        pieces = _with_this_piece(pieces, trainer, job)
     with stopped_by_signals(trainer):
         for epoch in train(trainer):
             place.look()
             # Saved first, since a tracker's server may take its time to answer.
-            resume.save(SavedState(key, trainer.snapshot(), place.most_runs))
+            resume.save(SavedState(key, trainer.snapshot(), place.most_runs, pieces))
             progress.epoch(epoch)
             hand_back_freed_memory()
             for observer in observers:
                 observer.epoch(epoch)
         if trainer.stop_requested:
-            resume.save(SavedState(key, trainer.snapshot(), place.most_runs))
+            resume.save(SavedState(key, trainer.snapshot(), place.most_runs, pieces))
             raise Stopped
-    return trainer.outcome()
+    return trainer.outcome(), pieces
+
+
+def _with_this_piece(pieces: list[Piece], trainer: Trainer, job: Job) -> list[Piece]:
+    """Add the piece of the training that begins here; say so if it computes with other things."""
+    at = trainer.position
+    piece = piece_from(at.epoch if trainer.in_epoch else at.epoch + 1, job.engine)
+    if pieces and (changed := changes(pieces[-1], piece)):
+        click.echo(
+            f"{job.folder}: goes on from epoch {piece.first_epoch}, but before with {changed}. The "
+            "result may differ in its last bits from that of a training in one piece; the record "
+            "names the pieces.",
+            err=True,
+        )
+    return joined(pieces, piece)
 
 
 def _checked_model(job: Job) -> Network | Fitted:
@@ -149,7 +172,7 @@ def _checked_model(job: Job) -> Network | Fitted:
     return model
 
 
-def _write(job: Job, outcome: Outcome) -> Record:
+def _write(job: Job, outcome: Outcome, pieces: list[Piece]) -> Record:
     """Evaluate what was trained, and write weights, configuration and record."""
     config, splits, engine, place = job.config, job.splits, job.engine, job.place
     quality = evaluate(outcome.scorers, splits, config)
@@ -183,6 +206,7 @@ def _write(job: Job, outcome: Outcome) -> Record:
         validation=quality.validation,
         test=quality.test,
         test_sampled=quality.test_sampled,
+        pieces=pieces if len(pieces) > 1 else None,
         peak_memory_bytes=peak_memory(engine.device),
     )
     # Copies: safetensors refuses weights that share memory, as tied ones do.
@@ -197,25 +221,35 @@ def _write(job: Job, outcome: Outcome) -> Record:
     return record
 
 
-def _resume_key(config: RunConfig, log: Interactions, engine: Engine) -> str:
-    """Name all that a saved state must have been made by for this training to go on from it."""
-    code = code_version(config)
-    # Of the configuration, how the model is evaluated in the end decides nothing in training.
-    parts = [config.training_hash(), log.digest, code.training_code, code.model_code]
-    options = (engine.precision, engine.logits_per_chunk, engine.compile, engine.device.type)
-    return " ".join(map(str, (*filter(None, parts), *options)))
-
-
-def _engine_as_begun(
-    engine: Engine, options: EngineOptions, config: RunConfig, log: Interactions, folder: Path
+def _as_begun(
+    engine: Engine, options: EngineOptions, key_of: Callable[[Engine], Key], folder: Path
 ) -> Engine:
-    """Return the engine with the precision in which the training in `folder` was begun, if it was.
+    """Return the engine with the precision in which the training in `folder` was begun, if it was,
+    and take as many threads.
 
-    The nodes of a cluster may differ in which precision is faster.
+    The nodes of a cluster may differ in which precision is faster. `key_of` gives the training's
+    key with an engine.
     """
-    begun = ResumeFiles(folder).newest_key() if options.precision == "auto" else None
-    for precision in get_args(Precision):
+    begun = ResumeFiles(folder).newest()
+    if begun is None:
+        return engine
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+    for precision in precisions if options.precision == "auto" else (engine.precision,):
         other = replace(engine, precision=precision)
-        if begun and _resume_key(config, log, other) == begun:
+        if key_of(other) == begun.key:
+            _take_threads(begun.pieces[-1].threads, options.threads, folder)
             return other
     return engine
+
+
+def _take_threads(begun: int, asked: int | None, folder: Path) -> None:
+    """Compute with as many threads as a training was begun with, if there are the cores."""
+    if begun == torch.get_num_threads() or begun > usable_cores():
+        return
+    torch.set_num_threads(begun)
+    if asked is not None:
+        click.echo(
+            f"{folder}: goes on with {begun} threads, as it was begun, and not with {asked}: other "
+            "threads would change the last bits of its result.",
+            err=True,
+        )

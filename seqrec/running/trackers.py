@@ -16,6 +16,7 @@ import click
 from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.record import Record
+from seqrec.running.origin import flat
 
 
 class Tracker(Protocol):
@@ -148,7 +149,7 @@ class MLflow:
         self.run = self.client.create_run(
             experiment, tags=tags, run_name=config.run.title
         ).info.run_id
-        for name, value in _flat(config.model_dump(mode="json")):
+        for name, value in flat(config.model_dump(mode="json")):
             self.client.log_param(self.run, name, value)
 
     def _experiment(self, name: str) -> str:
@@ -253,12 +254,3 @@ def _curves(epoch: Epoch) -> dict[str, float]:
 def _results(record: Record) -> dict[str, float]:
     test = {f"test/{name}": value for name, value in record.test.items()}
     return {**test, "training_seconds": record.training_seconds}
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested dictionaries by names such as `training.max_epochs`."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

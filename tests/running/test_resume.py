@@ -18,7 +18,9 @@ from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 
 from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
-from seqrec.running import engine
+from seqrec.records.record import Piece
+from seqrec.running import engine, origin
+from seqrec.running import run as running
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.options import EngineOptions
 from seqrec.running.resume import STOPPED_EXIT_CODE, ResumeFiles, SavedState
@@ -26,6 +28,8 @@ from seqrec.running.run import run
 from seqrec.training.loop import Trainer
 
 CPU = EngineOptions("cpu", 1, "float32")
+KEY = {"training.max_epochs": 5, "data": "b", "precision": "float32"}
+PIECE = Piece(first_epoch=1, threads=1, device="a processor", libraries={"torch": "1.0"})
 EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
 
 
@@ -177,23 +181,111 @@ def test_a_damaged_state_falls_back_to_the_one_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ResumeFiles(tmp_path)
-    states = [SavedState("key", {"epoch": epoch}, 1) for epoch in (1, 2)]
+    states = [SavedState(KEY, {"epoch": epoch}, 1, [PIECE]) for epoch in (1, 2)]
     for state in states:
         files.save(state)
-    assert files.load("key") == states[1]
+    assert files.load(KEY) == states[1]
     files.current.write_bytes(files.current.read_bytes()[:-1])
-    assert files.load("key") == states[0]
+    assert files.load(KEY) == states[0]
     assert "resume.pt: damaged" in capsys.readouterr().err
     files.previous.write_bytes(b"")
-    assert files.load("key") is None
+    assert files.load(KEY) is None
 
 
 def test_a_state_of_another_training_is_left_alone_and_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ResumeFiles(tmp_path).save(SavedState("key", {"epoch": 1}, 1))
-    assert ResumeFiles(tmp_path).load("other") is None
-    assert "of another configuration, data, code or device" in capsys.readouterr().err
+    for epoch in (1, 2):
+        ResumeFiles(tmp_path).save(SavedState(KEY, {"epoch": epoch}, 1, [PIECE]))
+    now = {"training.max_epochs": 7, "data": "c", "precision": "float32", "loss.negatives": 5}
+    assert ResumeFiles(tmp_path).load(now) is None
+    said = capsys.readouterr().err
+    assert said.count("resume.pt: not used, and the training starts anew") == 1
+    assert (
+        "it was begun with training.max_epochs 5 (now 7), other data, loss.negatives None (now 5)."
+    ) in said
+
+
+def test_a_state_of_an_earlier_version_is_not_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ResumeFiles(tmp_path)
+    files.save(SavedState("key", {"epoch": 1}, 1, [PIECE]))  # type: ignore[arg-type]
+    assert files.load(KEY) is None
+    assert "of an earlier version of seqrec, not used" in capsys.readouterr().err
+
+
+def stopped_with_two_threads(data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as signalled, pytest.raises(Stopped):
+        stop_after(6, signalled)  # in the second epoch
+        run(TWO_EPOCHS, data, folder, EngineOptions("cpu", 2, "float32"))
+
+
+TWO_EPOCHS = small_config(training=EPOCHS | {"max_epochs": 2})
+
+
+@pytest.mark.parametrize("threads", [None, 1])
+def test_it_goes_on_with_the_threads_it_was_begun_with(
+    threads: int | None,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(running, "usable_cores", lambda: 2)
+    stopped_with_two_threads(data, tmp_path, monkeypatch)
+    torch.set_num_threads(1)
+    record = run(TWO_EPOCHS, data, tmp_path, EngineOptions("cpu", threads, "float32"))
+    assert (record.threads, record.pieces) == (2, None)
+    assert "pieces" not in record.content()
+    said = "goes on with 2 threads, as it was begun, and not with 1"
+    assert (said in capsys.readouterr().err) == (threads == 1)
+
+
+def test_what_cannot_go_on_as_begun_is_said_and_recorded_piece_by_piece(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(running, "usable_cores", lambda: 1)
+    stopped_with_two_threads(data, tmp_path, monkeypatch)
+    versions = origin.library_versions()
+    monkeypatch.setattr(origin, "library_versions", lambda: versions | {"torch": "9.9"})
+    run(TWO_EPOCHS, data, tmp_path, CPU)
+    said = capsys.readouterr().err
+    assert (
+        "goes on from epoch 2, but before with threads 2 (now 1), "
+        f"torch {versions['torch']!r} (now '9.9'). The result may differ in its last bits"
+    ) in said
+    pieces = json.loads((tmp_path / "metrics.json").read_text())["pieces"]
+    found = [(piece["first_epoch"], piece["threads"]) for piece in pieces]
+    assert found == [(1, 2), (2, 1)]
+    assert [piece["libraries"]["torch"] for piece in pieces] == [versions["torch"], "9.9"]
+
+
+def test_a_training_that_starts_anew_says_what_has_changed(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as signalled, pytest.raises(Stopped):
+        stop_after(2, signalled)
+        run(TWO_EPOCHS, data, tmp_path, CPU)
+    run(
+        small_config(training=EPOCHS | {"max_epochs": 1}),
+        data,
+        tmp_path,
+        EngineOptions("cpu", 1, "bfloat16", logits_per_chunk=99),
+    )
+    said = capsys.readouterr().err
+    for change in (
+        "training.max_epochs 2 (now 1)",
+        "precision 'float32' (now 'bfloat16')",
+        "(now 99)",
+    ):
+        assert change in said
 
 
 def test_two_processes_never_train_one_run(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""What a training is made by: it goes on from a saved state only if all of that is the same.
+
+The number of threads, the libraries and the model of processor are not part of it. A training may
+go on with others, to a result that differs in its last bits; its record then names each piece.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from seqrec.data.interactions import Interactions
+from seqrec.experiment.schema import RunConfig
+from seqrec.records.record import Piece, Provenance
+from seqrec.running.device import device_title
+from seqrec.running.provenance import library_versions
+from seqrec.training.precision import Engine
+from seqrec.wording import quoted, shortened
+
+Key = dict[str, Any]
+"""Names and values of all that a training is made by; one key is one training."""
+
+DIGESTS = ("data", "training code of seqrec", "file of the model")
+"""Names in a key whose values mean nothing to a reader."""
+
+
+def training_key(config: RunConfig, log: Interactions, code: Provenance, engine: Engine) -> Key:
+    """Return all that decides how a training goes; the evaluation in the end does not."""
+    settings = config.model_dump(mode="json", exclude={"evaluation"})
+    digests = (log.digest, code.training_code, code.model_code)
+    return {
+        **dict(flat(settings)),
+        **dict(zip(DIGESTS, digests, strict=True)),
+        "precision": engine.precision,
+        "logits per chunk": engine.logits_per_chunk,
+        "compile": engine.compile,
+        "kind of device": engine.device.type,
+    }
+
+
+def differences(begun: Key, now: Key) -> str:
+    """Name what has changed since a training was begun."""
+    changed = [name for name in {**begun, **now} if begun.get(name) != now.get(name)]
+    return shortened(
+        ", ".join(
+            f"other {name}"
+            if name in DIGESTS
+            else f"{name} {quoted(begun.get(name))} (now {quoted(now.get(name))})"
+            for name in changed
+        )
+    )
+
+
+def piece_from(first_epoch: int, engine: Engine) -> Piece:
+    """Describe the piece of a training that begins here and now."""
+    return Piece(
+        first_epoch=first_epoch,
+        threads=torch.get_num_threads(),
+        device=device_title(engine.device),
+        libraries=library_versions(),
+    )
+
+
+def joined(pieces: Sequence[Piece], piece: Piece) -> list[Piece]:
+    """Add a piece to those before; like its predecessor, it is only more of the same."""
+    return [*pieces] if pieces and not changes(pieces[-1], piece) else [*pieces, piece]
+
+
+def changes(before: Piece, after: Piece) -> str:
+    """Name what two pieces of a training differ in."""
+    return differences(_made_with(before), _made_with(after))
+
+
+def _made_with(piece: Piece) -> Key:
+    return {"threads": piece.threads, "device": piece.device, **piece.libraries}
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested dictionaries by names such as `training.max_epochs`."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
