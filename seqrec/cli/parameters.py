@@ -9,6 +9,7 @@ import click
 
 from seqrec.cli import completion
 from seqrec.running.options import AUTOMATIC, Precision
+from seqrec.wording import quoted
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -23,10 +24,20 @@ settings_argument = click.argument("settings", nargs=-1)
 
 output_option = click.option("--output", type=File(), required=True, help="File to write.")
 
+
+def _device(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    from seqrec.experiment.workflow import DEVICE
+
+    if not DEVICE.matches(value):
+        raise click.BadParameter(f"{quoted(value)}: {DEVICE.meant}.")
+    return value
+
+
 device_option = click.option(
     "--device",
     default=AUTOMATIC.device,
     show_default=True,
+    callback=_device,
     help="auto, cpu, cuda or cuda:<number>.",
 )
 

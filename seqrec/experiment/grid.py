@@ -4,6 +4,7 @@ Nothing here imports torch, so that a workflow of thousands of runs is planned i
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,9 +14,15 @@ from seqrec.data.datasets import dataset_names
 from seqrec.errors import SeqrecError
 from seqrec.experiment.resolving import Resolver
 from seqrec.experiment.schema import Experiment, NamedModel, RunConfig
-from seqrec.experiment.settings import GRID_KEYS, load_changed, results_name
-from seqrec.layout import CONFIG, TABLES, ConfigFiles, Run
-from seqrec.typed_yaml import nearest
+from seqrec.experiment.settings import (
+    GRID_KEYS,
+    experiment_file,
+    is_about_the_grid,
+    load_changed,
+    results_name,
+)
+from seqrec.layout import CONFIG, TABLES, Run
+from seqrec.wording import nearest, quoted, shortened
 
 
 @dataclass(frozen=True)
@@ -54,14 +61,16 @@ def load_experiment(
     With settings the experiment needs a new name, under which its results are kept apart. Raises
     `SeqrecError` for every mistake in the files or the settings.
     """
-    title = results_name(name, settings, rename, config)
     unchanged = _resolver(name, (), config)
     runs = _expand(unchanged)
     _refuse_idle_overrides(unchanged, runs)
     if settings:
         # A narrower grid may leave some of the file's overrides without a run; that is no mistake.
         runs = _expand(_resolver(name, settings, config))
-    return Grid(title, list(settings), runs)
+        of_grid = [setting for setting in settings if is_about_the_grid(setting)]
+        if len(of_grid) < len(settings):
+            _refuse_models_made_alike(_expand(_resolver(name, of_grid, config)), runs, settings)
+    return Grid(results_name(name, settings, rename, config), list(settings), runs)
 
 
 def load_run(
@@ -76,13 +85,12 @@ def load_run(
     The run need not be in the experiment's grid, and the settings must fit this run alone.
     Raises `SeqrecError` for every mistake in the files or the settings.
     """
-    title = results_name(name, settings, rename, config)
     load_experiment(name, config=config)  # a mistake in the file is reported as such
     resolver = _resolver(name, settings, config)
     resolved = resolver.resolve(run)
     for setting in settings:
         _refuse_idle_setting(setting, resolved, is_named=run.model in resolver.named)
-    return title, resolved
+    return results_name(name, settings, rename, config), resolved
 
 
 def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> RunConfig:
@@ -94,7 +102,7 @@ def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> 
 
 
 def _resolver(name: str, settings: Sequence[str], config: Path) -> Resolver:
-    return Resolver(*load_changed(ConfigFiles(config).experiment(name), settings), config)
+    return Resolver(*load_changed(experiment_file(name, config), settings), config)
 
 
 def _expand(resolver: Resolver) -> list[RunConfig]:
@@ -109,8 +117,8 @@ def _expand(resolver: Resolver) -> list[RunConfig]:
         if dataset not in known:
             raise SeqrecError(f"{source}: datasets: no {dataset!r}; {nearest(dataset, known)}")
     for kind, names in (("datasets", experiment.datasets), ("models", models)):
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(names).items():
+            if count > 1:
                 raise SeqrecError(f"{source}: {kind}: {name!r} is listed twice.")
     return [
         resolver.resolve(Run(dataset, model, seed))
@@ -160,6 +168,28 @@ def _refuse_idle_overrides(resolver: Resolver, runs: Sequence[RunConfig]) -> Non
                     )
 
 
+def _refuse_models_made_alike(
+    without: Sequence[RunConfig], runs: Sequence[RunConfig], settings: Sequence[str]
+) -> None:
+    """Refuse settings by which models that differ become one model under several names.
+
+    `without` are the same runs without those settings that are about runs.
+    """
+    first: dict[tuple[str, int, str], int] = {}
+    for number, run in enumerate(runs):
+        earlier = first.setdefault((run.dataset, run.seed, _apart_from_its_name(run)), number)
+        if _apart_from_its_name(without[earlier]) != _apart_from_its_name(without[number]):
+            raise SeqrecError(
+                f"{shortened(' '.join(settings))}: makes {runs[earlier].model} and {run.model} on "
+                f"{run.dataset} alike, and they would be trained as one model under two names. "
+                f"Choose one of them, as in models={runs[earlier].model}, or leave the setting out."
+            )
+
+
+def _apart_from_its_name(run: RunConfig) -> str:
+    return run.model_copy(update={"model": "any"}).json()
+
+
 def _refuse_idle_setting(setting: str, run: RunConfig, is_named: bool) -> None:
     """Refuse a setting that this run has no use for.
 
@@ -168,11 +198,11 @@ def _refuse_idle_setting(setting: str, run: RunConfig, is_named: bool) -> None:
     key = setting.partition("=")[0].partition(".")[0]
     if key in GRID_KEYS and not (key == "models" and is_named):
         raise SeqrecError(
-            f"setting {setting!r}: {key!r} is about a grid, and this is one run. Give its "
+            f"setting {quoted(setting)}: {key!r} is about a grid, and this is one run. Give its "
             "dataset, its model (such as sasrec+100) and its --seed instead."
         )
     if key in ("training", "loss") and run.loss is None:
         raise SeqrecError(
-            f"setting {setting!r}: {run.model} fits itself, without seqrec's training loop and "
-            f"losses; it has hyperparameters ({', '.join(run.hyperparameters) or 'none'})."
+            f"setting {quoted(setting)}: {run.model} fits itself, without seqrec's training loop "
+            f"and losses; it has hyperparameters ({', '.join(run.hyperparameters) or 'none'})."
         )

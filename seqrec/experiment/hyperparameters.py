@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import is_custom
 from seqrec.experiment.parameters import Divides
-from seqrec.typed_yaml import explain, nearest
+from seqrec.wording import Keys, Problem, explain, listed, nearest, quoted
 
 GIVEN_BY_THE_RUN = ("num_items", "max_length")
 BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -82,8 +82,8 @@ class Hyperparameters:
             # As JSON, where a list may stand for a tuple and a text for a path even in strict mode.
             converted = self.types[name].validate_json(text, strict=custom)
         except ValidationError as error:
-            problems = [problem.removeprefix("top level: ") for _, problem in explain(error)]
-            raise ValueError("; ".join(problems)) from None
+            problems = explain(error, value)
+            raise ValueError("; ".join(listed(_line(*each) for each in problems))) from None
         return value if custom else self.types[name].dump_python(converted, mode="json")
 
     def _not_divided(self, values: dict[str, Any]) -> Iterator[str]:
@@ -108,11 +108,16 @@ def _require_given(implementation: str, signature: inspect.Signature) -> None:
         )
 
 
+def _line(path: Keys, text: str) -> str:
+    return str(Problem(path, text)) if path else text
+
+
 def _json(value: Any) -> str:
     """The value as JSON. Raises `ValueError` if there is no such thing."""
     try:
         return json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"a record cannot hold {value!r}; write a finite number, a text, a list or a mapping"
+            f"a record cannot hold {quoted(value)}; write a finite number, a text, a list or a "
+            "mapping"
         ) from None

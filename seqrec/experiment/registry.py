@@ -12,7 +12,8 @@ from seqrec.experiment.custom import custom_signature, import_custom, is_custom
 from seqrec.experiment.hyperparameters import Hyperparameters
 from seqrec.experiment.schema import ModelEntry
 from seqrec.layout import CONFIG, ConfigFiles
-from seqrec.typed_yaml import check_values, load_yaml, nearest
+from seqrec.typed_yaml import check_values, load_yaml, require_name
+from seqrec.wording import nearest, quoted
 
 
 class Registry:
@@ -56,6 +57,7 @@ class Registry:
         return self._hyperparameters[implementation].resolve(values, where)
 
     def _read_model(self, name: str) -> ModelEntry:
+        require_name(name, "model")
         path = self.files.model(name)
         match = re.fullmatch(r"(.+\+)(\d+)", name)
         template = self.files.model(f"{match[1]}N") if match else None
@@ -84,7 +86,7 @@ def built_in(implementation: str, where: str = "") -> BuiltIn:
     found = find_built_in(implementation)
     if found is None:
         raise SeqrecError(
-            f"{where}implementation: unknown {implementation!r} (a custom model is written "
+            f"{where}implementation: unknown {quoted(implementation)} (a custom model is written "
             f"package.module:Class); {nearest(implementation, built_in_names())}"
         )
     return found

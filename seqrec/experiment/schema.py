@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,10 +16,11 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from seqrec.data.datasets import Dataset
 from seqrec.layout import ConfigFiles, Run, run_folder
-from seqrec.typed_yaml import Name, Strict
+from seqrec.typed_yaml import FileName, Name, Strict
 
 
 def _refuse_a_number(value: Any) -> Any:
@@ -28,8 +30,8 @@ def _refuse_a_number(value: Any) -> Any:
 
 
 def _each_once(values: list[int]) -> list[int]:
-    for value in values:
-        if values.count(value) > 1:
+    for value, count in Counter(values).items():
+        if count > 1:
             raise ValueError(f"{value} is listed twice")
     return values
 
@@ -56,9 +58,18 @@ class Loss(Strict):
     @model_validator(mode="before")
     @classmethod
     def _default_sharing(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("sharing") is None:
+        if not isinstance(data, dict):
+            return data
+        if "kind" not in data and data.keys() <= cls.model_fields.keys():
+            raise PydanticCustomError(
+                "missing_kind",
+                "'kind' is missing; a loss is given as a whole, as in loss.kind="
+                "sampled-cross-entropy loss.negatives=100, or in a file "
+                "{kind: sampled-cross-entropy, negatives: 100}",
+            )
+        if data.get("sharing") is None:
             default = {"sampled-cross-entropy": "sequence", "binary-cross-entropy": "position"}
-            data = {**data, "sharing": default.get(data.get("kind", ""))}
+            data = {**data, "sharing": default.get(str(data.get("kind")))}
         return data
 
     @model_validator(mode="after")
@@ -134,7 +145,7 @@ class NamedModel(Strict):
     """A model of one experiment alone: an entry of `config/models/` with some values changed."""
 
     name: Name
-    like: str
+    like: Name
     """The entry of `config/models/` to start from."""
     hyperparameters: dict[str, Any] = {}
     loss: Loss | None = None
@@ -189,8 +200,8 @@ class Experiment(Strict):
 class RunConfig(Strict):
     """Everything that decides the result of one run, apart from the data."""
 
-    dataset: Name
-    model: Name
+    dataset: FileName
+    model: FileName
     seed: Seed
     implementation: str
     hyperparameters: dict[str, Any]

@@ -1,14 +1,16 @@
 """Settings of the command line, `key=value`: checked and applied to an experiment."""
 
-import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import Experiment
+from seqrec.experiment.built_in import built_in_names, find_built_in
+from seqrec.experiment.schema import Experiment, Override
 from seqrec.layout import REFERENCE, RESERVED_RESULTS, ConfigFiles, ResultFiles
-from seqrec.typed_yaml import NAME, check_values, load_yaml, nearest, parse_yaml
+from seqrec.typed_yaml import check_values, keys_inside, load_yaml, parse_yaml, require_name
+from seqrec.wording import nearest, quoted, shortened
 
 GRID_KEYS = ("datasets", "models", "negatives", "seeds")
 """Settings that replace an experiment's key."""
@@ -16,29 +18,37 @@ RUN_KEYS = ("max_length", "hyperparameters", "loss", "training", "evaluation")
 """Settings that change every run, and come last of all overrides."""
 
 
+def experiment_file(name: str, config: Path) -> Path:
+    """The file of an experiment. Raises `SeqrecError` if there is none."""
+    files = ConfigFiles(config)
+    require_name(name, "experiment")
+    if name not in files.experiments():
+        raise _no_experiment(name, files)
+    return files.experiment(name)
+
+
 def results_name(name: str, settings: Sequence[str], rename: str | None, config: Path) -> str:
     """The name of an experiment's results: its own, or the new one that settings require.
 
-    Raises `SeqrecError` if there is no such experiment, or if the name may not be taken.
+    Raises `SeqrecError` if the name may not be taken.
     """
     files = ConfigFiles(config)
     path = files.experiment(name)
-    if not path.is_file():
-        raise _no_experiment(name, files)
     title = rename or name
     if settings and title == name:
         raise SeqrecError(
-            f"{path}: {' '.join(settings)} changes a named experiment, so its results need a name "
+            f"{path}: {_written(settings)} changes a named experiment, so its results need a name "
             "of their own that no file in config/ has: name=<new name> for the workflow, "
             "--name <new name> for seqrec train."
         )
+    require_name(title, "experiment name")
+    if title in RESERVED_RESULTS:
+        raise SeqrecError(
+            f"experiment name {title!r}: {REFERENCE!r} is reserved for promoted records, "
+            "'benchmark' for measured speed. Take another."
+        )
     if title != name and files.experiment(title).exists():
         raise SeqrecError(f"{path}: {title!r} is the name of another experiment; take a new name.")
-    if not re.fullmatch(NAME, title) or title in RESERVED_RESULTS:
-        raise SeqrecError(
-            f"experiment name {title!r}: write letters, digits, '-', '_' or '.'; {REFERENCE!r} is "
-            "reserved for promoted records, 'benchmark' for measured speed."
-        )
     return title
 
 
@@ -47,8 +57,21 @@ def load_changed(path: Path, settings: Sequence[str] = ()) -> tuple[str, Experim
 
     Raises `SeqrecError` for every mistake in the file or the settings.
     """
-    source = f"{path} with {' '.join(settings)}" if settings else str(path)
-    return source, check_values(Experiment, _with_settings(load_yaml(path), settings), source)
+    data = load_yaml(path)
+    source = str(path)
+    if settings:
+        source += f" with {_written(settings)}"
+        data = _with_settings(data, settings)
+    return source, check_values(Experiment, data, source)
+
+
+def is_about_the_grid(setting: str) -> bool:
+    """Whether a setting says which runs there are, rather than how they are done."""
+    return setting.partition("=")[0] in GRID_KEYS
+
+
+def _written(settings: Iterable[str]) -> str:
+    return shortened(" ".join(settings))
 
 
 def _no_experiment(name: str, files: ConfigFiles) -> SeqrecError:
@@ -63,7 +86,7 @@ def _no_experiment(name: str, files: ConfigFiles) -> SeqrecError:
     return SeqrecError(f"{path}: no such experiment; {nearest(name, files.experiments())}")
 
 
-def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+def _with_settings(data: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     """Apply settings: the grid's replace its keys, those of runs become the last override."""
     data = dict(data)
     last: dict[str, Any] = {}
@@ -79,6 +102,10 @@ def _with_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, A
                 for block in data.get("overrides", [])
             ]
     if last:
+        # By themselves, so that their places in messages are those of the settings.
+        of_runs = [setting for setting in settings if not is_about_the_grid(setting)]
+        title = "setting" if len(of_runs) == 1 else "settings"
+        check_values(Override, last, f"{title} {quoted(' '.join(of_runs))}")
         data["overrides"] = [*data.get("overrides", []), last]
     return data
 
@@ -87,14 +114,32 @@ def _parsed(setting: str) -> tuple[list[str], Any]:
     """The keys of `key.key=value`, the first of them checked, and the value."""
     key, equals, text = setting.partition("=")
     if not equals:
-        raise SeqrecError(f"setting {setting!r}: write key=value, as in training.max_epochs=5.")
-    value = parse_yaml(text, f"setting {setting!r}")
+        raise SeqrecError(
+            f"setting {quoted(setting)}: write key=value, as in training.max_epochs=5."
+        )
+    value = parse_yaml(text, f"setting {quoted(setting)}")
     keys = key.split(".")
     if keys[0] not in RUN_KEYS and not (keys[0] in GRID_KEYS and len(keys) == 1):
         unknown = key if keys[0] in GRID_KEYS else keys[0]
-        hint = nearest(unknown, [*GRID_KEYS, *RUN_KEYS])
-        raise SeqrecError(f"setting {setting!r}: unknown key {unknown!r}; {hint}")
+        raise SeqrecError(f"setting {quoted(setting)}: unknown key {quoted(unknown)}; {_hint(key)}")
     return keys, value
+
+
+def _hint(key: str) -> str:
+    """Say which setting was probably meant by an unknown one, such as `learning_rate`."""
+    top_level = (*GRID_KEYS, *RUN_KEYS)
+    if "." in key or get_close_matches(key, top_level, n=1):
+        return nearest(key if key.partition(".")[0] in GRID_KEYS else key.split(".")[0], top_level)
+    hyperparameters = {
+        f"hyperparameters.{name}"
+        for model in built_in_names()
+        if (found := find_built_in(model))
+        for name in found.signature.parameters
+    }
+    places = [*keys_inside(Override), *sorted(hyperparameters)]
+    close = get_close_matches(key, [place.split(".")[1] for place in places], n=1, cutoff=0.8)
+    meant = [place for place in places if place.split(".")[1] in close]
+    return f"did you mean {' or '.join(meant)}?" if meant else nearest(key, top_level)
 
 
 def _set(values: dict[str, Any], keys: list[str], value: Any, setting: str) -> None:
@@ -102,5 +147,5 @@ def _set(values: dict[str, Any], keys: list[str], value: Any, setting: str) -> N
     for key in keys[:-1]:
         values = values.setdefault(key, {})
         if not isinstance(values, dict):
-            raise SeqrecError(f"setting {setting!r}: {key!r} was already set to a value.")
+            raise SeqrecError(f"setting {quoted(setting)}: {key!r} was already set to a value.")
     values[keys[-1]] = value

@@ -2,14 +2,29 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PositiveInt, StringConstraints
+from pydantic import BeforeValidator, PositiveInt
 
-from seqrec.typed_yaml import Name, Strict
+from seqrec.typed_yaml import Name, Pattern, Strict, name_problem
+
+DEVICE = Pattern(r"^(auto|cpu|cuda(:[0-9]{1,3})?)$", "write auto, cpu, cuda or cuda:<number>")
+"""How a device is named."""
+TRACKERS = ("tensorboard", "clearml", "mlflow")
 
 
-def _empty_for_none(value: Any) -> Any:
-    # Snakemake passes `--config key=` without a value as None.
+def _as_text(value: Any) -> Any:
+    # Snakemake passes `--config key=` without a value as None, and numbers as numbers.
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _empty_or_name(value: Any) -> Any:
+    if problem := name_problem(value):
+        raise ValueError(problem)
     return "" if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
 
 
 class WorkflowConfig(Strict):
@@ -17,11 +32,11 @@ class WorkflowConfig(Strict):
 
     experiment: Name
     """Name of a file in `config/`, or `reference` for the promoted records."""
-    name: Annotated[str, BeforeValidator(_empty_for_none)]
+    name: Annotated[str, BeforeValidator(_empty_or_name)]
     """New name for an experiment that `set` changes."""
-    set: Annotated[str, BeforeValidator(_empty_for_none)]
+    set: Text
     """`key=value` settings, separated by spaces."""
-    device: str
+    device: Annotated[Text, DEVICE]
     """Where runs compute: auto, cpu, cuda or cuda:<number>."""
     runs_per_gpu: PositiveInt
     """Most runs that share a GPU; `profiles/gpu` starts as many."""
@@ -30,16 +45,18 @@ class WorkflowConfig(Strict):
     precision: Literal["auto", "float32", "bfloat16"]
     """Precision of the loss's matrix products; on a GPU, of the whole training step."""
     logits_per_chunk: Annotated[
-        str, BeforeValidator(str), StringConstraints(pattern=r"^(auto|[1-9][0-9]*)$")
+        Text, Pattern(r"^(auto|[1-9][0-9]*)$", "write auto or a whole number from 1")
     ]
     """Most logits that a loss holds in memory at a time."""
     compile: bool
     """Whether to compile networks with torch.compile."""
-    retrain: Annotated[Literal["", "stale"], BeforeValidator(_empty_for_none)]
+    retrain: Annotated[Literal["", "stale"], BeforeValidator(_as_text)]
     """`stale` to train again what older training code has trained."""
     track: Annotated[
-        str,
-        BeforeValidator(_empty_for_none),
-        StringConstraints(pattern=r"^((tensorboard|clearml|mlflow) *)*$"),
+        Text,
+        Pattern(
+            rf"^(({'|'.join(TRACKERS)})( +|$))*$",
+            f"write some of {', '.join(TRACKERS)}, with blanks between",
+        ),
     ]
     """Experiment trackers that every run reports to, separated by spaces."""

@@ -6,14 +6,14 @@ from pydantic import BaseModel, NonNegativeInt
 
 from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run
 from seqrec.records.json_files import read_json
-from seqrec.typed_yaml import Name, check_values
+from seqrec.typed_yaml import FileName, check_values
 
 
 class _GridRun(BaseModel):
     """A run of a grid that somebody else may have written: its names must be safe as file names."""
 
-    dataset: Name
-    model: Name
+    dataset: FileName
+    model: FileName
     seed: NonNegativeInt
     config_hash: str | None = None
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 
 from seqrec.errors import SeqrecError
+from seqrec.experiment.workflow import DEVICE
+from seqrec.wording import shortened
 
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux describes each processor."""
@@ -19,13 +21,14 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not DEVICE.matches(name):
+        raise SeqrecError(f"--device {shortened(name)}: {DEVICE.meant}.")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise SeqrecError(
-            f"--device {name}: cannot be used here ({str(error).splitlines()[0]}). "
-            "Write auto, cpu, cuda or cuda:<number>."
+            f"--device {name}: cannot be used here ({str(error).splitlines()[0]}); {DEVICE.meant}."
         ) from error
     return device
 

@@ -340,10 +340,10 @@ def test_a_custom_model_that_fits_itself_needs_no_loss(project: Path) -> None:
         ),
         (
             TRAINED | {"hyperparameters": {"kernel": "six"}},
-            "hyperparameters: kernel: Input should be a valid integer (got 'six').",
+            "hyperparameters: kernel: must be a whole number (got 'six').",
         ),
-        (TRAINED | {"hyperparameters": {"kernel": 2.5}}, "a valid integer"),
-        (TRAINED | {"hyperparameters": {"kernel": [3]}}, "a valid integer"),
+        (TRAINED | {"hyperparameters": {"kernel": 2.5}}, "a whole number"),
+        (TRAINED | {"hyperparameters": {"kernel": [3]}}, "a whole number"),
         (
             TRAINED | {"implementation": "my_modles:ConvRec"},
             "'my_modles:ConvRec' cannot be imported (No module named 'my_modles')",

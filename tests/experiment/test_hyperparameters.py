@@ -73,12 +73,12 @@ def test_hyperparameters_of_custom_models_are_what_their_signature_takes(tmp_pat
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"width": 0}, "width: Input should be greater than 0 (got 0)."),
+        ({"width": 0}, "width: must be greater than 0 (got 0)."),
         ({"width": 9, "heads": 2}, "width 9 is not a multiple of heads 2."),
         ({"heads": 0}, "width 8 is not a multiple of heads 0."),
-        ({"dropout": 1.0}, "dropout: Input should be less than 1 (got 1.0)."),
-        ({"scale": 2.5}, "scale: Input should be less than 2 (got 2.5)."),
-        ({"width": 8.0}, "width: Input should be a valid integer (got 8.0)."),
+        ({"dropout": 1.0}, "dropout: must be less than 1 (got 1.0)."),
+        ({"scale": 2.5}, "scale: must be less than 2 (got 2.5)."),
+        ({"width": 8.0}, "width: must be a whole number (got 8.0)."),
         ({"anything": float("nan")}, "anything: a record cannot hold nan; write a finite number"),
     ],
 )
@@ -100,7 +100,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert str(caught.value).splitlines() == [
         "here: hyperparameters: a.b:C takes no 'depht'; did you mean 'depth'?",
         "here: hyperparameters: a.b:C needs 'width'.",
-        "here: hyperparameters: depth: Input should be a valid integer (got 'two').",
+        "here: hyperparameters: depth: must be a whole number (got 'two').",
     ]
 
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from seqrec.errors import SeqrecError
-from seqrec.typed_yaml import Strict, check_values, load_yaml, nearest
+from seqrec.typed_yaml import Strict, check_values, load_yaml
+from seqrec.wording import nearest
 
 
 class Inner(Strict):
@@ -52,7 +53,7 @@ def test_every_problem_is_reported_with_its_place_and_value() -> None:
     with pytest.raises(SeqrecError) as caught:
         check_values(Outer, {"inner": {"width": "wide"}}, "f.yaml")
     first, second = str(caught.value).splitlines()
-    assert first == "f.yaml: name: Field required"
+    assert first == "f.yaml: name: is missing"
     assert second.startswith("f.yaml: inner.width: ")
     assert second.endswith("(got 'wide')")
 
@@ -77,7 +78,7 @@ def test_the_hint_is_the_nearest_name_or_all_of_them() -> None:
         ("a: [1\n", 2, "not valid YAML"),
         ("a: !!python/object/apply:os.getcwd []\n", 1, "not valid YAML"),
         ("- a\n", None, "must hold 'key: value' lines, not list"),
-        ("", None, "must hold 'key: value' lines, not NoneType"),
+        ("", None, "must hold 'key: value' lines, not nothing"),
         ("[a]: 1\n{b: 1}: 2\n", None, "not valid YAML"),
         (b"a: \xff\n", None, "cannot be read as UTF-8 text"),
     ],

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def test_the_message_for_an_unknown_device_says_what_to_write() -> None:
     for name in ("gpu", "cuda:99"):
-        with pytest.raises(SeqrecError, match=rf"--device {name}: .*Write auto, cpu, cuda"):
+        with pytest.raises(SeqrecError, match=rf"--device {name}: .*write auto, cpu, cuda"):
             choose_device(name)
     assert choose_device("cpu").type == "cpu"
 
