@@ -14,28 +14,33 @@ from pathlib import Path
 
 from seqrec.errors import SeqrecError
 
+MAX_NAME_BYTES = 255
+"""No file system allows longer names of files and folders."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
-    Readers see the old file or the new one, never a part of it. If the block fails, `path` is left
-    as it was and the temporary file is removed. What a killed process leaves behind is removed the
-    next time `path` is written. Errors of the operating system (disk full, read-only folder) become
-    a `SeqrecError` that names the file.
+    Readers see the old file or the new one, never a part of it, even after a power failure: the new
+    content is on the disk before it gets its name. If the block fails, `path` is left as it was and
+    the temporary file is removed. What a killed process leaves behind is removed the next time
+    `path` is written. Errors of the operating system (disk full, read-only folder) become a
+    `SeqrecError` that names the file.
     """
     part = handle = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_dead_parts(path)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=f".part{path.suffix}"
+            dir=path.parent, prefix=f".{_stem(path)}.", suffix=f".part{path.suffix}"
         )
         part = Path(name)
         with suppress(OSError):  # without locks, parts of killed writers stay
             fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed, or the process ends
         yield part
         part.chmod(0o666 & ~_umask())
+        _sync(part)
         part.replace(path)
     except OSError as error:
         raise SeqrecError(
@@ -50,9 +55,27 @@ def replacing(path: Path) -> Iterator[Path]:
             os.close(handle)
 
 
+def _stem(path: Path) -> str:
+    """Return as much of the file's name as leaves room for what a temporary name adds."""
+    most = max(0, MAX_NAME_BYTES - len(f"..12345678.part{path.suffix}".encode()))
+    return path.name.encode()[:most].decode("utf-8", "ignore")
+
+
+def _sync(path: Path) -> None:
+    """Wait until the file's content is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise  # other file systems than those that cannot sync
+    finally:
+        os.close(handle)
+
+
 def _remove_dead_parts(path: Path) -> None:
     """Remove the temporary files of killed writers of `path`, which may be gigabytes."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part{glob.escape(path.suffix)}"):
+    for part in path.parent.glob(f".{glob.escape(_stem(path))}.*.part{glob.escape(path.suffix)}"):
         # A locked one is being written.
         with suppress(OSError, SeqrecError), open_regular(part) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,6 +94,11 @@ def open_regular(path: Path) -> BufferedReader:
     Raises `SeqrecError` for anything but a regular file: a link leads elsewhere, and a pipe or a
     device may never end. Errors of the operating system are raised as they are.
     """
+    return os.fdopen(_open_regular(path)[0], "rb")
+
+
+def _open_regular(path: Path) -> tuple[int, int]:
+    """Return a handle of the file, and its size in bytes."""
     try:
         # Without waiting for the other end of a pipe.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -80,21 +108,27 @@ def open_regular(path: Path) -> BufferedReader:
         if error.errno == errno.ENXIO:
             raise SeqrecError(f"{path}: is no regular file.") from None
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
         os.close(handle)
         raise SeqrecError(f"{path}: is no regular file.")
-    return os.fdopen(handle, "rb")
+    return handle, status.st_size
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
     """Read a regular file as `open_regular` does; raises `SeqrecError` if it is too large."""
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    handle, size = _open_regular(path)
+    try:
         if size > most_bytes:
             raise SeqrecError(
                 f"{path}: has {size:,} bytes, and no such file has more than {most_bytes:,}."
             )
-        return file.read(most_bytes)
+        parts = []
+        while part := os.read(handle, size + 1):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(handle)
 
 
 def require_inside(path: Path, folder: Path) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from seqrec.errors import SeqrecError
+from seqrec.files import MAX_NAME_BYTES
 from seqrec.layout import ConfigFiles, manifest
 from seqrec.typed_yaml import Pattern, Strict, check_values, load_yaml, require_name
 from seqrec.wording import nearest
@@ -48,9 +49,6 @@ Word = Annotated[int, Field(strict=True)] | str | None
 """An id as YAML reads it: -1 is a number, and null is nothing."""
 NULL_WORDS = ("null", "Null", "NULL")
 """What YAML reads as nothing."""
-
-MAX_NAME_BYTES = 255
-"""No file system allows longer names."""
 
 
 class Columns(Strict):

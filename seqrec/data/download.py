@@ -6,17 +6,20 @@ This module decides where to look, in which order. It does not look at the inter
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 from seqrec.data.datasets import Dataset, Simulation, Source
-from seqrec.data.fetching import Unusable, fetch, verify
+from seqrec.data.fetching import Unusable, fetch, verify, without_password, without_secrets
 from seqrec.data.local_files import exists, local_file
 from seqrec.data.manifest import MIRROR, SIMULATED, USER_FILE, RawFile, write_manifest
 from seqrec.errors import SeqrecError
 from seqrec.files import sha256
 from seqrec.layout import RAW, manifest, simulated_file
+from seqrec.wording import listed
 
 
 def download(name: str, dataset: Dataset, raw: Path = RAW, mirror: str | None = None) -> Path:
@@ -30,12 +33,12 @@ def download(name: str, dataset: Dataset, raw: Path = RAW, mirror: str | None = 
     if mirror is None:
         mirror = os.environ.get("SEQREC_MIRROR", "")
     _announce(name, dataset)
+    path = manifest(name, raw)
     if dataset.simulate is not None:
         file = _simulate(name, dataset.simulate, raw)
+        write_manifest(path, name, file, file.path)
     else:
-        file = _obtain(name, dataset, raw, mirror.rstrip("/"))
-    path = manifest(name, raw)
-    write_manifest(path, name, file)
+        _Search(name, dataset, raw).obtain(mirror.rstrip("/"))
     return path
 
 
@@ -83,29 +86,70 @@ class _Candidate:
     """What the manifest calls the place."""
 
 
-def _obtain(name: str, dataset: Dataset, raw: Path, mirror: str) -> RawFile:
-    """Find or fetch the file of one source."""
-    sources = list(enumerate(dataset.sources))
-    present = {i: file for i, source in sources if exists(file := local_file(source, raw))}
-    for index, file in present.items():
-        _verify_user_file(file, dataset.sources[index])
-        if dataset.sources[index].checksummed:
-            return RawFile(file, index, USER_FILE)
+@dataclass(frozen=True)
+class _Search:
+    """Finds or fetches the file of one source, and writes the manifest."""
 
-    tried = [f"{local_file(s, raw)}: no such file" for i, s in sources if i not in present]
-    mirrored = [
-        _Candidate(i, source, f"{mirror}/{source.file}", MIRROR)
-        for i, source in sources
-        if mirror and i not in present and Path(source.file).name == source.file
-    ]
-    public = [_Candidate(i, source, url, url) for i, source in sources for url in source.urls]
-    if (file_from_mirror := _fetch_first(mirrored, raw, tried)) is not None:
-        return file_from_mirror
-    for index, file in present.items():
-        return RawFile(file, index, USER_FILE)
-    if (file_from_url := _fetch_first(public, raw, tried)) is not None:
-        return file_from_url
-    raise SeqrecError(_nothing_found(name, dataset, raw, tried))
+    name: str
+    dataset: Dataset
+    raw: Path
+    tried: list[str] = field(default_factory=list)
+    """Where the file was looked for in vain, and why."""
+
+    def obtain(self, mirror: str) -> None:
+        """Look among the user's files, in `mirror` and at the public URLs, in this order.
+
+        A user's file without a known checksum comes after the mirror.
+        """
+        sources = list(enumerate(self.dataset.sources))
+        present = {i: file for i, source in sources if exists(file := local_file(source, self.raw))}
+        for index, file in present.items():
+            _verify_user_file(file, self.dataset.sources[index])
+            if self.dataset.sources[index].checksummed:
+                self._record(RawFile(file, index, USER_FILE), file)
+                return
+        missing = [(i, source) for i, source in sources if i not in present]
+        self.tried.extend(f"{local_file(source, self.raw)}: no such file" for _, source in missing)
+        mirrored = [
+            _Candidate(i, source, _in_mirror(mirror, source.file), MIRROR)
+            for i, source in missing
+            if mirror and Path(source.file).name == source.file
+        ]
+        if self._fetch_first(mirrored):
+            return
+        for index, file in present.items():
+            self._record(RawFile(file, index, USER_FILE), file)
+            return
+        public = [
+            _Candidate(i, source, url, without_password(url))
+            for i, source in sources
+            for url in source.urls
+        ]
+        if not self._fetch_first(public):
+            raise SeqrecError(_nothing_found(self.name, self.dataset, self.raw, self.tried))
+
+    def _fetch_first(self, candidates: Iterable[_Candidate]) -> bool:
+        """Fetch from the first candidate that works; note why others do not."""
+        for candidate in candidates:
+            file = self.raw / candidate.source.file
+            # If this process is killed between the two, the file is missing rather than the
+            # manifest: without one, the file would be taken for the user's.
+            record = partial(self._record, RawFile(file, candidate.index, candidate.origin))
+            try:
+                fetch(candidate.place, file, candidate.source, record)
+                return True
+            except Unusable as problem:
+                self.tried.append(f"{without_secrets(candidate.place)}: {problem}")
+        return False
+
+    def _record(self, file: RawFile, content: Path) -> None:
+        """Write the manifest of `file`, whose bytes are in `content`."""
+        write_manifest(manifest(self.name, self.raw), self.name, file, content)
+
+
+def _in_mirror(mirror: str, file: str) -> str:
+    """Return the place of a file in a mirror, which is a folder or the start of a URL."""
+    return f"{mirror}/{quote(file) if '://' in mirror else file}"
 
 
 def _verify_user_file(file: Path, source: Source) -> None:
@@ -118,23 +162,11 @@ def _verify_user_file(file: Path, source: Source) -> None:
         ) from None
 
 
-def _fetch_first(candidates: Iterable[_Candidate], raw: Path, tried: list[str]) -> RawFile | None:
-    """Fetch from the first candidate that works; note in `tried` why others do not."""
-    for candidate in candidates:
-        file = raw / candidate.source.file
-        try:
-            fetch(candidate.place, file, candidate.source)
-            return RawFile(file, candidate.index, candidate.origin)
-        except Unusable as problem:
-            tried.append(f"{candidate.place}: {problem}")
-    return None
-
-
 def _nothing_found(name: str, dataset: Dataset, raw: Path, tried: list[str]) -> str:
     """Return the message that lists what was tried and says what to do."""
     files = " or ".join(source.file for source in dataset.sources)
     lines = [f"{name}: none of its files could be obtained. Tried:"]
-    lines += [f"  {line}" for line in tried]
+    lines += [f"  {line}" for line in listed(tried)]
     if any(source.urls for source in dataset.sources):
         lines.append(
             f"Check the network and run again, or put {files} into {raw}/, "

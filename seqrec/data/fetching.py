@@ -1,19 +1,31 @@
 """Copy or download one file and verify that it is the one wanted."""
 
+import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from seqrec.data.datasets import Source
-from seqrec.data.local_files import exists
+from seqrec.data.local_files import exists, in_home
 from seqrec.files import git_blob_id, replacing, sha256
+from seqrec.wording import shortened
+
+if TYPE_CHECKING:
+    import requests
 
 ATTEMPTS = 3
 BACKOFF_SECONDS = 1.0
 TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of an answer."""
+PIECE_BYTES = 1 << 16
+MAX_DOWNLOAD_BYTES = 1 << 34
+"""Larger files are none that this package is meant for."""
+MAX_DOWNLOAD_SECONDS = 12 * 3600.0
+"""A server that sends a byte now and then must not hold everything up."""
+HTTP_OK = 200
 HTTP_TOO_MANY_REQUESTS = 429
 
 
@@ -21,23 +33,25 @@ class Unusable(Exception):
     """A place did not give the file; `retry` says whether another attempt may succeed."""
 
     def __init__(self, reason: str, retry: bool = False) -> None:
-        super().__init__(reason)
+        super().__init__(_printable(reason))
         self.retry = retry
 
 
-def fetch(place: str, file: Path, source: Source) -> None:
+def fetch(place: str, file: Path, source: Source, record: Callable[[Path], None]) -> None:
     """Copy the path or download the URL `place` to `file`, which appears only whole and verified.
 
-    Raises `Unusable` with the reason if that fails.
+    Before it does, `record` is called with a temporary path of its content. Raises `Unusable` with
+    the reason if the place does not give the file.
     """
     if not place.startswith(("http://", "https://")):
-        _copy(Path(place).expanduser(), file, source)
+        _copy(in_home(place), file, source, record)
         return
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with replacing(file) as part:
                 _http_get(place, part, file.name)
                 verify(part, source)
+                record(part)
             return
         except Unusable as problem:
             if not problem.retry or attempt == ATTEMPTS:
@@ -54,12 +68,13 @@ def verify(file: Path, source: Source) -> None:
         raise Unusable(f"cannot be read ({error.strerror})") from None
 
 
-def _copy(origin: Path, file: Path, source: Source) -> None:
+def _copy(origin: Path, file: Path, source: Source, record: Callable[[Path], None]) -> None:
     if not exists(origin):
         raise Unusable("no such file")
     verify(origin, source)
     with replacing(file) as part:
         shutil.copyfile(origin, part)
+        record(part)
 
 
 def _verify(file: Path, source: Source) -> None:
@@ -87,45 +102,103 @@ def _verify(file: Path, source: Source) -> None:
 def _http_get(url: str, file: Path, label: str) -> None:
     """Download `url` to `file`; raises `Unusable`. `label` names the progress bar."""
     import requests
-    from pooch import HTTPDownloader
-    from tqdm import tqdm
-
-    # Pooch wants a bar whose total is set; the true one comes with the answer. disable=None: no
-    # bar in a log file.
-    bar = tqdm(total=1, desc=label, unit="B", unit_scale=True, disable=None, leave=False)
+    import urllib3
 
     def stay_on_https(answer: requests.Response, **_: Any) -> None:
         if answer.is_redirect and url.startswith("https://"):
             target = urljoin(answer.url, answer.headers["location"])
             if not target.startswith("https://"):
-                raise Unusable(f"redirects to {target}, which is not https")
+                raise Unusable(f"redirects to {without_secrets(target)}, which is not https")
 
-    get = HTTPDownloader(
-        progressbar=bar,
-        chunk_size=1 << 16,
-        timeout=TIMEOUT_SECONDS,
-        # Only without compression can the promised length be compared with what arrives.
-        headers={"Accept-Encoding": "identity"},
-        hooks={"response": stay_on_https},
-    )
     try:
-        get(url, str(file), None)
-    except requests.HTTPError as error:
-        answer = error.response
-        status = answer.status_code if answer is not None else 0
-        reason = answer.reason if answer is not None else ""
-        retry = status >= 500 or status == HTTP_TOO_MANY_REQUESTS
-        raise Unusable(f"HTTP {status} {reason}", retry) from None
-    except requests.Timeout:
+        with requests.get(
+            url,
+            stream=True,
+            timeout=TIMEOUT_SECONDS,
+            # Only without compression can the promised length be compared with what arrives.
+            headers={"Accept-Encoding": "identity"},
+            hooks={"response": stay_on_https},
+        ) as answer:
+            _require_whole_file(answer)
+            _save(answer, file, label)
+    except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise Unusable("no answer in time", retry=True) from None
-    except requests.exceptions.ChunkedEncodingError:
+    except (urllib3.exceptions.LocationValueError, UnicodeError):  # a host that cannot exist
+        raise Unusable("not a usable URL") from None
+    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError):
         raise Unusable("the connection broke before the end of the file", retry=True) from None
-    except requests.ConnectionError as error:
+    except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
         raise Unusable(f"no connection ({_root_cause(error)})", retry=True) from None
-    except requests.RequestException as error:
-        raise Unusable(f"not a usable URL ({error})") from None
-    finally:
-        bar.close()
+    except (requests.RequestException, ValueError) as error:  # such as a redirect to no address
+        raise Unusable(f"not a usable URL, or it leads to none ({type(error).__name__})") from None
+
+
+def _require_whole_file(answer: "requests.Response") -> None:
+    """Raise `Unusable` unless the answer promises the whole file, of a plausible size."""
+    status = answer.status_code
+    if status != HTTP_OK:  # 206, for one, is a part of the file
+        retry = status >= 500 or status == HTTP_TOO_MANY_REQUESTS
+        raise Unusable(f"HTTP {status} {answer.reason or ''}".rstrip(), retry)
+    if (_promised(answer) or 0) > MAX_DOWNLOAD_BYTES:
+        raise Unusable(_too_large())
+
+
+def _save(answer: "requests.Response", file: Path, label: str) -> None:
+    """Write what the server sends as it is; raises `Unusable` if it is too much or takes too long.
+
+    An answer that is compressed unasked is not unpacked: either the file itself is meant, or its
+    checksum does not match.
+    """
+    from tqdm import tqdm
+
+    promised, received, began = _promised(answer), 0, time.monotonic()
+    # disable=None: no bar in a log file.
+    with (
+        tqdm(
+            total=promised, desc=label, unit="B", unit_scale=True, disable=None, leave=False
+        ) as bar,
+        file.open("wb") as stream,
+    ):
+        # read1 waits for no more than the next piece, so that a slow server is noticed.
+        while piece := answer.raw.read1(PIECE_BYTES, decode_content=False):
+            stream.write(piece)
+            received += len(piece)
+            bar.update(len(piece))
+            if received > MAX_DOWNLOAD_BYTES:
+                raise Unusable(_too_large())
+            if time.monotonic() - began > MAX_DOWNLOAD_SECONDS:
+                raise Unusable(
+                    f"{received:,} bytes in {MAX_DOWNLOAD_SECONDS / 3600:.1f} hours, too slow"
+                )
+    if promised is not None and received < promised:
+        raise Unusable("the connection broke before the end of the file", retry=True)
+
+
+def _promised(answer: "requests.Response") -> int | None:
+    """Return how many bytes the server announces, if it does."""
+    length = answer.headers.get("Content-Length", "")
+    is_chunked = "Transfer-Encoding" in answer.headers
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) and not is_chunked else None
+
+
+def _too_large() -> str:
+    return f"more than {MAX_DOWNLOAD_BYTES:,} bytes; download it by hand if it is the right file"
+
+
+def without_password(place: str) -> str:
+    """Return a path or address, with the name and password in an address hidden."""
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", r"\1***@", place, flags=re.IGNORECASE)
+
+
+def without_secrets(place: str) -> str:
+    """Return a path or address as messages show it, without passwords, keys and control codes."""
+    place = without_password(place)
+    return _printable(re.sub(r"\?.*", "?***", place) if "://" in place else place)
+
+
+def _printable(text: str) -> str:
+    """Return at most some 200 characters of a text, without codes that would steer a terminal."""
+    return shortened("".join(c if c.isprintable() else "?" for c in text))
 
 
 def _root_cause(error: BaseException) -> str:

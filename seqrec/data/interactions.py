@@ -117,7 +117,9 @@ def write_log(
     def table(ids: "pa.Array") -> Callable[[Path], None]:
         return lambda path: pq.write_table(pa.table({"id": ids}), path)
 
-    files.digest.unlink(missing_ok=True)
+    digest = json.dumps({"sha256": log.sha256()}) + "\n"
+    if not _holds(files.digest, digest) or not _holds(files.reading, settings + "\n"):
+        files.digest.unlink(missing_ok=True)
     for path, write in (
         (files.items, array(log.items)),
         (files.offsets, array(log.offsets)),
@@ -128,7 +130,15 @@ def write_log(
             write(part)
     write_text(files.statistics, json.dumps(statistics, indent=2) + "\n")
     write_text(files.reading, settings + "\n")
-    write_text(files.digest, json.dumps({"sha256": log.sha256()}) + "\n")
+    write_text(files.digest, digest)
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether the file has this text: then somebody may be reading the same log at this moment."""
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
 
 
 def _read_ids(path: Path | None, count: int) -> np.ndarray:

@@ -1,20 +1,33 @@
 """Find the raw files that users provide themselves, and notice when one was replaced."""
 
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from seqrec.data.datasets import Dataset, Source
 from seqrec.data.manifest import USER_FILE, Manifest
 from seqrec.errors import SeqrecError
 from seqrec.files import sha256
 from seqrec.layout import RAW, manifest
+from seqrec.wording import shortened
 
 
 def local_file(source: Source, raw: Path = RAW) -> Path:
     """Return where a user may have put the file: in `raw`, or at the path that the YAML gives."""
     inside = raw / source.file
-    given = Path(source.file).expanduser()
+    given = in_home(source.file)
     return given if given.name != source.file and not exists(inside) else inside
+
+
+def in_home(path: str) -> Path:
+    """Return a path in which `~` or `~user` stands for a home; raises `SeqrecError` if for none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = PurePath(path).parts[0]
+        raise SeqrecError(
+            f"{shortened(path)}: no home folder is known for {shortened(user)!r}. Write the whole "
+            f"path, or './{shortened(user)}' for a folder of that name."
+        ) from None
 
 
 def exists(path: Path) -> bool:

@@ -78,9 +78,9 @@ class Manifest:
         )
 
 
-def write_manifest(path: Path, dataset: str, raw: RawFile) -> None:
-    """Write the manifest of `raw` to `path`."""
-    digest = sha256(raw.path)
+def write_manifest(path: Path, dataset: str, raw: RawFile, content: Path) -> None:
+    """Write the manifest of `raw` to `path`; its bytes are still in `content`, or already there."""
+    digest = sha256(content)
     origin = raw.origin
     if origin == USER_FILE and path.exists():
         try:
@@ -95,9 +95,9 @@ def write_manifest(path: Path, dataset: str, raw: RawFile) -> None:
     manifest = Manifest(
         dataset=dataset,
         file=raw.path.name if is_beside else str(raw.path.resolve()),
-        size=raw.path.stat().st_size,
+        size=content.stat().st_size,
         sha256=digest,
-        git_blob=git_blob_id(raw.path),
+        git_blob=git_blob_id(content),
         source=raw.source,
         origin=origin,
         simulate=raw.simulate,

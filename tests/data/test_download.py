@@ -1,6 +1,8 @@
 """Downloads from a real server that misbehaves on purpose."""
 
+import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,151 @@ def test_a_lasting_fault_is_one_clear_error_and_leaves_no_file(
     assert "Or ask its owner." in message
     assert len(server.asked) == attempts
     assert leftovers(tmp_path) == []
+
+
+def answer(code: int, content: bytes = b"", reason: str | None = None, **more: str) -> Behaviour:
+    """Answer with headers that `send` does not have; `_` in their names stands for a hyphen."""
+
+    def behave(handler: Any) -> None:
+        handler.send_response(code, reason)
+        for name, value in more.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return behave
+
+
+def without_checksum(*urls: str) -> Dataset:
+    source = Source(file="log.txt").model_copy(update={"urls": urls})
+    return Dataset(title="Log", max_length=9, sources=(source,))
+
+
+def refusal(wanted: Dataset, raw: Path, mirror: str = "") -> str:
+    with pytest.raises(SeqrecError) as error:
+        download("log", wanted, raw, mirror=mirror)
+    assert leftovers(raw) == []
+    return str(error.value)
+
+
+@pytest.mark.parametrize("code", [201, 203, 206])
+def test_an_answer_that_is_not_the_whole_file_is_not_taken_for_it(
+    server: Server, tmp_path: Path, code: int
+) -> None:
+    part = {"Content_Length": "1000", "Content_Range": f"bytes 0-999/{len(CONTENT)}"}
+    server.behaviours["/log.txt"] = [answer(code, CONTENT[:1000], **part)]
+    assert f"HTTP {code} " in refusal(without_checksum(f"{server.url}/log.txt"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://[::1", "http://.x/", "http:///", "ftp://x/log", "\udc80"]
+)
+def test_a_redirect_to_no_address_is_reported(server: Server, tmp_path: Path, target: str) -> None:
+    location = target.encode("utf-8", "surrogateescape").decode("latin-1")
+    server.behaviours["/log.txt"] = [answer(302, Location=location, Content_Length="0")]
+    message = refusal(without_checksum(f"{server.url}/log.txt"), tmp_path)
+    assert "not a usable URL" in message or "HTTP 404" in message
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".org", ".example.org", "a..b", "xn--", "[::1"])
+def test_a_host_that_cannot_exist_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr(fetching, "ATTEMPTS", 1)
+    message = refusal(without_checksum(f"https://{host}/log.txt"), tmp_path)
+    assert "not a usable URL" in message or "no connection" in message
+
+
+def test_an_answer_is_kept_as_it_is_sent_and_never_unpacked(server: Server, tmp_path: Path) -> None:
+    packed = gzip.compress(bytes(1 << 22))
+    sent = {"Content_Encoding": "gzip", "Content_Length": str(len(packed))}
+    server.behaviours["/log.txt"] = [answer(200, packed, **sent)]
+    download("log", without_checksum(f"{server.url}/log.txt"), tmp_path)
+    assert (tmp_path / "log.txt").read_bytes() == packed
+
+
+@pytest.mark.parametrize("promised", [{"Content_Length": str(len(CONTENT))}, {}])
+def test_an_answer_is_limited_in_size_whether_it_says_so_or_not(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promised: dict[str, str]
+) -> None:
+    monkeypatch.setattr(fetching, "MAX_DOWNLOAD_BYTES", 1000)
+    server.behaviours["/log.txt"] = [answer(200, CONTENT, **promised)]
+    message = refusal(without_checksum(f"{server.url}/log.txt"), tmp_path)
+    assert "more than 1,000 bytes" in message
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "MAX_DOWNLOAD_SECONDS", 0.2)
+
+    def drip(handler: Any) -> None:
+        answer(200, Content_Length="1000")(handler)
+        for _ in range(100):
+            handler.wfile.write(b"1")
+            time.sleep(0.05)
+
+    server.behaviours["/log.txt"] = [drip]
+    assert "too slow" in refusal(without_checksum(f"{server.url}/log.txt"), tmp_path)
+
+
+def test_what_a_server_says_cannot_steer_a_terminal(server: Server, tmp_path: Path) -> None:
+    server.behaviours["/log.txt"] = [answer(404, reason="\x1b[2J\x07Gone" + 500 * "!")]
+    message = refusal(without_checksum(f"{server.url}/log.txt"), tmp_path)
+    assert "HTTP 404 ?[2J?Gone!!" in message
+    assert len(max(message.splitlines(), key=len)) < 400
+
+
+def test_passwords_and_keys_in_an_address_are_used_but_not_shown(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = server.url.replace("http://", "http://me:hush@")
+
+    def guarded(handler: Any) -> None:
+        (whole if "Authorization" in handler.headers else status(401))(handler)
+
+    server.behaviours["/log.txt?key=hush"] = server.behaviours["/log.txt"] = [guarded]
+    manifest = download("log", dataset(f"{secret}/log.txt"), tmp_path / "a", mirror="")
+    assert Manifest.load(manifest).origin == server.url.replace("//", "//***@") + "/log.txt"
+    manifest = download("log", dataset(), tmp_path / "b", mirror=secret)
+    assert "hush" not in manifest.read_text()
+    shown = ""
+    for place in (f"{secret}/none?key=hush", "https://me:hush@[::1", "https://me:hush@a..b/?hush"):
+        shown += refusal(without_checksum(place), tmp_path / "c", mirror=f"{secret}/none")
+    assert "hush" not in shown + capsys.readouterr().err
+    assert "//***@127.0.0.1" in shown
+
+
+def test_a_killed_download_leaves_no_file_that_passes_for_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file appears only once its manifest says where it came from."""
+    mirror, raw = tmp_path / "mirror", tmp_path / "raw"
+    mirror.mkdir()
+    (mirror / "log.txt").write_bytes(CONTENT)
+    replace, renamed = Path.replace, []
+
+    def killed(self: Path, target: Path) -> Path:
+        if len(renamed) == 1:
+            raise KeyboardInterrupt
+        renamed.append(Path(target).name)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        download("log", dataset(), raw, mirror=str(mirror))
+    monkeypatch.undo()
+    assert renamed == leftovers(raw) == ["log.json"]
+    assert Manifest.load(download("log", dataset(), raw, mirror=str(mirror))).origin == "mirror"
+    assert Manifest.load(download("log", dataset(), raw, mirror="")).origin == "mirror"
+
+
+def test_a_home_that_nobody_has_is_reported(tmp_path: Path) -> None:
+    for wanted, mirror in (("~nosuchuser/x.csv", ""), ("log.txt", "~nosuchuser/mirror")):
+        own = Dataset(title="Own", max_length=9, sources=(Source(file=wanted),))
+        with pytest.raises(SeqrecError, match="no home folder is known for '~nosuchuser'"):
+            download("own", own, tmp_path, mirror=mirror)
 
 
 def test_a_missing_network_is_reported(server: Server, tmp_path: Path) -> None:

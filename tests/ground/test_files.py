@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqrec.errors import SeqrecError
-from seqrec.files import date_back, git_blob_id, replacing, sha256, write_text
+from seqrec.files import MAX_NAME_BYTES, date_back, git_blob_id, replacing, sha256, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -82,6 +82,30 @@ def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     write_text(tmp_path / "ours", "text")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_content_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    synced: list[bytes] = []
+
+    def fsync(handle: int) -> None:
+        assert not path.exists()
+        synced.append(os.pread(handle, 9, 0))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(path, "text")
+    assert synced == [b"text"]
+
+
+def test_a_name_may_have_all_the_bytes_that_a_file_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("ü" * 124 + "abc.csv")
+    assert len(path.name.encode()) == MAX_NAME_BYTES
+    write_text(path, "text")
+    assert names(tmp_path) == [path.name]
+    with pytest.raises(SeqrecError, match="cannot be written"):
+        write_text(tmp_path / ("a" * (MAX_NAME_BYTES + 1)), "text")
 
 
 def test_text_is_written_byte_for_byte(tmp_path: Path) -> None:
