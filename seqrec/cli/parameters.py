@@ -8,8 +8,9 @@ from typing import Any, get_args
 import click
 
 from seqrec.cli import completion
+from seqrec.errors import SeqrecError
 from seqrec.running.options import AUTOMATIC, Precision
-from seqrec.wording import quoted
+from seqrec.wording import shortened
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,7 +30,7 @@ def _device(context: click.Context, parameter: click.Parameter, value: str) -> s
     from seqrec.experiment.workflow import DEVICE
 
     if not DEVICE.matches(value):
-        raise click.BadParameter(f"{quoted(value)}: {DEVICE.meant}.")
+        raise SeqrecError(f"--device {shortened(value)}: {DEVICE.meant}.")
     return value
 
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:  # they take a moment to import
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )
+@click.option(
+    "--retrain-stale", is_flag=True, help="Replace the run's record if other training code made it."
+)
 @run_options
 def train(
     dataset: str,
@@ -48,6 +51,7 @@ def train(
     experiment: str,
     name: str | None,
     seed: int,
+    retrain_stale: bool,
     track: tuple[str, ...],
     **engine: Any,
 ) -> None:
@@ -59,19 +63,59 @@ def train(
     \b
     seqrec train demo sasrec+ --experiment demo
     seqrec train ml-1m sasrec+ training.learning_rate=0.01 --name fast-rate
+    seqrec train demo sasrec+ --experiment demo --retrain-stale
     """
     from seqrec.experiment.grid import load_run
 
     run = Run(dataset, model, seed)
     title, config = load_run(experiment, run, settings, name)
-    log = up_to_date_log(dataset)
+    _require_its_place(config, title, experiment)
     record = ResultFiles.of(title).run(*run)
-    if record.metrics.exists():
+    if record.metrics.exists() and not (retrain_stale and _is_stale(record.folder, config)):
+        if retrain_stale:
+            click.echo(f"{record.folder}: finished before, with today's training code.")
+            return
         raise SeqrecError(
             f"{record.folder}: already holds a finished run, which is not overwritten. "
-            "Give --name <new name>, another --seed, or remove the folder."
+            "Give --name <new name>, another --seed, --retrain-stale (if older training code made "
+            "it), or remove the folder."
         )
+    log = up_to_date_log(dataset)
     _execute(config, log.folder, record.folder, track, engine)
+
+
+def _require_its_place(config: "RunConfig", title: str, experiment: str) -> None:
+    """Refuse to put a run among results that do not ask for it, or ask for it otherwise."""
+    from seqrec.experiment.grid import load_experiment
+    from seqrec.records.wanted import wanted_runs
+
+    results = ResultFiles.of(title).folder
+    if title == experiment:
+        cells = {(run.dataset, run.model) for run in load_experiment(experiment).runs}
+        if (config.dataset, config.model) not in cells:
+            raise SeqrecError(
+                f"{results}: the experiment {experiment} has no {config.model} on "
+                f"{config.dataset}, and its tables would show one. Give --name <new name>, or "
+                "--experiment with one that has it."
+            )
+    elif wanted_runs(results).get(config.run, config.hash()) not in (None, config.hash()):
+        raise SeqrecError(
+            f"{results}: asks for {config.run.title} with other settings. Give --name <new name>."
+        )
+
+
+def _is_stale(folder: Path, config: "RunConfig") -> bool:
+    """Whether the record in `folder` is this run's, made by other training code than today's."""
+    from seqrec.records.fingerprint import is_current, training_code_fingerprint
+    from seqrec.records.record import read_record
+
+    record = read_record(folder)
+    if record.config_hash != config.hash():
+        raise SeqrecError(
+            f"{folder}: holds a run with another configuration, which is not overwritten. "
+            "Give --name <new name>, or remove the folder."
+        )
+    return not is_current(record, training_code_fingerprint())
 
 
 @click.command()
@@ -105,7 +149,7 @@ def execute(
 
     try:
         values = json.loads(config_json)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SeqrecError(f"--config: not JSON ({error}).") from None
     config, log = check_values(RunConfig, values, "--config"), LogFiles(data)
     # A workflow that was killed leaves its cluster jobs behind; one of them may be this run.

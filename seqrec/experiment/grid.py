@@ -30,6 +30,8 @@ class Grid:
     """The runs of an experiment, in the order of its file."""
 
     name: str
+    experiment: str
+    """Name of its file; another than `name` where the results have a name of their own."""
     settings: list[str]
     """`key=value` settings by which the experiment differs from its file."""
     runs: list[RunConfig]
@@ -50,6 +52,8 @@ class Grid:
             for run in self.runs
         ]
         content = {"experiment": self.name, "settings": self.settings, "runs": runs}
+        if self.experiment != self.name:
+            content["variant_of"] = self.experiment
         return json.dumps(content, sort_keys=True)
 
 
@@ -70,7 +74,7 @@ def load_experiment(
         of_grid = [setting for setting in settings if is_about_the_grid(setting)]
         if len(of_grid) < len(settings):
             _refuse_models_made_alike(_expand(_resolver(name, of_grid, config)), runs, settings)
-    return Grid(results_name(name, settings, rename, config), list(settings), runs)
+    return Grid(results_name(name, settings, rename, config), name, list(settings), runs)
 
 
 def load_run(

@@ -42,13 +42,15 @@ def is_current(record: Record, training_code: str) -> bool:
     """Tell whether training again would give the same record.
 
     That is so if training code with this fingerprint, or with the same results, made the record,
-    and the file of its custom model has not changed or is not here.
+    and the code in the file of its custom model has not changed or is not here.
     """
     made_by = record.seqrec.training_code
     while made_by != training_code and made_by in SAME_RESULTS:
         made_by = SAME_RESULTS[made_by]
-    custom = model_code(str(record.config.get("implementation")))
-    return made_by == training_code and custom in (None, record.seqrec.model_code)
+    if made_by != training_code:
+        return False
+    path = custom_module(str(record.config.get("implementation")))
+    return path is None or record.seqrec.model_code in (_code_digest(path), _file_digest(path))
 
 
 def training_code_fingerprint(package: Path = PACKAGE) -> str:
@@ -62,13 +64,24 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 
 def model_code(implementation: str) -> str | None:
-    """SHA-256 of the file of a custom model, `package.module:Class`, with its comments.
+    """SHA-256 of a custom model's file, `package.module:Class`, without comments and docstrings.
 
     Modules that the file imports do not count. None for the package's models, and if there is no
     such file.
     """
     path = custom_module(implementation)
-    return None if path is None else hashlib.sha256(_unix_lines(path.read_bytes())).hexdigest()
+    return None if path is None else _code_digest(path)
+
+
+def _code_digest(path: Path) -> str:
+    source = path.read_text(encoding="utf-8", errors="surrogateescape")
+    code = code_that_runs(source).encode(errors="surrogateescape")
+    return hashlib.sha256(code).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    """Older records hold the digest of the whole file."""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 @cache
@@ -102,7 +115,3 @@ def _lines_that_run(source: str) -> Iterator[str]:
             if kinds != {tokenize.STRING}:  # a statement that is only a string does nothing
                 yield from lines
             lines, kinds = [], set()
-
-
-def _unix_lines(source: bytes) -> bytes:
-    return source.replace(b"\r\n", b"\n")

@@ -20,6 +20,7 @@ class _GridRun(BaseModel):
 
 class _Grid(BaseModel):
     settings: list[str] = []
+    variant_of: str = ""
     runs: list[_GridRun]
 
 
@@ -35,6 +36,11 @@ def wanted_runs(results: Path) -> dict[Run, str | None]:
 def settings_of(results: Path) -> list[str]:
     """The `key=value` settings that a named variant of an experiment was last made with."""
     return _grid_of(results).settings
+
+
+def variant_of(results: Path) -> str:
+    """The experiment that a named variant was made from; empty where that is not known."""
+    return _grid_of(results).variant_of
 
 
 def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:

@@ -5,6 +5,7 @@ The workflow asks these questions while it is parsed, so nothing here imports to
 
 import json
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -19,11 +20,13 @@ from seqrec.experiment.custom import custom_module
 from seqrec.experiment.grid import Grid, load_experiment
 from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.settings import is_about_the_grid
 from seqrec.experiment.workflow import WorkflowConfig
 from seqrec.files import require_writable
-from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, RunFiles
+from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
-from seqrec.records.wanted import promoted_datasets, settings_of
+from seqrec.records.json_files import read_json
+from seqrec.records.wanted import promoted_datasets, settings_of, variant_of
 from seqrec.running import costs
 from seqrec.typed_yaml import check_values
 
@@ -57,20 +60,15 @@ class Plan:
     def load(cls, experiment: str, settings: list[str], rename: str = "") -> "Plan":
         """Read and expand an experiment, or take the promoted records as they are.
 
-        Raises `SeqrecError` for a mistake in the configuration, and for a renamed experiment whose
-        settings are left out: its tables would lack what it never was.
+        Raises `SeqrecError` for a mistake in the configuration, and for a name that has results of
+        something else, which would be replaced or would get the wrong tables.
         """
         grid = None
         if experiment != REFERENCE:
             grid = load_experiment(experiment, settings, rename or None)
         plan = cls(experiment, settings, rename, grid)
-        results = plan.results.folder
-        if rename and not settings and (begun_with := settings_of(results)):
-            raise SeqrecError(
-                f"{results}: was begun with SET={shlex.join(begun_with)!r}; give the same again. "
-                f"For its tables and figures alone: `seqrec tables {results}`, "
-                f"`seqrec figures {results}`."
-            )
+        if grid and rename:
+            _require_same_results(plan.results, grid)
         return plan
 
     @property
@@ -168,6 +166,51 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
     if plan.has_new_grid:
         require_writable(plan.results.folder)
     return options, plan
+
+
+def _require_same_results(results: ResultFiles, grid: Grid) -> None:
+    """Refuse a name whose results were made by another experiment, other settings or `train`."""
+    begun_with, origin = settings_of(results.folder), variant_of(results.folder)
+    finished = [folder for folder in results.run_folders() if RunFiles(folder).metrics.is_file()]
+    problem = ""
+    if origin not in ("", grid.experiment):
+        problem = f"holds a variant of {origin}, not of {grid.experiment}. Take another name"
+    elif begun_with and (not grid.settings or (finished and _of_runs(begun_with, grid.settings))):
+        problem = (
+            f"was begun with SET={shlex.join(begun_with)!r}; give the same again, or take another "
+            "name"
+        )
+    elif not results.grid.is_file() and (strangers := _strangers(finished, grid)):
+        shown = ", ".join(strangers[:3]) + (", ..." if len(strangers) > 3 else "")
+        problem = (
+            f"holds results that {grid.experiment} does not ask for ({shown}). Take another name"
+        )
+    if problem:
+        folder = results.folder
+        raise SeqrecError(
+            f"{folder}: {problem}. For its tables and figures alone: `seqrec tables {folder}`, "
+            f"`seqrec figures {folder}`."
+        )
+
+
+def _of_runs(begun_with: list[str], settings: list[str]) -> bool:
+    """Whether settings differ in how runs are done, rather than in which runs there are."""
+    before, now = (
+        {each for each in given if not is_about_the_grid(each)} for given in (begun_with, settings)
+    )
+    return before != now
+
+
+def _strangers(finished: list[Path], grid: Grid) -> list[str]:
+    """Name the finished runs that a grid does not ask for, or asks for with other settings."""
+    asked = {run.run: run.hash() for run in grid.runs}
+    found = []
+    for folder in finished:
+        with suppress(SeqrecError):  # a damaged record is told of where it is read
+            made_by = read_json(RunFiles(folder).metrics).get("config_hash")
+            if asked.get(Run.of(folder)) != made_by:
+                found.append(Run.of(folder).title)
+    return found
 
 
 def _code(*rooms: str) -> list[Path]:

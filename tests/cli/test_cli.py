@@ -97,12 +97,18 @@ def test_the_version_is_the_packages() -> None:
     [
         (("check", "smal"), "no such experiment; did you mean 'small'?"),
         (("check", "small", "seeds=[1]"), "--name <new name>"),
+        (("check", "small", "training.max_epoch=3"), "did you mean 'max_epochs'?"),
+        (("check", "small", "--name", "2024_01_15"), "put a letter first, as in x2024_01_15."),
+        (("check", "007"), "experiment '007': Snakemake and YAML change names that read as a num"),
+        (("check", "x" * 300), "at most 200 in all"),
+        (("download", "1e3"), "dataset '1e3': Snakemake and YAML change names"),
+        (("train", "small", "3.10", *SMALL), "model '3.10': Snakemake and YAML change names"),
         (("check", "small", "sedes=[1]", "--name", "x"), "did you mean 'seeds'?"),
         (("check", "small", "training.patience=0", "--name", "x"), "training.patience"),
         (("check", "small", "--name", "paper"), "name of another experiment"),
         (("train", "smal", "sasrec+", *SMALL), "did you mean 'small'?"),
         (("train", "small", "sasrek", *SMALL), "sasrek"),
-        (("train", "small", "sasrec+9999", *SMALL), "9999 distinct negatives"),
+        (("train", "small", "sasrec+9999", *SMALL, "--name", "x"), "9999 distinct negatives"),
         ((*TRAIN, "training.learning_rate=fast", "--name", "x"), "training.learning_rate"),
         ((*TRAIN, "--device", "abacus"), "--device abacus"),
         (("download", "nothing"), "no dataset 'nothing'"),
@@ -223,6 +229,72 @@ def test_train_obtains_the_data_itself_and_overwrites_no_record(project: Path) -
     assert run(*TRAIN, "training.batch_size=9", "--name", "other").exit_code == 0
     assert ResultFiles(project / "results/other").run("small", "sasrec+", 0).metrics.is_file()
     assert tree(folder) == before
+
+
+def test_train_puts_no_run_among_results_that_do_not_ask_for_it(project: Path) -> None:
+    refused = run("train", "small", "popularity")
+    assert refused.exit_code == 1
+    assert "paper has no popularity on small" in refused.stderr
+    assert "Give --name <new name>, or --experiment with one that has it" in refused.stderr
+    other = ResultFiles(project / "results/other")
+    check = run("grid", "small", "--name", "other", "--output", str(other.grid))
+    assert check.exit_code == 0
+    changed = ("evaluation.batch_size=9", "--name", "other")
+    refused = run("train", "small", "popularity", *SMALL, *changed)
+    assert refused.exit_code == 1
+    assert "results/other: asks for small popularity seed 0 with other settings" in refused.stderr
+    assert not other.runs.exists()
+    assert not (project / "results/paper").exists()
+
+
+def test_train_does_a_run_of_older_code_again_if_it_is_asked_to(project: Path) -> None:
+    train = ("train", "small", "popularity", *SMALL)
+    files = ResultFiles(project / "results/small").run("small", "popularity", 0)
+    assert run(*train).exit_code == 0
+    first = files.metrics.read_text()
+    again = run(*train, "--retrain-stale")
+    assert (again.exit_code, files.metrics.read_text()) == (0, first)
+    assert "finished before, with today's training code" in again.stdout
+
+    older = json.loads(first)
+    older["seqrec"]["training_code"] = "older"
+    files.metrics.write_text(json.dumps(older))
+    refused = run(*train)
+    assert refused.exit_code == 1
+    assert "--retrain-stale (if older training code made it)" in refused.stderr
+    assert run(*train, "--retrain-stale").exit_code == 0
+    code = json.loads(files.metrics.read_text())["seqrec"]["training_code"]
+    assert code == json.loads(first)["seqrec"]["training_code"]
+    changed = ("--retrain-stale", "evaluation.batch_size=9", "--name", "other")
+    assert run(*train, *changed[1:]).exit_code == 0
+    refused = run(*train, "--retrain-stale", "evaluation.batch_size=8", "--name", "other")
+    assert refused.exit_code == 1
+    assert "another configuration, which is not overwritten" in refused.stderr
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "x" * 5000])
+def test_a_device_that_does_not_exist_is_told_before_anything_is_done(
+    project: Path, device: str
+) -> None:
+    refused = run(*TRAIN, "--device", device)
+    assert refused.exit_code == 1
+    assert "write auto, cpu, cuda or cuda:<number>" in refused.stderr
+    assert len(refused.stderr) < 600
+    assert not (project / "results").exists()
+
+
+def test_a_configuration_that_is_nested_without_end_is_refused(project: Path) -> None:
+    folders = ("--data", "config", "--output", "results/x")
+    for text, message in (
+        ("[" * 100_000, "not JSON"),
+        ('{"loss": ' + "[" * 500 + "]" * 500 + "}", "loss.0.0: is nested deeper than 30 levels"),
+        ("{}", "--config: dataset: is missing"),
+        ("", "--config: not JSON"),
+    ):
+        refused = run("execute", "--config", text, *folders)
+        assert refused.exit_code == 1
+        assert message in refused.stderr
+        assert len(refused.stderr) < 600
 
 
 def edit_dataset(project: Path, **changes: object) -> None:

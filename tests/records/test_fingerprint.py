@@ -11,6 +11,7 @@ from record_factory import (
     write_grid,
 )
 
+from seqrec.files import sha256
 from seqrec.records import fingerprint
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
 from seqrec.records.record import read_record
@@ -175,11 +176,29 @@ def test_a_record_of_a_custom_model_is_stale_once_its_file_has_changed(
         assert stale_records(tmp_path) == []
         file.write_bytes(b"a = 1\r\n")
         assert stale_records(tmp_path) == [], "line ends"
+        file.write_bytes(b'"""What it is."""\n\n# Why.\na = 1  # here\n# \xff\n')
+        assert stale_records(tmp_path) == [], "comments and docstrings"
         file.write_text("a = 2\n")
         assert stale_records(tmp_path) == [record / ".success"]
         file.unlink()
         assert stale_records(tmp_path) == [], "a colleague's, whose file is not here"
     assert fingerprint.model_code("sasrec") is None
+
+
+def test_an_older_record_that_holds_the_digest_of_a_whole_file_stays_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("my_models.py")
+    file.write_text("a = 1  # one\n")
+    made_by = make_metrics("ml-1m", "mine")["seqrec"]
+    made_by |= {"model_code": sha256(file)}
+    record = make_record(
+        tmp_path, model="mine", seqrec=made_by, config={"implementation": "my_models:Mine"}
+    )
+    assert stale_records(tmp_path) == []
+    file.write_text("a = 2  # one\n")
+    assert stale_records(tmp_path) == [record / ".success"]
 
 
 def test_records_of_other_training_code_are_stale(tmp_path: Path) -> None:

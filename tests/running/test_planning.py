@@ -91,6 +91,63 @@ def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: 
         Plan.load("narrow", [])
 
 
+def begun(plan: Plan, *models: str) -> None:
+    """Write the grid of a plan and records, as far as planning looks at them, of some runs."""
+    assert plan.grid is not None
+    plan.results.folder.mkdir(parents=True, exist_ok=True)
+    plan.results.grid.write_text(plan.grid.json())
+    for run in plan.runs:
+        if run.model in models:
+            metrics = plan.results.run(*run.run).metrics
+            metrics.parent.mkdir(parents=True)
+            metrics.write_text(json.dumps({"config_hash": run.hash()}))
+
+
+def test_a_variant_takes_the_results_of_no_other_experiment(project: Project) -> None:
+    begun(Plan.load("tiny", [], "mine"))
+    assert Plan.load("tiny", [], "mine").name == "mine"
+    with pytest.raises(SeqrecError, match=r"results/mine: holds a variant of tiny, not of paper"):
+        Plan.load("paper", [], "mine")
+
+
+def test_a_variant_replaces_no_finished_run_by_other_settings(project: Project) -> None:
+    two, three = (["models=popularity", f"evaluation.batch_size={size}"] for size in (2, 3))
+    begun(Plan.load("tiny", two, "mine"))
+    assert Plan.load("tiny", three, "mine").runs, "nothing is lost yet"
+    begun(Plan.load("tiny", two, "mine"), "popularity")
+    with pytest.raises(
+        SeqrecError, match=r"was begun with SET='models=popularity evaluation\.batc"
+    ):
+        Plan.load("tiny", three, "mine")
+    wider = ["models=[popularity, sasrec+]", two[1]]
+    assert len(Plan.load("tiny", wider, "mine").runs) == 2
+
+
+def test_an_experiment_does_not_enter_results_of_other_commands(project: Project) -> None:
+    plan = Plan.load("tiny", [], "mine")
+    begun(plan, "popularity")
+    plan.results.grid.unlink()
+    assert Plan.load("tiny", [], "mine").runs, "its own, whose grid was lost"
+    with pytest.raises(
+        SeqrecError, match=r"does not ask for \(tiny popularity seed 0\)"
+    ) as refused:
+        Plan.load("paper", [], "mine")
+    assert "`seqrec tables results/mine`" in str(refused.value)
+    with pytest.raises(SeqrecError, match="does not ask for"):
+        Plan.load("tiny", ["evaluation.batch_size=7"], "mine")
+
+
+def test_names_that_snakemake_has_changed_are_refused_with_what_to_write(project: Project) -> None:
+    for key in ("name", "experiment"):
+        for value in (20240115, 1000.0, True):
+            with pytest.raises(SeqrecError, match=f"{key}: .*put a letter first|{key} must not be"):
+                planning.read(config(**{key: value}))
+    with pytest.raises(SeqrecError, match="device: write auto, cpu, cuda or cuda:<number> "):
+        planning.read(config(device=0))
+    with pytest.raises(SeqrecError, match="setting '5': write key=value"):
+        planning.read(config(set=5, name="new"))
+
+
 def test_the_arguments_of_a_plan_lead_to_the_same_plan(project: Project) -> None:
     plan = Plan.load("tiny", ["training.max_epochs=2", "models=[sasrec+, popularity]"], "quick")
     done = project.call("sh", "-c", f"{sys.executable} -m seqrec check {plan.arguments}")
