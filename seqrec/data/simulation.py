@@ -10,6 +10,8 @@ met is drawn again. So a user's latest items tell much about the next one, older
 and popularity tells even less.
 """
 
+import os
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,8 @@ DRAWS = 6
 BATCH_CELLS = 1 << 26
 """Users x items whose meetings are held in memory at once."""
 LINES_AT_ONCE = 1 << 21
+INTERACTION_BYTES, USER_BYTES, ITEM_BYTES = 32, 120, 200
+"""Memory that a simulation takes for each, at its peak."""
 
 
 def simulate(**settings: Any) -> Sequences:
@@ -79,8 +83,9 @@ def settings_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -
 def simulate_dataset(settings: Simulation) -> Sequences:
     """Simulate the log that `settings` describe, of round(users * mean_length) interactions.
 
-    Every item occurs at least once.
+    Every item occurs at least once. Raises `SeqrecError` if that needs more memory than there is.
     """
+    _require_memory(settings)
     rng = np.random.default_rng(settings.seed)
     lengths = _lengths(settings, rng)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
@@ -94,6 +99,37 @@ def simulate_dataset(settings: Simulation) -> Sequences:
         _walk(items, offsets[batch], lengths[batch], world)
     _place_missing(items, settings.items, rng)
     return Sequences(items + np.int32(1), offsets, settings.items)
+
+
+def _require_memory(settings: Simulation) -> None:
+    """Raise `SeqrecError` if the simulation needs more memory than is free."""
+    interactions = round(settings.users * settings.mean_length)
+    needed = (
+        BATCH_CELLS
+        + interactions * INTERACTION_BYTES
+        + settings.users * USER_BYTES
+        + settings.items * ITEM_BYTES
+    )
+    if needed > (free := _free_memory()):
+        raise SeqrecError(
+            f"simulate: {settings.users:,} users with {settings.mean_length:,g} interactions each, "
+            f"{interactions:,} in all, and {settings.items:,} items need about "
+            f"{needed / 2**30:,.0f} GiB of memory; {free / 2**30:,.0f} GiB are free. "
+            "Choose fewer users, fewer items or a smaller mean_length."
+        )
+
+
+def _free_memory() -> float:
+    """Return the bytes that this process may still take, as far as the system tells them."""
+    limits = [float("inf")]
+    with suppress(OSError, ValueError, IndexError):
+        meminfo = Path("/proc/meminfo").read_text(encoding="utf-8")
+        limits.append(int(meminfo.partition("MemAvailable:")[2].split()[0]) * 1024)
+    with suppress(OSError, ValueError):  # a container's limit; without one, the file says "max"
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8")))
+    with suppress(OSError, ValueError):  # other systems than Linux
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(limits)
 
 
 def write_text_log(path: Path, log: Sequences) -> None:

@@ -1,5 +1,6 @@
 """The simulator: exact sizes, long tails, and an order that matters."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,22 @@ def test_impossible_settings_are_refused() -> None:
         simulate(users=5, items=10, mean_length=8, max_length=11, genres=2)
     with pytest.raises(SeqrecError, match="unknown key 'drft'; did you mean 'drift'"):
         simulate(users=5, items=10, mean_length=8, max_length=9, drft=0.5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "interactions"),
+    [
+        ({"users": 50_000_000, "items": 1_000_000, "mean_length": 1e6}, "50,000,000,000,000"),
+        ({"users": 50_000_000, "items": 50_000_000, "mean_length": 9e4}, "4,500,000,000,000"),
+    ],
+)
+def test_a_simulation_too_large_for_the_machine_is_refused_with_its_size(
+    sizes: dict[str, float], interactions: str
+) -> None:
+    with pytest.raises(SeqrecError) as error:
+        simulate(max_length=sizes["items"], **sizes)
+    assert f"{interactions} in all" in str(error.value)
+    assert re.search(r"need about [\d,]{7,} GiB of memory; [\d,]+ GiB are free", str(error.value))
 
 
 @pytest.mark.parametrize(("name", "minimum"), [("ml-1m", 18), ("beauty", 5)])
