@@ -88,7 +88,10 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
         ),
         ("sources: [{file: a}]\nformat: {columns: {user: 1, item: 1}}\n", "different columns"),
         ("sources: [{file: a}]\nformat: {columns: {user: -1}}\n", "user"),
-        ("sources: [{file: a}]\nformat: {columns: {user: on}}\n", "YAML reads yes, no, on and off so"),
+        (
+            "sources: [{file: a}]\nformat: {columns: {user: on}}\n",
+            "YAML reads yes, no, on and off so",
+        ),
         ("sources: {file: a}\n", "sources: must be a list"),
         ("sources: [{file: a, urls: 'https://x.org/a'}]\n", "sources.0.urls: must be a list"),
         ("sources: [{file: a}]\nformat: {missing: NA}\n", "format.missing: "),

@@ -2,10 +2,12 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -681,6 +683,192 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(
     path = tmp_path / f"log{suffix}"
     COMPRESSIONS[suffix](b"1 2\n" * 10_000, path)
     assert "Is it the right file?" in fails(path, form("text", {}))
+
+
+@pytest.mark.parametrize("suffix", COMPRESSIONS)
+def test_a_bomb_of_any_compression_is_refused_before_it_is_read_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(raw_bytes, "SMALL_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr(raw_bytes, "BLOCK_BYTES", 1 << 18)
+    path = tmp_path / f"log{suffix}"
+    COMPRESSIONS[suffix](b"1 2\n" * (1 << 20), path)
+    message = fails(path, form("text", {}))
+    assert "1,048,576" in message
+    assert "unpack it by hand" in message
+
+
+def test_an_xz_file_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.xz"
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 29}]
+    path.write_bytes(lzma.compress(b"1 2\n", filters=filters))
+    assert "cannot be read to its end (Memory usage limit exceeded)" in fails(
+        path, form("text", {})
+    )
+
+
+def test_an_xz_file_of_several_streams_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "log.xz"
+    path.write_bytes(lzma.compress(b"1 2\n") + bytes(8) + lzma.compress(b"3 4\n") + bytes(4))
+    assert rows_of(parse(path, form("text", {}))) == [(1, 2), (3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "long", "what"),
+    [
+        (30_000_000, "", "30,000,000 rows would unpack to 240,000,000 bytes, more than the"),
+        (300_000, "x" * 5000, None),  # an id of many bytes is kept once
+    ],
+)
+def test_a_parquet_bomb_is_refused_or_read_in_little_memory(
+    tmp_path: Path, rows: int, long: str, what: str | None
+) -> None:
+    path = tmp_path / "log.parquet"
+    ids = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), [f"a{long}"])
+    pq.write_table(pa.table({"u": ids, "i": ids}), path)
+    assert path.stat().st_size < 200_000
+    format = form("parquet", {"user": "u", "item": "i"})
+    if what:
+        assert what in fails(path, format)
+        return
+    usual = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(pool)
+    try:
+        assert len(parse(path, format).events) == rows
+    finally:
+        pa.set_memory_pool(usual)
+    assert 0 < pool.max_memory() < 100 << 20
+
+
+def packed_twice(content: bytes) -> bytes:
+    return gzip.compress(gzip.compress(content))
+
+
+def tape(content: bytes, mode: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        member = tarfile.TarInfo("log.txt")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def zip_of(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+TEXT = b"1 2\n3 4\n" * 50
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "remedy"),
+    [
+        ("log.txt.gz", packed_twice(TEXT), "holds a gzip file", "Unpack it by hand"),
+        ("log.zip", zip_of("log.gz", gzip.compress(TEXT)), "holds a gzip file", "Unpack it by"),
+        ("log.zip", zip_of("log.zip", zip_of("log", TEXT)), "holds a zip file", "Unpack it by"),
+        ("log.tgz", tape(TEXT, "w:gz"), "holds a tar archive", "tar -xf"),
+        ("log.tar", tape(TEXT, "w"), "holds a tar archive", "tar -xf"),
+        ("log.csv", TEXT.decode().encode("utf-16"), "text in UTF-16", "iconv -f utf-16 -t utf-8"),
+        ("log.csv", TEXT.decode().encode("utf-16-le"), "text in UTF-16", "iconv -f utf-16 -t"),
+        ("log.csv", TEXT.decode().encode("utf-16-be"), "text in UTF-16", "iconv -f utf-16 -t"),
+        ("log.csv.gz", gzip.compress("1,2".encode("utf-16")), "text in UTF-16", "iconv"),
+        ("log.csv", b"PAR1" + bytes(99), "holds Parquet", "'kind: parquet'"),
+        ("log.csv", b"SQLite format 3\0" + bytes(99), "holds an SQLite database", "Save the inter"),
+        ("log.xlsx", zip_of("[Content_Types].xml", b"x"), "an Excel workbook", "Save it as CSV"),
+        ("log.csv.gz", bz2.compress(TEXT), "by its name it is gzip, by its first bytes bzip2", ""),
+        ("log.csv.gz", TEXT, "by its name it is gzip, by its first bytes not", "right name"),
+    ],
+)
+def test_content_that_is_not_lines_of_text_is_named_with_the_remedy(
+    tmp_path: Path, name: str, content: bytes, what: str, remedy: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    message = fails(path, form("text", {}))
+    assert message.startswith(f"{path}: ")
+    assert what in message
+    assert remedy in message
+    assert "cp1252" not in message
+
+
+@pytest.mark.parametrize("suffix", COMPRESSIONS)
+def test_a_compressed_file_is_read_whatever_its_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "ratings.dat"
+    COMPRESSIONS[suffix](lines(ROWS, ","), path)
+    assert rows_of(parse(path, form("csv"))) == ROWS
+
+
+def test_what_looks_like_a_kind_of_file_but_is_text_is_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    for user in ("BZh9", "PK", "ORC", "Obj"):
+        path.write_text(f"{user} 1\n{user} 2\n")
+        assert rows_of(parse(path, form("text", {}))) == [(user, 1), (user, 2)]
+
+
+def test_names_in_an_archive_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "log.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for n in range(12):
+            archive.writestr(f"\x1b[2J{n}" + "x" * 100, b"1 2\n")
+    message = fails(path, form("text", {}))
+    assert "\x1b" not in message
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize(
+    ("type", "values"),
+    [
+        (pa.string_view(), ["b", "a"]),
+        (pa.large_string(), ["b", "a"]),
+        (pa.binary(), [b"b", b"a"]),
+        (pa.large_binary(), [b"b", b"a"]),
+        (pa.decimal128(20), [20, 10]),
+        (pa.uint64(), [20, 10]),
+    ],
+)
+def test_every_type_of_parquet_that_holds_text_or_whole_numbers_is_an_id(
+    tmp_path: Path, type: pa.DataType, values: list[object]
+) -> None:
+    path = tmp_path / "log.parquet"
+    ids = pa.array(values, type)
+    pq.write_table(pa.table({"u": ids, "i": ids}), path)
+    expected = [b"a".decode(), "b"] if values[0] not in (20,) else [10, 20]
+    log = parse(path, form("parquet", {"user": "u", "item": "i"}))
+    assert log.user_ids.to_pylist() == log.item_ids.to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([[1], [2]], "several values in each row (list<"),
+        ([{"a": 1}, {"a": 2}], "several values in each row (struct<"),
+        ([True, False], "true and false (bool)"),
+        ([None, None], "nothing (null)"),
+        (pa.array([1, 2], pa.timestamp("s")), "dates or times (timestamp"),
+    ],
+)
+def test_a_type_of_parquet_that_is_no_id_is_named_in_plain_words(
+    tmp_path: Path, values: object, what: str
+) -> None:
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"u": values, "i": [1, 2]}), path)
+    message = fails(path, form("parquet", {"user": "u", "item": "i"}))
+    assert f"the user column holds {what}" in message
+    assert "ids must be whole numbers or text" in message
+
+
+def test_columns_of_one_name_are_refused_unless_another_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    column = pa.array([1, 2])
+    pq.write_table(pa.Table.from_arrays([column] * 4, names=["u", "u", "i", "t"]), path)
+    for user in ("u", 0, 1):
+        message = fails(path, form("parquet", {"user": user, "item": "i"}))
+        assert f"{path}: 2 columns are called 'u' (the user)" in message
+    assert len(parse(path, form("parquet", {"user": "i", "item": "t"})).events) == 2
 
 
 def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
