@@ -17,7 +17,7 @@ def is_current(log: LogFiles, dataset: Dataset) -> bool:
     """Whether `log` is complete and was made by the settings that `dataset` has now."""
     try:
         made_by = log.reading.read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         return False
     return log.digest.is_file() and made_by == log_settings(dataset) + "\n"
 

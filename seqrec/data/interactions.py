@@ -15,13 +15,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqrec.errors import SeqrecError
-from seqrec.files import replacing, write_text
+from seqrec.files import read_regular, replacing, write_text
 from seqrec.layout import LogFiles
+from seqrec.wording import shortened
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 HASHED_BYTES = 1 << 24
+MOST_JSON_BYTES = 1 << 20
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What the readers of JSON and arrays raise for content that nobody wrote as such."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +89,17 @@ class Interactions(Sequences):
         """Map a log into memory; raises `SeqrecError` if it is not what was written."""
         files = LogFiles(folder)
         try:
-            digest = json.loads(files.digest.read_text(encoding="utf-8"))["sha256"]
-            statistics = json.loads(files.statistics.read_text(encoding="utf-8"))
+            digest = json.loads(read_regular(files.digest, MOST_JSON_BYTES))["sha256"]
+            statistics = json.loads(read_regular(files.statistics, MOST_JSON_BYTES))
             num_items = int(statistics["items"])
-            items = np.load(files.items, mmap_mode="r", allow_pickle=False)
-            offsets = np.load(files.offsets, mmap_mode="r", allow_pickle=False)
+            items = _mapped(files.items, np.dtype(np.int32))
+            offsets = _mapped(files.offsets, np.dtype(np.int64))
         except FileNotFoundError as error:
             raise _damaged(folder, f"{Path(str(error.filename)).name} is missing") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise _damaged(folder, str(error)) from None
+        except PermissionError as error:
+            raise SeqrecError(f"{error.filename}: cannot be read ({error.strerror}).") from None
+        except UNREADABLE as error:
+            raise _damaged(folder, shortened(str(error))) from None
         log = cls(items, offsets, num_items, statistics, digest, folder)
         if log.sha256() != digest:
             raise _damaged(folder, "its arrays do not match the digest")
@@ -133,6 +147,16 @@ def write_log(
     write_text(files.digest, digest)
 
 
+def _mapped(path: Path, kind: np.dtype) -> np.ndarray:
+    """Map an array of one dimension into memory; raises `ValueError` if the file holds another."""
+    if not path.is_file() and path.exists():
+        raise ValueError(f"{path.name} is no regular file")
+    values = np.lib.format.open_memmap(path, mode="r")
+    if values.dtype != kind or values.ndim != 1:
+        raise ValueError(f"{path.name} holds {values.dtype} {values.shape}")
+    return values
+
+
 def _holds(path: Path, text: str) -> bool:
     """Whether the file has this text: then somebody may be reading the same log at this moment."""
     try:
@@ -150,7 +174,8 @@ def _read_ids(path: Path | None, count: int) -> np.ndarray:
     try:
         ids = pq.read_table(path)["id"].to_numpy()
     except (OSError, KeyError, pa.ArrowException) as error:
-        raise _damaged(path.parent, f"{path.name} cannot be read ({error})") from None
+        reason = " ".join(shortened(str(error)).split())
+        raise _damaged(path.parent, f"{path.name} cannot be read ({reason})") from None
     if len(ids) != count:
         raise _damaged(path.parent, f"{path.name} holds {len(ids)} ids, not {count}")
     return ids

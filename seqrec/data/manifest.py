@@ -10,11 +10,12 @@ from typing import Any
 
 from seqrec.data.datasets import Dataset
 from seqrec.errors import SeqrecError
-from seqrec.files import git_blob_id, sha256, write_text
+from seqrec.files import git_blob_id, read_regular, sha256, write_text
 
 USER_FILE = "user file"
 MIRROR = "mirror"
 SIMULATED = "simulated"
+MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,22 @@ class Manifest:
     def load(cls, path: Path) -> "Manifest":
         """Read a manifest; raises `SeqrecError` if it is missing or damaged."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            manifest = cls(**json.loads(read_regular(path, MOST_BYTES)))
+            if not all(isinstance(text, str) for text in manifest.texts()):
+                raise ValueError
+            if not isinstance(manifest.source, int | None):
+                raise ValueError
+            return manifest
+        except PermissionError as error:
+            raise SeqrecError(f"{path}: cannot be read ({error.strerror}).") from None
+        except (OSError, ValueError, TypeError, RecursionError):
             raise SeqrecError(
                 f"{path}: missing or not a manifest. Run `seqrec download {path.stem}`."
             ) from None
+
+    def texts(self) -> list[Any]:
+        """Return what must be text."""
+        return [self.dataset, self.file, self.sha256, self.git_blob, self.origin]
 
     def path(self, manifest: Path) -> Path:
         """Return the raw file's path, given the manifest's."""

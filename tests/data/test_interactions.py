@@ -1,7 +1,9 @@
 """The compact log: filters, numbering, statistics, digest, and what must not pass for a log."""
 
 import json
+import os
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +356,57 @@ def test_a_damaged_log_is_refused_with_the_remedy(tmp_path: Path, file: str, dam
         path.write_bytes(content[:-8] + bytes([content[-8] ^ 1]) + content[-7:])
     with pytest.raises(SeqrecError, match="Remove the folder and preprocess again"):
         Interactions.load(tmp_path / "processed")
+
+
+def packed_arrays(path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, np.zeros(3, np.int32))
+
+
+@pytest.mark.parametrize(
+    ("file", "write"),
+    [
+        ("statistics.json", lambda path: path.write_text('{"items": ' + "9" * 5000 + "}")),
+        ("statistics.json", lambda path: path.write_text('{"items": Infinity}')),
+        ("statistics.json", lambda path: path.write_text("[" * 100_000)),
+        ("statistics.json", lambda path: path.write_bytes(b"\xff")),
+        ("digest.json", lambda path: path.write_text("[]")),
+        ("digest.json", os.mkfifo),
+        ("items.npy", os.mkfifo),
+        ("items.npy", packed_arrays),
+        ("items.npy", lambda path: np.save(path, np.zeros((2, 3), np.int32))),
+        ("offsets.npy", lambda path: np.save(path, np.array([None]), allow_pickle=True)),
+        ("offsets.npy", lambda path: np.save(path, np.zeros(4))),
+    ],
+)
+def test_files_of_a_log_that_hold_something_else_are_refused(
+    tmp_path: Path, file: str, write: Callable[[Path], object]
+) -> None:
+    made(tmp_path, TEXT, own())
+    (tmp_path / "processed" / file).unlink()
+    write(tmp_path / "processed" / file)
+    with pytest.raises(SeqrecError, match="Remove the folder and preprocess again") as error:
+        Interactions.load(tmp_path / "processed")
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "change", [{"file": 5}, {"sha256": None}, {"source": "0"}, {"origin": []}, {"more": 1}]
+)
+def test_a_manifest_that_holds_something_else_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    made(tmp_path, TEXT, own())
+    manifest = tmp_path / "raw" / "own.json"
+    content = json.loads(manifest.read_text())
+    for text in (json.dumps(content | change), "[" * 100_000, "[1]"):
+        manifest.write_text(text)
+        with pytest.raises(SeqrecError, match=r"own\.json: missing or not a manifest"):
+            preprocess("own", own(), manifest, tmp_path / "processed")
+    manifest.unlink()
+    os.mkfifo(manifest)
+    with pytest.raises(SeqrecError, match=r"own\.json"):
+        preprocess("own", own(), manifest, tmp_path / "processed")
 
 
 def test_damaged_ids_are_refused(tmp_path: Path) -> None:
