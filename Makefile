@@ -16,26 +16,29 @@ SET ?=
 RETRAIN ?=
 TRACK ?=
 REPORT ?= html
+override PROFILE := $(value PROFILE)
+override CORES := $(value CORES)
+override REPORT := $(value REPORT)
 override EXPERIMENT := $(value EXPERIMENT)
 override NAME := $(value NAME)
 override SET := $(value SET)
 override RETRAIN := $(value RETRAIN)
 override TRACK := $(value TRACK)
-export EXPERIMENT NAME SET RETRAIN TRACK
+export PROFILE CORES REPORT EXPERIMENT NAME SET RETRAIN TRACK
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
 READY := .venv/.ready
-SEQREC = $(BIN)/python -m seqrec
+SEQREC = "$(BIN)/python" -m seqrec
 RESULTS = "results/$${NAME:-$$EXPERIMENT}"
-# Snakemake silently ignores a profile that does not exist.
+SNAKEMAKE = "$(BIN)/python" -m snakemake --workflow-profile "profiles/$$PROFILE" $${CORES:+--cores "$$CORES"}
 PROFILES = $(notdir $(patsubst %/config.yaml,%,$(wildcard profiles/*/config.yaml)))
-SNAKEMAKE = $(if $(filter $(PROFILE),$(PROFILES)),,$(error PROFILE=$(PROFILE): no such folder of \
-	profiles/; there are: $(PROFILES)))$(BIN)/python -m snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
+# What `make lint` looks at: not what users add beside it.
+OURS = seqrec tests workflow
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme lint format lock setup clean
+.PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme lint format lock setup clean architecture
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -54,41 +57,46 @@ demo: ## run the demo: every model family on a small simulated dataset, on CPU
 paper: ## reproduce the paper on the datasets that can be obtained
 	@$(MAKE) --no-print-directory experiment EXPERIMENT=paper
 
-# Tables and figures are made from the records that exist, even if some runs failed. Missing runs
-# are then listed with their reasons, and make ends with an error.
+# Where runs failed (status 1), tables and figures are made from the records that exist, and make
+# ends with what failed. Where nothing could be done, or all was told to stop, it ends at once.
 experiment: $(READY) ## run EXPERIMENT (a file of config/) up to tables and figures
 	@$(PREPARE)
-	@$(RUNS); status=$$?; \
-	$(SNAKEMAKE) --nolock tables figures $(CONFIG) --quiet all || status=$$?; \
+	@$(RUNS); status=$$?; test $$status -le 1 || exit $$status; \
+	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || exit; \
 	for table in $(RESULTS)/tables/*.md; do \
-	case $$table in */missing.md) ;; *) cat $$table; echo ;; esac; done; \
-	$(SEQREC) missing $(RESULTS) && exit $$status
+	case $$table in */missing.md) ;; *) cat "$$table"; echo ;; esac; done; \
+	if test $$status = 0; then $(SEQREC) missing $(RESULTS); \
+	else $(SEQREC) missing $(RESULTS) > /dev/null && $(SEQREC) status $(RESULTS); exit 1; fi
 
 runs: $(READY) ## train the missing runs of EXPERIMENT
 	@$(PREPARE)
 	@$(RUNS)
 
-# Mistakes in the experiment or its settings end here.
-PREPARE = printf '%s ' "$$EXPERIMENT" "$$SET" | xargs $(SEQREC) prepare $${NAME:+--name "$$NAME"}
+# Mistakes in the experiment or its settings end here. Snakemake silently ignores a profile that does
+# not exist.
+PREPARE = test -e "profiles/$$PROFILE/config.yaml" || { \
+	echo "PROFILE=$$PROFILE: no such folder of profiles/; there are: $(PROFILES)" >&2; exit 2; }; \
+	printf '%s ' "$$EXPERIMENT" "$$SET" | xargs $(SEQREC) prepare $${NAME:+--name "$$NAME"}
 
-# Snakemake only reports what goes wrong; `seqrec status` shows the progress.
+# Snakemake only reports what goes wrong; `seqrec status` shows the progress. It ends when make ($PPID)
+# is gone, even by `kill -9`.
 RUNS = stale="$${RETRAIN:+$$(test ! -e $(RESULTS)/grid.json || $(SEQREC) stale $(RESULTS))}" || exit; \
-	$(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
+	SEQREC_ENDS_WITH=$$PPID $(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
 	$(CONFIG) $${stale:+--forcerun $$stale}
 
-# Without Snakemake's lock, so that they can be made while runs are under way: they read the records
-# that exist, and each file is replaced in one step.
+# They can be made while runs are under way: they read the records that exist, and each file is
+# replaced in one step.
 tables figures: $(READY) ## make them again from the run records of EXPERIMENT
 	@$(PREPARE)
-	$(SNAKEMAKE) --nolock $@ $(CONFIG)
+	$(SNAKEMAKE) $@ $(CONFIG)
 
 # Snakemake's report shows the files that exist, so they are made first.
 report: $(READY) ## make one page of all tables and charts from the run records of EXPERIMENT
 	@$(PREPARE)
-	$(SNAKEMAKE) --nolock evidence $(CONFIG)
-	$(SNAKEMAKE) --nolock evidence $(CONFIG) --report $(RESULTS)/report.$(REPORT) \
+	$(SNAKEMAKE) evidence $(CONFIG)
+	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/"report.$$REPORT" \
 	--report-stylesheet workflow/report/report.css
-	@echo "$(RESULTS)/report.$(REPORT): open it in a browser; it needs no network."
+	@echo $(RESULTS)/"report.$$REPORT: open it in a browser; it needs no network."
 
 test: $(READY) ## run the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
@@ -113,15 +121,15 @@ readme: ## put the reference results and measurements into the README
 	$(BIN)/python tests/readme.py
 
 lint: $(READY) ## check style, types and the workflow
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(OURS)
+	$(BIN)/ruff format --check $(OURS)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/python -m snakemake --lint
 
 format: $(READY) ## format Python and Snakemake files
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix $(OURS)
+	$(BIN)/ruff format $(OURS)
 	$(BIN)/snakefmt Snakefile workflow
 
 # CPU and GPU builds of torch have the same version, which determines their dependencies.
@@ -138,4 +146,3 @@ clean: ## remove the environment (never data or results)
 
 architecture: $(READY) ## draw docs/architecture.svg from what the modules import
 	$(BIN)/python tests/draw_architecture.py
-.PHONY: architecture

@@ -13,8 +13,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from seqrec.errors import SeqrecError
-from seqrec.files import require_writable
-from seqrec.running import planning, preparation
+from seqrec.running import making, planning, preparation
 
 
 configfile: "config/workflow.yaml"
@@ -49,9 +48,8 @@ if plan.grid:
 
 
 onstart:
-    # Snakemake's own answers to a read-only folder are a traceback or a riddle.
     try:
-        require_writable(plan.results.folder)
+        making.begin(plan, {job.rule.name for job in workflow.dag.needrun_jobs()})
     except SeqrecError as error:
         raise WorkflowError(str(error)) from None
 

@@ -1,9 +1,16 @@
-"""React to the signals that tell a process to stop."""
+"""React to the signals that tell a process to stop, and to the end of the one that started it."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+ENDS_WITH = "SEQREC_ENDS_WITH"
+"""Environment variable with the number of the process whose end is also the end of this one."""
+POLL_SECONDS = 0.5
 
 
 @contextmanager
@@ -22,3 +29,30 @@ def handling(
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+def end_with_parent(end: Callable[[], object]) -> None:
+    """Call `end`, from a thread, once the process that `ENDS_WITH` names is gone.
+
+    A process killed by `kill -9` cannot stop what it has started. Processes that this one starts
+    do not inherit the variable.
+    """
+    number = os.environ.pop(ENDS_WITH, "")
+    if number.isdecimal():
+        threading.Thread(target=_wait_for, args=(int(number), end), daemon=True).start()
+
+
+def _wait_for(process: int, end: Callable[[], object]) -> None:
+    while _is_alive(process):
+        time.sleep(POLL_SECONDS)
+    end()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # it is somebody else's
+    return True

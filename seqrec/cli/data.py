@@ -89,7 +89,10 @@ def download(dataset: str, raw: Path, results: Path | None) -> None:
     from seqrec.data.datasets import load_dataset
     from seqrec.data.download import download as fetch
 
-    with noting_failure(results, dataset):
+    with (
+        noting_failure(results, dataset),
+        alone_in(LogFiles.of(dataset).folder, wait=True, doing="preparing this dataset"),
+    ):
         click.echo(fetch(dataset, load_dataset(dataset), raw))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from seqrec.cli.parameters import results_argument
+from seqrec.errors import SeqrecError
 
 
 @click.command()
@@ -18,7 +19,8 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
 
     Runs that were stopped or wait are shown, too. Works from any terminal and any host that shares
     the disk. The time left is a range: from no later epoch being better than the best so far, to
-    early stopping never setting in. With a COMMAND, shows the status while that runs. Examples:
+    early stopping never setting in. With a COMMAND, shows the status while that runs, and exits
+    with 1 if runs failed, with 2 if the command failed before any run ended. Examples:
 
     \b
     seqrec status results/paper --watch
@@ -29,7 +31,11 @@ def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
 
     console = display.terminal()
     if command:
-        sys.exit(watching.watch_during(results, command, console))
+        try:
+            sys.exit(watching.watch_during(results, command, console))
+        except SeqrecError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(watching.NOTHING_DONE)
     if watch:
         with suppress(KeyboardInterrupt):
             watching.watch(results, console)

@@ -4,24 +4,26 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.text import Text
 
 from seqrec.errors import SeqrecError
-from seqrec.signals import handling
+from seqrec.signals import ENDS_WITH, handling
 
 
 @contextmanager
-def running(words: Sequence[str], console: Console) -> Iterator["Command"]:
-    """Start a command, and wait for its end after the block.
+def running(
+    words: Sequence[str], console: Console, environment: Mapping[str, str]
+) -> Iterator["Command"]:
+    """Start a command with more variables in its environment; wait for its end after the block.
 
     Signals that ask this process to stop are passed on to the command as Ctrl-C.
     Raises `SeqrecError` if the command cannot be started.
     """
-    command = Command(console)
+    command = Command(console, environment)
     with handling(command.stop, signal.SIGINT, signal.SIGTERM):
         command.start(words)
         try:
@@ -36,11 +38,12 @@ class Command:
     Of a line that is overwritten again and again, as progress bars are, only the last state counts.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, environment: Mapping[str, str]) -> None:
         self.unfinished_line = ""
         self._console = console
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
-        self._told_to_stop = False
+        self.told_to_stop = False
         self._parent = os.getppid()
         self._reader = threading.Thread(target=self._read, daemon=True)
 
@@ -48,11 +51,15 @@ class Command:
         """Start the command `words`."""
         try:
             self._process = subprocess.Popen(
-                words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+                words,
+                env={**os.environ, **self._environment, ENDS_WITH: str(os.getpid())},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                process_group=0,
             )
         except OSError as error:
             raise SeqrecError(f"{words[0]}: cannot be started ({error.strerror}).") from None
-        if self._told_to_stop:  # the signal came before there was anything to stop
+        if self.told_to_stop:  # the signal came before there was anything to stop
             self.stop(signal.SIGINT)
         self._reader.start()
 
@@ -62,7 +69,7 @@ class Command:
         Only another Ctrl-C, SIGINT, is passed on a second time. A closing terminal sends several
         signals, and a second SIGINT would cut short what the first has begun.
         """
-        again, self._told_to_stop = self._told_to_stop, True
+        again, self.told_to_stop = self.told_to_stop, True
         if self._process and (number == signal.SIGINT or not again):
             # The signal itself will not do: after SIGTERM, Snakemake lets its jobs go on, and
             # after SIGHUP it leaves its lock behind.

@@ -11,6 +11,9 @@ from filelock import FileLock, Timeout
 from seqrec.errors import SeqrecError
 from seqrec.files import require_writable
 
+HELD_RESULTS = "SEQREC_HELD_RESULTS"
+"""Environment variable: the results that the process holds which has started this one."""
+
 
 @contextmanager
 def alone_in(folder: Path, wait: bool = False, doing: str = "training this run") -> Iterator[None]:
@@ -53,3 +56,17 @@ def _lock_of(folder: Path) -> Path:
     """
     place = Path(os.path.realpath(folder))
     return place.with_name(f".{place.name}.lock")
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process holds `folder` now."""
+    path = _lock_of(folder)
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False  # not ours to lock

@@ -18,10 +18,8 @@ from seqrec.data.local_files import replaced_user_file
 from seqrec.errors import SeqrecError
 from seqrec.layout import ConfigFiles, LogFiles, RunFiles, manifest
 from seqrec.running.folder_lock import alone_in
+from seqrec.running.making import made_from
 from seqrec.running.planning import Plan
-
-SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-"""Where a running Snakemake lists, line by line, the files that it reads and those it makes."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,13 @@ class Repair:
 def prepare(plan: Plan) -> list[str]:
     """Make the repairs that an experiment needs; returns a line for each, and for each left out.
 
-    Nothing is touched that a running experiment, Snakemake or preprocessing holds.
+    Nothing is touched that a running experiment or preprocessing holds.
     """
     if not any(repairs(plan)):
         return []
     try:
         with alone_in(plan.results.folder, doing="making this experiment"):
-            in_use = _files_in_use()
-            return [_made(repair, plan, in_use) for repair in list(repairs(plan))]
+            return [_made(repair, plan) for repair in list(repairs(plan))]
     except SeqrecError as error:
         return [f"Nothing was mended. {error}"]
 
@@ -67,15 +64,16 @@ def repairs(plan: Plan) -> Iterator[Repair]:
             yield from _outdated_data(plan, dataset)
 
 
-def _made(repair: Repair, plan: Plan, in_use: set[str]) -> str:
+def _made(repair: Repair, plan: Plan) -> str:
     """Make the repair, unless somebody uses the file; returns what was done."""
-    if str(repair.path) in in_use:
+    log = repair.path.parent
+    removes_log = repair.date is None and repair.path == LogFiles(log).digest
+    if removes_log and (other := made_from(log.name, besides=plan.results.folder)):
         return (
-            f"{repair.path}: left as it is, since Snakemake is using it (if none is running: "
-            f"`snakemake --unlock`), although {repair.reason}."
+            f"{repair.path}: left as it is, since {other} is being made from it, although "
+            f"{repair.reason}."
         )
-    removes_log = repair.date is None and repair.path == LogFiles(repair.path.parent).digest
-    hold = alone_in(repair.path.parent, doing="preprocessing this dataset")
+    hold = alone_in(log, doing="preprocessing this dataset")
     try:
         with hold if removes_log else nullcontext():
             if removes_log and repair not in repairs(plan):
@@ -137,12 +135,3 @@ def _outdated_data(plan: Plan, dataset: str) -> Iterator[Repair]:
             before = file.stat().st_mtime - 1
             if manifest(dataset).stat().st_mtime > before:
                 yield Repair(manifest(dataset), f"{file} was replaced since", before)
-
-
-def _files_in_use() -> set[str]:
-    """List the files that a running Snakemake has noted as its own."""
-    found: set[str] = set()
-    for lock in SNAKEMAKE_LOCKS.glob("*.lock"):
-        with suppress(OSError):  # it has ended meanwhile
-            found.update(lock.read_text(encoding="utf-8").splitlines())
-    return found

@@ -2,20 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from seqrec.layout import ResultFiles, RunFiles
 from seqrec.records.survey import holds_experiment
 from seqrec.running.command import running
 from seqrec.running.display import news, view
-from seqrec.running.folder_lock import alone_in
+from seqrec.running.folder_lock import HELD_RESULTS, alone_in
 from seqrec.running.status import Status, read_status
 
 REFRESH_SECONDS = 2.0
+CLOCK_SECONDS = 1.0
+"""How far the clock of a file system may lag behind."""
+NOTHING_DONE = 2
+"""Exit status of a command that failed before any run ended."""
+STOPPED = 130
+"""Exit status of a command that was told to stop, as shells give it."""
 
 
 def watch(results: Path, console: Console) -> None:
@@ -33,18 +40,40 @@ def watch(results: Path, console: Console) -> None:
 def watch_during(results: Path, words: Sequence[str], console: Console) -> int:
     """Show the status and the output of a command while that runs; returns its exit status.
 
-    Ctrl-C, SIGTERM and the end of the terminal reach the command as Ctrl-C, and its end is waited
-    for. Raises `SeqrecError` if another command runs for these results, or it cannot be started.
+    An exit status of 1 is made `STOPPED` if the command was told to stop, and `NOTHING_DONE` if no
+    run has ended or failed meanwhile: the fault is not in a run. Ctrl-C, SIGTERM and the end of
+    the terminal reach the command as Ctrl-C, and its end is waited for. Raises `SeqrecError` if
+    another command runs for these results, or it cannot be started.
     """
     with alone_in(results, doing="making this experiment"):
-        before = _statuses(results)
+        before, begun = _statuses(results), time.time()
+        environment = {HELD_RESULTS: str(results.resolve())}
         with (
-            running(words, console) as command,
+            running(words, console, environment) as command,
             _display(results, console, before) as update,
         ):
             for statuses in _refreshed(results, command.has_ended):
                 update(statuses, command.unfinished_line)
-        return command.wait()
+        status = command.wait()
+        if status and command.told_to_stop:
+            console.print(Text(f"{results}: stopped. The same command goes on from here."))
+        if status != 1:
+            return status
+        if command.told_to_stop:
+            return STOPPED
+        return 1 if _has_changed(results, begun) else NOTHING_DONE
+
+
+def _has_changed(results: Path, since: float) -> bool:
+    """Whether a run has left a record, a failure or its progress, or data could not be obtained."""
+    files = ResultFiles(results)
+    runs = [RunFiles(folder) for folder in files.run_folders()]
+    reports = [path for run in runs for path in (run.metrics, run.failure, run.progress)]
+    for path in [*reports, *files.data_failures.glob("*.json")]:
+        with suppress(OSError):  # absent
+            if path.stat().st_mtime >= since - CLOCK_SECONDS:
+                return True
+    return False
 
 
 Update = Callable[[Sequence[Status], str], None]

@@ -1,5 +1,6 @@
 """`seqrec prepare` mends what Snakemake would not notice, says so, and disturbs nobody."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from tiny_project import DATASET, EXPERIMENT, Project
 from seqrec.data.datasets import load_dataset
 from seqrec.data.download import download
 from seqrec.data.preprocessing import preprocess
-from seqrec.layout import LogFiles, RunFiles, manifest
+from seqrec.errors import SeqrecError
+from seqrec.files import write_text
+from seqrec.layout import LogFiles, ResultFiles, RunFiles, manifest
+from seqrec.running.making import begin, made_from
 from seqrec.running.planning import Plan
 from seqrec.running.preparation import prepare
 
@@ -131,7 +135,7 @@ def test_a_manifest_of_a_file_since_replaced_is_older_than_the_new_one(project: 
     assert prepare(plan("own")) == []
 
 
-def test_nothing_that_a_running_experiment_or_snakemake_uses_is_touched(project: Project) -> None:
+def test_nothing_that_a_running_experiment_uses_is_touched(project: Project) -> None:
     digest, success = LogFiles.of("tiny").digest, plan().successes[0]
     project.write("config/datasets/tiny.yaml", OTHER)
     RunFiles(success.parent).metrics.unlink()
@@ -143,12 +147,21 @@ def test_nothing_that_a_running_experiment_or_snakemake_uses_is_touched(project:
         assert f"{success}: removed: its record is gone." in said
         assert any("another process is preprocessing this dataset" in line for line in said)
     assert digest.exists()
-    locks = project.path(".snakemake/locks")
-    locks.mkdir(parents=True)
-    (locks / "0.input.lock").write_text(f"config/published/results.csv\n{digest}\n")
-    (line,) = prepare(plan())
-    assert line.startswith(f"{digest}: left as it is, since Snakemake is using it")
+    other = ResultFiles.of("other")
+    for dataset, used in (("another", False), ("tiny", True)):
+        write_text(
+            other.grid, json.dumps({"runs": [{"dataset": dataset, "model": "sasrec", "seed": 0}]})
+        )
+        with held(other.folder):
+            assert made_from("tiny", plan().results.folder) == (other.folder if used else None)
+    with held(other.folder):
+        (line,) = prepare(plan())
+        assert line.startswith(
+            f"{digest}: left as it is, since results/other is being made from it"
+        )
+        with pytest.raises(SeqrecError, match=r"data/processed/tiny: results/other is being made"):
+            begin(plan(), {"preprocess"})
     assert digest.exists()
-    (locks / "0.input.lock").unlink()
+    begin(plan(), {"preprocess"})
     assert len(prepare(plan())) == 1
     assert not digest.exists()

@@ -23,6 +23,7 @@ from seqrec.running.display import view
 from seqrec.running.progress import reported
 from seqrec.running.status import read_status
 from seqrec.running.watch import watch, watch_during
+from seqrec.signals import ENDS_WITH
 
 SEEDS = {"bpr-mf": [0, 1, 2]}
 MODELS = ["popularity", "bpr-mf", "gru4rec", "bert4rec", "sasrec", "sasrec+"]
@@ -275,8 +276,44 @@ def test_a_signal_to_stop_reaches_the_command_and_its_exit_status_comes_back(
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    assert process.communicate(timeout=30)[0] == "told to stop\n"
+    said = process.communicate(timeout=30)[0].splitlines()
+    assert said == ["told to stop", f"{tmp_path}: stopped. The same command goes on from here."]
     assert process.returncode == 75
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("sys.exit(1)", 2),
+        ("Path(sys.argv[1], 'data-failures/ml-1m.json').write_text('{}'); sys.exit(1)", 1),
+        ("Path(sys.argv[1], 'runs/ml-1m/x/seed-0/failure.json').write_text('{}'); sys.exit(1)", 1),
+    ],
+    ids=["before any run", "data could not be obtained", "a run failed"],
+)
+def test_the_exit_status_tells_whether_runs_failed_or_the_command_did(
+    tmp_path: Path, code: str, status: int
+) -> None:
+    for folder in ("data-failures", "runs/ml-1m/x/seed-0"):
+        (tmp_path / folder).mkdir(parents=True)
+    program = f"import sys; from pathlib import Path; {code}"
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    assert watch_during(tmp_path, words, Console(file=io.StringIO())) == status
+
+
+def test_a_command_ends_when_the_process_that_it_shall_end_with_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen(["sleep", "60"])
+    words = [sys.executable, "-m", "seqrec", "status", str(tmp_path), "--"]
+    process = subprocess.Popen(
+        [*words, sys.executable, "-c", PATIENT],
+        env={**os.environ, ENDS_WITH: str(parent.pid)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    parent.kill()
+    parent.wait()
+    assert process.communicate(timeout=30)[0].startswith("told to stop\n")
 
 
 def test_a_command_outlives_its_terminal_under_nohup(tmp_path: Path) -> None:
@@ -302,7 +339,7 @@ def test_a_second_command_for_the_same_results_is_refused(tmp_path: Path) -> Non
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         refused = subprocess.run([*words, "echo", "begun"], capture_output=True, text=True)
-        assert refused.returncode == 1
+        assert refused.returncode == 2
         assert refused.stdout == ""
         assert f"{tmp_path}: another process is making this experiment. Wait" in refused.stderr
         process.terminate()
@@ -325,7 +362,7 @@ def test_a_command_ends_with_the_shell_of_make_that_it_was_started_by(tmp_path: 
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.terminate()
-    assert process.communicate(timeout=30)[0] == "told to stop\n"
+    assert process.communicate(timeout=30)[0].startswith("told to stop\n")
 
 
 def test_a_watch_ends_quietly_with_ctrl_c(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -402,6 +402,9 @@ def test_what_cannot_be_obtained_or_fails_does_not_stop_the_rest(project: Projec
 
 def test_a_mistake_in_make_is_told_and_a_first_run_has_nothing_stale(tmp_path: Path) -> None:
     project = Project.new(tmp_path / "project").with_make()
+    for profile in ("$(shell touch run)", "default'; touch run; '"):
+        assert project.call("make", "runs", f"PROFILE={profile}").returncode != 0
+    assert not project.path("run").exists()
     done = project.call("make", "runs", "EXPERIMENT=tiny", "PROFILE=gpus")
     assert done.returncode != 0
     assert "PROFILE=gpus: no such folder of profiles/; there are: default gpu slurm" in done.stderr
@@ -440,6 +443,17 @@ def test_a_failed_retraining_leaves_the_old_record(project: Project) -> None:
     project.make("runs")
     assert project.records() == before
     assert "3 of 3 runs done" in project.seqrec("status", "results/tiny").stdout
+
+
+def test_make_stops_where_nothing_could_be_done_and_says_why_last(project: Project) -> None:
+    project.with_make()
+    words = ("EXPERIMENT=tiny", "CORES=none; touch run; $(touch run)")
+    done = project.call("make", "experiment", *words)
+    assert done.returncode != 0
+    assert "SASRec+" not in done.stdout
+    assert "missing" not in done.stdout + done.stderr
+    assert "number of cores" in done.stdout.splitlines()[-1]
+    assert not project.path("run").exists()
 
 
 # From records alone

@@ -66,12 +66,14 @@ def refused(project: Project, *words: str) -> str:
 
 
 @contextmanager
-def started(project: Project, *words: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    project: Project, *words: str, experiment: str = "tiny"
+) -> Iterator[subprocess.Popen[str]]:
     """Snakemake under way, in a process group of its own as a terminal would give it."""
     command = [sys.executable, "-m", "snakemake", *words, "--cores", "1", "--nocolor"]
     environment = {**os.environ, "PYTHONPATH": str(project.folder), "SEQREC_MIRROR": ""}
     process = subprocess.Popen(
-        [*command, "--config", "experiment=tiny"],
+        [*command, "--config", f"experiment={experiment}"],
         cwd=project.folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -174,9 +176,6 @@ def test_a_download_that_is_interrupted_or_killed_leaves_nothing_and_is_had_by_t
         assert not project.path("data/raw/log.txt").exists()
         assert parts()
 
-        # Snakemake says itself how to go on.
-        assert "--unlock" in refused(project, "data")
-        project.make("--unlock")
         server.behaviours["/log.txt"] = [whole]
         project.make("data")
         assert project.path("data/raw/log.txt").read_bytes() == CONTENT
@@ -332,19 +331,33 @@ def training_of(epochs: int) -> dict[str, object]:
     return {**TINY, "overrides": [*EXPERIMENT["overrides"], change]}
 
 
-def test_of_two_that_are_started_at_once_one_does_it_and_one_says_so(project: Project) -> None:
+def test_two_experiments_share_a_checkout_from_the_start_and_one_is_made_once_at_a_time(
+    project: Project,
+) -> None:
+    """Both make the same data at the same time; the same experiment once more is refused."""
     before = snapshot(project.results)
+    digest = project.path("data/processed/tiny/digest.json").read_bytes()
+    assert project.call("rm", "-r", "data").returncode == 0
     project.write("config/tiny.yaml", {**TINY, "models": [*MODELS, "sasrec+N"]})
-    with started(project, "runs") as one, started(project, "runs") as other:
-        said = [process.communicate(timeout=240)[0] for process in (one, other)]
-        codes = [process.returncode for process in (one, other)]
+    project.write("config/other.yaml", {"datasets": ["tiny"], "models": ["popularity"]})
+    with (
+        started(project, "runs") as one,
+        started(project, "runs") as two,
+        started(project, "runs", experiment="other") as other,
+    ):
+        said = [process.communicate(timeout=240)[0] for process in (one, two, other)]
+        *codes, code_of_other = [process.returncode for process in (one, two, other)]
+    assert code_of_other == 0, said[-1]
     assert sorted(codes) == [0, 1], said
     refusal = said[codes.index(1)]
-    assert "Directory cannot be locked" in refusal
+    assert "results/tiny: another process is making this experiment. Wait" in refusal
     assert "Traceback" not in refusal
     assert project.record("sasrec+5").is_file()
+    assert project.record("popularity", "other").is_file()
     assert snapshot(project.results).items() >= before.items()
+    assert project.path("data/processed/tiny/digest.json").read_bytes() == digest
     assert "Nothing to be done" in project.make("runs")
+    assert "Nothing to be done" in project.make("runs", experiment="other")
 
 
 SLOW = '''
@@ -381,7 +394,7 @@ def test_a_dry_run_and_preparing_disturb_no_running_experiment(project: Project)
         project.append("config/datasets/tiny.yaml", "filter: {duplicates: first}\n")
         assert "preprocess tiny" in project.plan("runs")
         (line,) = project.prepare()
-        assert "digest.json: left as it is, since Snakemake is using it" in line
+        assert "Nothing was mended. results/tiny: another process is making this" in line
         project.path("config/datasets/tiny.yaml").write_text(dataset)
         hold.unlink()
         said, _ = process.communicate(timeout=240)
@@ -412,8 +425,13 @@ def processes_in(folder: Path) -> list[str]:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(
     ("number", "whole_group"),
-    [(signal.SIGTERM, False), (signal.SIGHUP, True), (signal.SIGINT, True)],
-    ids=["kill of make", "closed terminal", "Ctrl-C"],
+    [
+        (signal.SIGTERM, False),
+        (signal.SIGKILL, False),
+        (signal.SIGHUP, True),
+        (signal.SIGINT, True),
+    ],
+    ids=["kill of make", "kill -9 of make", "closed terminal", "Ctrl-C"],
 )
 def test_make_told_to_stop_leaves_no_process_and_goes_on_from_there(
     project: Project, number: signal.Signals, whole_group: bool
@@ -455,8 +473,6 @@ def test_after_a_power_cut_it_goes_on_from_the_checkpoint(project: Project) -> N
     with started(project, "runs") as process:
         wait_for(sidecar.exists, "its second checkpoint")
         os.killpg(process.pid, signal.SIGKILL)
-    assert "--unlock" in refused(project, "runs")
-    project.make("--unlock")
     log.unlink()  # of the first life
     with started(project, "runs") as process:
         wait_for(lambda: log.exists() and " loss " in log.read_text(), "an epoch")

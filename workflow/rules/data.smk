@@ -1,4 +1,7 @@
 # From an address or a mirror to a verified file, and from that to a compact log.
+#
+# Experiments that are made at the same time share both. What is there is kept until it is replaced
+# (`update`), because another experiment may be reading it.
 
 
 rule download:
@@ -6,7 +9,7 @@ rule download:
         # When its owner replaces a file, the new one is taken.
         lambda wildcards: planning.dataset_files(wildcards.dataset),
     output:
-        "data/raw/{dataset}.json",
+        update("data/raw/{dataset}.json"),
     log:
         "data/raw/logs/download-{dataset}.log",
     retries: 1
@@ -25,7 +28,7 @@ rule preprocess:
     input:
         "data/raw/{dataset}.json",
     output:
-        "data/processed/{dataset}/digest.json",
+        update("data/processed/{dataset}/digest.json"),
     log:
         "data/processed/logs/preprocess-{dataset}.log",
     benchmark:
