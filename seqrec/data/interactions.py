@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HASHED_BYTES = 1 << 24
 MOST_JSON_BYTES = 1 << 20
 UNREADABLE = (
+    SeqrecError,
     OSError,
     ValueError,
     LookupError,
