@@ -311,7 +311,6 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
     hold.touch()
     driver.process.kill()
     driver.wait()
-    undisturbed.make("--workflow-profile", "profiles/slurm", "--unlock", experiment="deserted")
     orphans = {job["JobId"] for job in slurm_jobs()} - before
     driver = Driver(undisturbed, "deserted")
     logs = [log_of(undisturbed, "deserted", seed) for seed in seeds]

@@ -202,6 +202,7 @@ def test_a_run_without_its_record_or_its_success_and_missing_tables_are_made_aga
     assert project.plan() == {*trainings("sasrec+", "popularity"), *REPORT}
 
 
+@pytest.mark.slow
 def test_a_record_that_somebody_put_in_its_place_is_looked_at_and_shown(project: Project) -> None:
     record = project.record("sasrec+")
     content = json.loads(record.read_text())
@@ -216,6 +217,7 @@ def test_a_record_that_somebody_put_in_its_place_is_looked_at_and_shown(project:
     assert json.loads(record.read_text())["config_hash"] == content["config_hash"]
 
 
+@pytest.mark.slow
 def test_a_record_whose_process_was_killed_later_is_kept(project: Project) -> None:
     record = project.record("sasrec+")
     tracker = project.path("seqrec/running/trackers.py")
@@ -245,6 +247,7 @@ def test_changed_data_train_every_run_on_them(project: Project) -> None:
     assert project.plan() == {"download tiny", "preprocess tiny", *EVERY_TRAINING, *REPORT}
 
 
+@pytest.mark.slow
 def test_a_log_that_the_command_line_made_is_made_again_after_an_edit_and_its_reversal(
     project: Project,
 ) -> None:
@@ -271,6 +274,7 @@ def test_a_log_that_the_command_line_made_is_made_again_after_an_edit_and_its_re
     assert "preprocess tiny" in project.plan("data")
 
 
+@pytest.mark.slow
 def test_a_file_that_its_owner_replaces_is_taken_again(project: Project) -> None:
     file = project.path("data/raw/own.csv")
     own = {"title": "Own", "max_length": 10, "sources": [{"file": "own.csv"}]}
@@ -481,6 +485,7 @@ def test_tables_and_figures_can_be_made_before_any_run(tmp_path: Path) -> None:
     assert (project.results / "tables/missing.md").read_text().count("not run") == 3
 
 
+@pytest.mark.slow
 def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
     assert project.seqrec("promote", "results/tiny").returncode == 0
     shutil.rmtree(project.results)

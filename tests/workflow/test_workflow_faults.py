@@ -272,6 +272,7 @@ def test_results_that_cannot_be_written_are_one_message(read_only: Project) -> N
 # Damage
 
 
+@pytest.mark.slow
 def test_a_damaged_log_is_told_and_its_remedy_keeps_what_is_finished(project: Project) -> None:
     before = snapshot(project.results)
     damaged = project.path("data/processed/tiny/items.npy")
@@ -288,6 +289,7 @@ def test_a_damaged_log_is_told_and_its_remedy_keeps_what_is_finished(project: Pr
     assert project.record("sasrec+5").is_file()
 
 
+@pytest.mark.slow
 def test_a_changed_raw_file_is_told_and_its_remedy_works(project: Project) -> None:
     raw = project.path("data/raw/tiny.txt")
     raw.write_bytes(raw.read_bytes()[:-9])
@@ -396,12 +398,15 @@ def test_a_dry_run_and_preparing_disturb_no_running_experiment(project: Project)
         (line,) = project.prepare()
         assert "Nothing was mended. results/tiny: another process is making this" in line
         project.path("config/datasets/tiny.yaml").write_text(dataset)
+        project.make("tables")
+        assert "slow" in (project.results / "tables/missing.md").read_text()
         hold.unlink()
         said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
     assert len(list(project.results.glob("runs/tiny/slow/*/metrics.json"))) == 2
 
 
+@pytest.mark.slow
 def test_tables_are_made_while_a_first_training_is_under_way(tmp_path: Path) -> None:
     project = Project.new(tmp_path / "project").with_make()
     project.write("config/tiny.yaml", training_of(5000))
@@ -489,6 +494,7 @@ def test_after_a_power_cut_it_goes_on_from_the_checkpoint(project: Project) -> N
 # Clocks
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_repeats_nothing_and_loses_nothing(project: Project) -> None:
     """What there is seems to be of the future; what is new is made as ever."""
     before = snapshot(project.results)
