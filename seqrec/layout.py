@@ -4,6 +4,7 @@ All names of files and folders that more than one module needs stand here; nobod
 Paths are relative to the project's folder, in which every command is run.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
 """Tables of an experiment that are not named after a dataset; no dataset may be called so."""
+
+FOLDER_NAME = r"(?!\.)[^{}\x00-\x1f\x7f\ud800-\udfff]+"
+"""Names of folders in results that somebody may have made: UTF-8, and no braces, which Snakemake
+takes for a value's name. Names that an experiment may use are narrower."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,16 @@ class Run(NamedTuple):
         return f"{self.dataset} {self.model} seed {self.seed}"
 
 
+def _folders_in(folder: Path, name: str) -> list[Path]:
+    """List the folders in a folder whose names match `name`, sorted; none if it is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [folder / one for one in sorted(names) if re.fullmatch(name, one)]
+
+
 def run_folder(dataset: str, model: str, seed: int) -> Path:
     """A run's folder, relative to the results of its experiment."""
     return Path("runs", dataset, model, f"seed-{seed}")
@@ -223,8 +238,9 @@ class ResultFiles:
 
     def run_folders(self) -> Iterator[Path]:
         """Folders in `runs/` that are named like a run's, sorted; no copies beside them."""
-        folders = sorted(self.runs.glob("*/*/seed-*"))
-        return (folder for folder in folders if re.fullmatch(r"seed-(0|[1-9]\d*)", folder.name))
+        for dataset in _folders_in(self.runs, FOLDER_NAME):
+            for model in _folders_in(dataset, FOLDER_NAME):
+                yield from _folders_in(model, r"seed-(0|[1-9][0-9]{0,17})")
 
     @property
     def data_failures(self) -> Path:

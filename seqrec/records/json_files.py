@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from seqrec.errors import SeqrecError
 from seqrec.files import read_regular
@@ -24,10 +24,12 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     content = read_regular(path, MOST_BYTES)
     try:
-        data = json.loads(
-            content.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
-        )
-        _require_plain(data, DEEPEST)
+        text = content.decode("utf-8")
+        data = json.loads(text)
+        if text.count("[") + text.count("{") > DEEPEST:
+            _require_flat(data, DEEPEST)
+        # What can be written again has no NaN, no infinity and no half of a surrogate pair.
+        json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise SeqrecError(f"{path}: is not whole JSON ({str(error)[:200]}).") from None
     if not isinstance(data, dict):
@@ -35,31 +37,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _require_plain(value: Any, depth: int) -> None:
-    """Raise `ValueError` for what JSON can hold but files, tables and arithmetic cannot."""
-    if isinstance(value, str):
-        value.encode()  # half of a surrogate pair is no text
-    elif isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            raise ValueError(f"a number of {len(str(value))} digits is too large")
-    elif isinstance(value, dict | list):
+def _require_flat(value: Any, depth: int) -> None:
+    if isinstance(value, dict | list):
         if not depth:
             raise ValueError(f"it is nested more than {DEEPEST} deep")
-        for item in value:
-            _require_plain(item, depth - 1)
-        if isinstance(value, dict):
-            for item in value.values():
-                _require_plain(item, depth - 1)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    if math.isinf(value := float(text)):
-        raise ValueError(f"{text} is too large")
-    return value
+        for item in value.values() if isinstance(value, dict) else value:
+            _require_flat(item, depth - 1)
 
 
 def as_json(data: dict[str, Any]) -> str:
@@ -68,8 +51,13 @@ def as_json(data: dict[str, Any]) -> str:
     return text + "\n"
 
 
+PLAIN = (str, int, float, type(None))
+
+
 def plain_values(data: Any) -> Any:
     """Replace the scalars of numpy and torch in JSON-like data by Python's own."""
+    if isinstance(data, PLAIN):
+        return data
     if isinstance(data, Mapping):
         return {key: plain_values(value) for key, value in data.items()}
     if isinstance(data, list | tuple):

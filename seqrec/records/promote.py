@@ -1,13 +1,14 @@
 """Copy finished records into results/reference."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, write_text
 from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, RunFiles
 from seqrec.records.json_files import as_json
-from seqrec.records.record import Record
+from seqrec.records.record import Record, require_replaceable
 from seqrec.records.survey import (
     dataset_and_model,
     grouped,
@@ -32,12 +33,13 @@ def promote(
     found = survey(source)
     if not found.records:
         raise SeqrecError(f"{source}: holds no finished record. Run the experiment first.")
-    copies = {
-        target: record.files
-        for record in found.records
-        if _contents(record.files) != _contents(target := ResultFiles(reference).run(*record.run))
-    }
-    taken = [target.folder for target in copies if _contents(target)]
+    copies = {}
+    for record in found.records:
+        target, content = ResultFiles(reference).run(*record.run), _content_of(record)
+        require_replaceable(target.folder)
+        if content != _content_in(target):
+            copies[target] = content
+    taken = [target.folder for target in copies if _content_in(target)]
     if taken and not replace:
         raise SeqrecError(
             "\n".join(f"{folder}: holds a different record already." for folder in taken)
@@ -51,8 +53,18 @@ def promote(
     return [target.metrics for target in copies]
 
 
-def _contents(files: RunFiles) -> Sequence[tuple[str, bytes]]:
-    return [(path.name, path.read_bytes()) for path in files.promoted if path.is_file()]
+Content: TypeAlias = Mapping[str, bytes]
+"""The files of a record that are kept for good, by name."""
+
+
+def _content_of(record: Record) -> Content:
+    """Read the files of a record: regular files, and those that were written with it."""
+    found = {path.name: record.read(path) for path in record.files.promoted}
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _content_in(files: RunFiles) -> Content:
+    return {path.name: path.read_bytes() for path in files.promoted if path.is_file()}
 
 
 def _require_like_seeds(records: Iterable[Record]) -> None:
@@ -66,16 +78,16 @@ def _require_like_seeds(records: Iterable[Record]) -> None:
                 )
 
 
-def _copy(copies: Mapping[RunFiles, RunFiles]) -> None:
-    """Copy records by target and source; until its last file is there, a target has no record."""
-    for target, source in copies.items():
+def _copy(copies: Mapping[RunFiles, Content]) -> None:
+    """Write records; until its last file is there, a target has no record."""
+    for target, content in copies.items():
         target.metrics.unlink(missing_ok=True)
-        for original, copy in zip(source.promoted, target.promoted, strict=True):
-            if original.is_file():
-                with replacing(copy) as part:
-                    part.write_bytes(original.read_bytes())
+        for path in target.promoted:
+            if path.name in content:
+                with replacing(path) as part:
+                    part.write_bytes(content[path.name])
             else:
-                copy.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 def _ask_for(runs: Iterable[Run], reference: Path) -> None:

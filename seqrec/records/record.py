@@ -4,37 +4,46 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeInt,
-    PositiveInt,
     StringConstraints,
+    ValidationError,
+    ValidationInfo,
     computed_field,
     model_validator,
 )
 
 from seqrec.errors import SeqrecError
-from seqrec.files import open_regular, read_regular
-from seqrec.layout import Run, RunFiles, run_folder
-from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, STOPPING_METRIC, user_metric
+from seqrec.files import open_regular, read_regular, require_inside
+from seqrec.layout import ResultFiles, Run, RunFiles, run_folder
+from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.json_files import plain_values, read_json
-from seqrec.records.tables import HISTORY_COLUMNS, epochs_in, history_table, numbers_of_users
+from seqrec.records.tables import epochs_in, history_table, numbers_of_users
 from seqrec.typed_yaml import check_values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 """The format of the records that this version writes and reads."""
 
 TOLERANCE = 1e-9
 """How much a metric may differ when its sum is taken in another order."""
+
+FROM_JSON = {"values": "plain"}
+"""The context of values that were read from JSON and need no conversion."""
+
+MOST_CUTOFF = 100_000
+"""Largest cutoff of the metrics that are compared with the ranks."""
 
 MOST_BYTES = 1 << 30
 """Size that no file of a record reaches but its weights: ranks of 250 million users."""
@@ -82,10 +91,10 @@ class _Part(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _without_numpy(cls, data: Any) -> Any:
-        return plain_values(data)
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
+Number = Annotated[int, Field(gt=-(2**63), lt=2**63)] | float | None
 
 
 class Data(_Part):
@@ -93,7 +102,7 @@ class Data(_Part):
 
     sha256: str
     """Digest of the preprocessed log."""
-    statistics: dict[str, Any]
+    statistics: dict[str, Number]
 
 
 class Provenance(_Part):
@@ -104,14 +113,15 @@ class Provenance(_Part):
     training_code: str
     """Fingerprint of the package's training code."""
     model_code: str | None = None
-    """SHA-256 of a custom model's file; None for the package's models and in older records."""
+    """SHA-256 of a custom model's file, in older records with its comments; None for the package's
+    models and in the oldest records."""
 
 
 class Piece(_Part):
     """What one piece of a training computed with: the training was stopped and went on there."""
 
-    first_epoch: PositiveInt
-    threads: PositiveInt
+    first_epoch: Positive
+    threads: Positive
     device: str
     """Name of the kind of device, such as its product name."""
     libraries: dict[str, str]
@@ -135,8 +145,8 @@ class _Loss(_Part):
 
 
 class _Training(_Part):
-    patience: PositiveInt | None = None
-    max_epochs: PositiveInt | None = None
+    patience: Positive | None = None
+    max_epochs: Positive | None = None
 
 
 class _Config(_Part):
@@ -157,14 +167,19 @@ Seconds = Annotated[float, Field(ge=0, le=1e12)]
 class Record(_Part):
     """The record of a finished run: the content of `metrics.json`, and the way to its arrays."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_numpy(cls, data: Any, info: ValidationInfo) -> Any:
+        return data if info.context is FROM_JSON else plain_values(data)
+
     folder: Path = Field(exclude=True)
     """Where the record lies; not part of its content."""
     format: Literal[1]
     dataset: str
     model: str
-    negatives: PositiveInt | None
+    negatives: Positive | None
     """Sampled negatives for each positive; None for a loss over all items and without a loss."""
-    seed: NonNegativeInt
+    seed: Count
     config: dict[str, Any]
     """The resolved configuration of the run."""
     config_hash: str
@@ -178,20 +193,20 @@ class Record(_Part):
     """`cpu` or `cuda`."""
     device_id: str | None = None
     """Which device of the machine it was; None in the oldest records, as the next two."""
-    logits_per_chunk: PositiveInt | None = None
+    logits_per_chunk: Positive | None = None
     compile: bool | None = None
-    threads: PositiveInt
-    runs_sharing_device: PositiveInt
+    threads: Positive
+    runs_sharing_device: Positive
     """The most runs, this one included, that were seen on the device at once."""
     precision: str
     job: dict[str, str] | None = None
     """Variables that identify the cluster's job; None outside of one."""
-    peak_memory_bytes: NonNegativeInt
-    parameters: NonNegativeInt
+    peak_memory_bytes: Count
+    parameters: Count
     """Number of weights."""
-    epochs: PositiveInt | None
+    epochs: Positive | None
     """Epochs trained; None for a model without epochs."""
-    best_epoch: PositiveInt | None
+    best_epoch: Positive | None
     training_seconds: Seconds
     validation: Annotated[Metrics, AfterValidator(_with_stopping_metric)]
     """Validation metrics of the best epoch, by names such as `ndcg@10`."""
@@ -233,16 +248,13 @@ class Record(_Part):
         optional = {name: getattr(self, name) for name in names}
         return self.model_dump(exclude={key for key, value in optional.items() if value is None})
 
-    def history(self) -> pd.DataFrame:
+    def history(self) -> "pd.DataFrame":
         """Read the history: one line per epoch, and no line for a model without epochs.
 
         Raises `DamagedRecord` if a column is missing or is not numeric.
         """
-        content = self.read(self.files.history)
-        if content is None:
-            return pd.DataFrame(columns=list(HISTORY_COLUMNS))
         try:
-            return history_table(content)
+            return history_table(self.read(self.files.history))
         except ValueError as error:
             problem = f"{self.files.history}: is no training history ({_short(error)})."
             raise DamagedRecord(self.folder, problem) from None
@@ -331,19 +343,37 @@ def read_metrics(folder: Path) -> Record:
         if (version := content.get("format")) != FORMAT and _is_newer(version):
             problem = f"{path}: was written by a newer seqrec (format {version}, here {FORMAT})."
             raise NewerRecord(folder, problem)
-        record = check_values(Record, {**content, "folder": folder}, str(path))
-        check_values(_Config, record.config, f"{path}: config")
+        record = _checked(Record, {**content, "folder": folder}, str(path))
+        _checked(_Config, record.config, f"{path}: config")
     except OSError as error:
         raise _unreadable(folder, path, error) from None
     except UnusableRecord:
         raise
     except SeqrecError as error:
-        raise DamagedRecord(folder, str(error)) from None
+        problem = str(error).removeprefix(f"{path}: ")
+        raise DamagedRecord(folder, f"{path}: {_short(problem)}") from None
     return record
 
 
+Part = TypeVar("Part", bound=_Part)
+
+
+def _checked(model: type[Part], data: dict[str, Any], where: str) -> Part:
+    """Build `model` at once, as there may be thousands; `check_values` says what is wrong."""
+    try:
+        return model.model_validate(data, context=FROM_JSON)
+    except ValidationError:
+        return check_values(model, data, where)
+
+
 def require_replaceable(folder: Path) -> None:
-    """Raise `UnusableRecord` if the folder holds a record that nothing here may overwrite."""
+    """Raise `SeqrecError` if nothing may be written into a run's folder.
+
+    That is so if a link leads out of the experiment's results, and if the folder holds a record
+    that is unreadable or of a later format.
+    """
+    if len(folder.parents) > 3 and ResultFiles(folder.parents[3]).runs == folder.parents[2]:
+        require_inside(folder, folder.parents[3])
     if not has_record(folder):
         return
     try:
@@ -361,7 +391,7 @@ def _unreadable(folder: Path, path: Path, error: OSError) -> UnreadableRecord:
     return UnreadableRecord(folder, f"{path}: cannot be read ({why}).")
 
 
-def _short(error: Exception) -> str:
+def _short(error: object) -> str:
     """Return what an error says, cut short: it may quote a whole file."""
     text = str(error)
     return text if len(text) <= 200 else f"{text[:200]} ..."
@@ -412,6 +442,17 @@ def _metrics(names: Iterable[str], ranks: npt.NDArray[np.int32]) -> dict[str, fl
     """Compute those of the metrics `<name>@<k>` that follow from 1-based `ranks` `[users]`."""
     parts = [(metric, *metric.partition("@")[::2]) for metric in names]
     asked = [(metric, name, int(k)) for metric, name, k in parts if name in GAINS and k.isdecimal()]
-    # Other ranks add nothing, and they are most of them.
-    hits = ranks[ranks <= max((k for *_, k in asked), default=0)]
-    return {metric: user_metric(hits, name, k).sum() / len(ranks) for metric, name, k in asked}
+    asked = [one for one in asked if one[-1] <= MOST_CUTOFF]
+    most = max((k for *_, k in asked), default=0)
+    # Other ranks add nothing, and the same rank always adds the same.
+    counts = np.bincount(ranks[ranks <= most], minlength=most + 1)
+    return {
+        metric: float(counts[1 : k + 1] @ _gains(name, most)[:k]) / len(ranks)
+        for metric, name, k in asked
+    }
+
+
+@cache
+def _gains(name: str, most: int) -> npt.NDArray[np.float64]:
+    """Gains of the ranks from 1 to `most`, as `[most]`."""
+    return GAINS[name](np.arange(1.0, most + 1))

@@ -3,13 +3,23 @@
 import io
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HISTORY_COLUMNS = ("epoch", "seconds", "training_loss")
 """The columns that every history has; validation metrics follow them."""
+
+HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '<i4', 'fortran_order': False, "
+    rb"'shape': \(([1-9][0-9]*),\), \} *\n",
+    re.DOTALL,
+)
+"""What `np.save` writes before int32 numbers; to parse it as Python takes most of the time."""
 
 EPOCH = r"[0-9]{1,15}"
 NUMBER = r"(?:[-+]?(?:[0-9]{1,15}(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,4})?|inf))?"
@@ -17,6 +27,8 @@ NUMBER = r"(?:[-+]?(?:[0-9]{1,15}(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,4})?|inf))?"
 
 def numbers_of_users(content: bytes, title: str) -> npt.NDArray[np.int32]:
     """Parse an array file with a `title` of each user, as `[users]`; raises `ValueError`."""
+    if (header := HEADER.match(content)) and len(content) == header.end() + 4 * int(header[1]):
+        return np.frombuffer(content, np.dtype("<i4"), offset=header.end())
     try:
         numbers = np.load(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # numpy parses the header as Python, and raises what it likes
@@ -30,8 +42,12 @@ def numbers_of_users(content: bytes, title: str) -> npt.NDArray[np.int32]:
     return numbers
 
 
-def history_table(content: bytes) -> pd.DataFrame:
-    """Parse a history into a table with its columns; raises `ValueError`."""
+def history_table(content: bytes | None) -> "pd.DataFrame":
+    """Parse a history into a table with its columns, empty without one; raises `ValueError`."""
+    import pandas as pd  # takes longer than to read the records of an experiment
+
+    if content is None:
+        return pd.DataFrame(columns=list(HISTORY_COLUMNS))
     epochs_in(content)
     return pd.read_csv(io.BytesIO(content))
 

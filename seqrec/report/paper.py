@@ -50,7 +50,7 @@ def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
     datasets = {dataset for dataset, _ in results}
     settings = {
         (dataset, model): _settings_of(dataset, model, config, dataset in datasets)
-        for dataset, model in models
+        for dataset, model in dict.fromkeys(models)
         if model in MODELS or sampled_negatives(model) is not None
     }
     return Paper(results, curve, sizes, settings)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.files import replacing, write_text
+from seqrec.files import replacing, require_inside, write_text
 from seqrec.layout import ConfigFiles, ResultFiles
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.survey import Survey, survey
@@ -51,11 +51,13 @@ def write_figures(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     for name, figure in _prints(found, curve):
         for form, metadata in METADATA.items():
             path = folder / f"{name}.{form}"
+            require_inside(path.parent, results)
             with own_style(), replacing(path) as part:
                 figure.savefig(part, format=form, metadata=metadata)
             written.append(path)
     for page in _pages(found, curve):
         path = folder / f"{page.name}.html"
+        require_inside(path.parent, results)
         with own_style():
             write_text(path, figure_page(page.title, [page.note], page.figures))
         written.append(path)

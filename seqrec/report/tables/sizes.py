@@ -70,7 +70,7 @@ def _line(evidence: Evidence, dataset: str) -> dict[str, Any]:
     """Collect what the records say about a dataset, all those on the same data alike."""
     records = evidence.records(dataset)
     statistics = records[0].data.statistics if records else {}
-    return {"dataset": dataset, "title": dataset_title(dataset)} | statistics
+    return {**statistics, "dataset": dataset, "title": dataset_title(dataset)}
 
 
 def _size(name: str, value: float | None) -> Cell:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from seqrec.files import require_inside
 from seqrec.layout import ConfigFiles, ResultFiles
 from seqrec.records.survey import dataset_and_model, survey
 from seqrec.report.cells import Table
@@ -36,6 +37,7 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     write_csv(files.csv, results_table(evidence.found.records))
     written = [files.csv]
     for name, table in _tables(evidence):
+        require_inside((files.tables / name).parent, results)
         written += write_table(table, files.tables, name)
     return written
 
