@@ -1,6 +1,7 @@
 """Titles of models and datasets, and the order in which they are listed."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -38,6 +39,11 @@ def sampled_negatives(model: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def is_the_papers(model: str) -> bool:
+    """Whether the paper has a model of this name."""
+    return model in MODELS or sampled_negatives(model) is not None
+
+
 def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:
     """Sort key: the paper's models in its order, by their negatives, then other models by name,
     in which numbers count by their size."""
@@ -47,6 +53,12 @@ def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:
     # Text and numbers alternate, text first, so that text is never compared with a number.
     parts = tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", model))
     return names.index(name) if name in names else len(names), negatives, parts
+
+
+def in_order(models: Iterable[str]) -> list[str]:
+    """List models once each: the paper's in its order, then others as they come."""
+    numbers = {model: number for number, model in enumerate(dict.fromkeys(models))}
+    return sorted(numbers, key=lambda model: (*model_order(model)[:2], numbers[model]))
 
 
 def dataset_order(dataset: str) -> tuple[int, str]:

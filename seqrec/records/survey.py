@@ -1,11 +1,12 @@
 """An experiment as its folder shows it: which runs have finished, and why others have not."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from seqrec.errors import SeqrecError
+from seqrec.experiment.naming import is_the_papers, model_order
 from seqrec.layout import LogFiles, ResultFiles, Run
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
@@ -17,7 +18,7 @@ from seqrec.records.record import (
     has_record,
     read_record,
 )
-from seqrec.records.wanted import wanted_runs
+from seqrec.records.wanted import models_in_order, wanted_runs
 
 NEVER_STARTED = "not run."
 """The reason why a run that nobody has started is missing."""
@@ -43,11 +44,18 @@ class Survey:
     stale: set[Run]
     """Finished runs made by other training code than today's, or by another version of a custom
     model's file."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """The places of models that are not the paper's, in the order of the experiment's file."""
 
     @property
     def runs(self) -> list[Run]:
-        """All runs, finished or missing, sorted."""
-        return sorted([one.run for one in self.records] + [one.run for one in self.missing])
+        """All runs, finished or missing, in order."""
+        runs = [one.run for one in self.records] + [one.run for one in self.missing]
+        return sorted(runs, key=self.order)
+
+    def order(self, run: Run) -> tuple[str, int, str, int]:
+        """Sort key of runs: by dataset, then by model, own ones as their file lists them."""
+        return run.dataset, self.places.get(run.model, -1), run.model, run.seed
 
 
 Item = TypeVar("Item")
@@ -93,12 +101,25 @@ def survey(results: Path) -> Survey:
     known = {one.run for one in records} | {one.run for one in missing}
     missing += [_not_found(files, run) for run in wanted.keys() - known]
     code = training_code_fingerprint()
-    return Survey(
-        records=sorted(records, key=lambda record: record.run),
-        missing=sorted(missing),
+    found = Survey(
+        records,
+        missing,
         outdated=_outdated(records, wanted),
         stale={record.run for record in records if not is_current(record, code)},
+        places=_places(results, {run.model for run in known | wanted.keys()}),
     )
+    return replace(
+        found,
+        records=sorted(records, key=lambda record: found.order(record.run)),
+        missing=sorted(missing, key=lambda lost: (found.order(lost.run), lost)),
+    )
+
+
+def _places(results: Path, models: Iterable[str]) -> dict[str, int]:
+    """Place the models that are not the paper's: those of the file first, then others by name."""
+    listed = [*models_in_order(results), *sorted(models, key=model_order)]
+    own = [model for model in dict.fromkeys(listed) if not is_the_papers(model)]
+    return {model: place for place, model in enumerate(own)}
 
 
 def _found(files: ResultFiles) -> tuple[list[Record], list[Missing]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, NonNegativeInt
 
-from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run
+from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run
 from seqrec.records.json_files import read_json
 from seqrec.typed_yaml import FileName, check_values
 
@@ -19,6 +19,7 @@ class _GridRun(BaseModel):
 
 
 class _Grid(BaseModel):
+    experiment: str = ""
     settings: list[str] = []
     variant_of: str = ""
     runs: list[_GridRun]
@@ -31,6 +32,16 @@ def wanted_runs(results: Path) -> dict[Run, str | None]:
     """
     runs = _grid_of(results).runs
     return {Run(run.dataset, run.model, run.seed): run.config_hash for run in runs}
+
+
+def models_in_order(results: Path) -> list[str]:
+    """The models that an experiment asks for, in the order of its file.
+
+    Empty for results without a grid, and for promoted records, which come from several experiments.
+    """
+    grid = _grid_of(results)
+    runs = [] if grid.experiment == REFERENCE else grid.runs
+    return list(dict.fromkeys(run.model for run in runs))
 
 
 def settings_of(results: Path) -> list[str]:

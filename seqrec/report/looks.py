@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import cycle
 from typing import Any, NamedTuple
 
-from seqrec.experiment.naming import model_order, model_title, sampled_negatives
+from seqrec.experiment.naming import in_order, model_title, sampled_negatives
 
 
 class Display(NamedTuple):
@@ -56,7 +56,7 @@ def looks(models: Iterable[str]) -> dict[str, Display]:
     Models that are not of the paper take the spare looks in turn. Of the models SASRec+ N, the one
     with the most negatives is drawn strongest.
     """
-    ordered = sorted(set(models), key=model_order)
+    ordered = in_order(models)
     drawn = {model: display(model) for model in ordered}
     numbered = [model for model in reversed(ordered) if sampled_negatives(model) is not None]
     for rank, model in enumerate(numbered):

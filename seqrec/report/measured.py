@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.naming import dataset_order, model_order
+from seqrec.experiment.naming import dataset_order, in_order
 from seqrec.layout import RunFiles, run_folder
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.record import Record
@@ -58,7 +58,7 @@ def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measur
     of_model = grouped((r for r in records if r.dataset == dataset), lambda record: record.model)
     return {
         model: measure(of_model[model])
-        for model in sorted(of_model, key=model_order)
+        for model in in_order(of_model)
         if len({record.data.sha256 for record in of_model[model]}) == 1
     }
 
@@ -120,4 +120,8 @@ def without_misfits(found: Survey) -> Survey:
                     f"{usual.folder.as_posix()}, on the same data."
                 )
                 missing.append(Missing(record.run, reason, remedy))
-    return replace(found, records=sorted(kept, key=lambda r: r.run), missing=sorted(missing))
+    return replace(
+        found,
+        records=sorted(kept, key=lambda r: found.order(r.run)),
+        missing=sorted(missing, key=lambda lost: (found.order(lost.run), lost)),
+    )

@@ -1,8 +1,10 @@
 """Convergence: validation quality during training."""
 
+from collections.abc import Sequence
+
 from matplotlib.figure import Figure
 
-from seqrec.experiment.naming import model_order, sampled_negatives
+from seqrec.experiment.naming import in_order, sampled_negatives
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.survey import Survey
 from seqrec.report.figures.lines import draw_histories
@@ -35,7 +37,7 @@ def convergence_figure(found: Survey, against: str, only: str | None = None) -> 
     drawn = looks(run.model for run in found.runs)
     for dataset, axes in made.items():
         records = [record for record in found.records if record.dataset == dataset]
-        models = _shown_models({record.model for record in records})
+        models = _shown_models(in_order(record.model for record in records))
         runs = [(r, drawn[model]) for model in models for r in records if r.model == model]
         draw_histories(axes, runs, against, STOPPING_METRIC)
         if not axes.lines:
@@ -44,9 +46,9 @@ def convergence_figure(found: Survey, against: str, only: str | None = None) -> 
     return figure
 
 
-def _shown_models(models: set[str]) -> list[str]:
+def _shown_models(models: Sequence[str]) -> list[str]:
     """Choose SASRec+ with most negatives, the paper's others, and all models not of the paper."""
     numbers = [n for model in models if (n := sampled_negatives(model)) is not None]
     most = [f"sasrec+{max(numbers)}"] if numbers else []
-    others = sorted(models - PAPERS_OWN, key=model_order)
+    others = [model for model in models if model not in PAPERS_OWN]
     return [*most, *CONVERGING, *(m for m in others if sampled_negatives(m) is None)]

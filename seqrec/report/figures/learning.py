@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from seqrec.experiment.naming import model_order
+from seqrec.experiment.naming import in_order
 from seqrec.records.survey import Survey
 from seqrec.report.figures.lines import draw_histories
 from seqrec.report.figures.panels import add_legend, drawn_datasets, panels, say_empty
@@ -22,7 +22,8 @@ def learning_figure(found: Survey, column: str, only: str | None = None) -> Figu
     drawn = looks(run.model for run in found.runs)
     for dataset, axes in made.items():
         records = [record for record in found.records if record.dataset == dataset]
-        ordered = sorted(records, key=lambda record: model_order(record.model))
+        order = in_order(record.model for record in records)
+        ordered = sorted(records, key=lambda record: order.index(record.model))
         draw_histories(axes, [(r, drawn[r.model]) for r in ordered], "epoch", column)
         if not axes.lines:
             say_empty(axes, bool(records))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from seqrec.experiment.naming import model_order
+from seqrec.experiment.naming import in_order
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.survey import Survey
 from seqrec.report.figures.lines import run_line
@@ -30,11 +30,12 @@ def quality_figure(found: Survey, only: str | None = None) -> Figure:
     drawn = looks(run.model for run in found.runs)
     for dataset, axes in made.items():
         records = [record for record in found.records if record.dataset == dataset]
+        order = in_order(record.model for record in records)
         if not records:
             say_empty(axes)
             continue
         axes.set_xscale("log")
-        for record in sorted(records, key=lambda record: model_order(record.model)):
+        for record in sorted(records, key=lambda record: order.index(record.model)):
             line, quality = run_line(drawn[record.model], record), record.test[STOPPING_METRIC]
             if record.training_seconds < LEAST_SECONDS:
                 axes.axhline(quality, **line | {"marker": ""})

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from seqrec.experiment.naming import dataset_title, model_order, run_order
+from seqrec.experiment.naming import dataset_title, in_order, run_order
 from seqrec.records.record import Record
 from seqrec.records.survey import Missing, grouped
 from seqrec.report.cells import Mark, Text, marked_note
@@ -48,7 +48,7 @@ def missing_notes(missing: Iterable[Missing]) -> list[Text]:
         seeds = grouped((line.run for line in lines), lambda run: run.model)
         names = [
             f"{display(model).title} (seed {', '.join(str(run.seed) for run in seeds[model])})"
-            for model in sorted(seeds, key=model_order)
+            for model in in_order(seeds)
         ]
         note = f"{', '.join(names)}: {reason} {remedy}"
         notes.append(marked_note(Mark.NOT_FINISHED, note))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from seqrec.experiment.naming import run_order
+from seqrec.experiment.naming import dataset_order, in_order
 from seqrec.records.record import Record
 from seqrec.records.survey import Missing
 
@@ -11,5 +11,10 @@ Line = TypeVar("Line", Record, Missing)
 
 
 def in_paper_order(lines: Iterable[Line]) -> list[Line]:
-    """Sort by dataset and model in the paper's order, then by seed."""
-    return sorted(lines, key=lambda line: run_order(*line.run))
+    """Sort by dataset and model in the paper's order, own models as they come, then by seed."""
+    lines = list(lines)
+    places = {name: place for place, name in enumerate(in_order(line.run.model for line in lines))}
+    return sorted(
+        lines,
+        key=lambda line: (dataset_order(line.run.dataset), places[line.run.model], line.run.seed),
+    )

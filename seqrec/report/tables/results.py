@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title, model_order
+from seqrec.experiment.naming import dataset_title, in_order
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.record import Record
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, Text, marks_in
@@ -90,7 +90,7 @@ def dataset_table(evidence: Evidence, dataset: str) -> Table:
     """Tabulate the models of a dataset beside the paper's, with intervals and the best in bold."""
     wanted = evidence.wanted(dataset)
     models = evidence.comparable[dataset]
-    lines = [_line(evidence, dataset, model) for model in sorted(wanted, key=model_order)]
+    lines = [_line(evidence, dataset, model) for model in in_order(wanted)]
     compared = any((dataset, model) in evidence.paper.results for model in wanted)
 
     columns = [("Model", [Cell((line.title,)) for line in lines])]
