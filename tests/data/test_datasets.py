@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> tuple[ConfigFiles, Path]:
 
 def test_the_registry_holds_the_papers_datasets_the_demo_and_stand_ins() -> None:
     stand_ins = ["like-ml-20m", "like-steam", "like-yelp"]
-    assert dataset_names(REGISTRY) == sorted([*PAPER, "demo", *stand_ins])
+    assert {*PAPER, "demo", *stand_ins} <= set(dataset_names(REGISTRY))  # users add theirs
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))

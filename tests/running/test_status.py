@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -193,7 +194,7 @@ def test_a_command_ends_though_nobody_reads_what_it_says(results: Path) -> None:
 def test_a_command_that_does_not_exist_is_one_message(results: Path) -> None:
     result = CliRunner().invoke(main, ["status", str(results), "--", "snakmake"])
     assert (result.exit_code, result.output) == (
-        1,
+        2,
         "Error: snakmake: cannot be started (No such file or directory).\n",
     )
 
@@ -347,8 +348,9 @@ def test_a_second_command_for_the_same_results_is_refused(tmp_path: Path) -> Non
 
 def test_a_command_ends_with_the_shell_of_make_that_it_was_started_by(tmp_path: Path) -> None:
     (tmp_path / "patient.py").write_text(PATIENT)
+    python = shlex.quote(sys.executable)
     (tmp_path / "Makefile").write_text(
-        f"all:\n\t@{sys.executable} -m seqrec status . -- {sys.executable} patient.py; exit $$?\n"
+        f"all:\n\t@{python} -m seqrec status . -- {python} patient.py; exit $$?\n"
     )
     of_another_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # as of `make test`
     environment = {name: text for name, text in os.environ.items() if name not in of_another_make}
