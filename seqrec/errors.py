@@ -1,5 +1,7 @@
 """Errors that users see, and how to recognise that memory ran out."""
 
+import errno
+
 
 class SeqrecError(Exception):
     """A problem that the user can solve; its message names file, place, value and remedy.
@@ -10,6 +12,21 @@ class SeqrecError(Exception):
 
 class Stopped(Exception):
     """A training was told to stop by a signal; its saved state holds all it needs to go on."""
+
+
+def explained(error: OSError) -> SeqrecError:
+    """Say what the operating system refused, of which file, and what to do about it."""
+    remedies = {
+        errno.EACCES: "Change its permissions, or those of its folder, then run again.",
+        errno.EPERM: "Change its permissions, or those of its folder, then run again.",
+        errno.EROFS: "Make the disk writable, or choose another folder, then run again.",
+        errno.ENOSPC: "Free some disk space, then run again.",
+        errno.EDQUOT: "Free some disk space, then run again.",
+        errno.ENOENT: "Run from the project's folder, and check the name.",
+    }
+    place = next((str(name) for name in (error.filename, error.filename2) if name), "a file")
+    remedy = remedies.get(error.errno or 0, "Mend that, then run again.")
+    return SeqrecError(f"{place}: cannot be used ({error.strerror or error}). {remedy}")
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -1,5 +1,6 @@
 """The command line: every step of the workflow as a command that also works on its own."""
 
+import errno
 import os
 from typing import Any
 
@@ -7,7 +8,7 @@ import click
 
 import seqrec
 from seqrec.cli import data, experiments, recommend, records, report, status, training
-from seqrec.errors import SeqrecError
+from seqrec.errors import SeqrecError, explained
 
 COMMANDS = {
     "Data": (data.download, data.preprocess, data.simulate),
@@ -28,6 +29,11 @@ class Commands(click.Group):
             return super().invoke(context)
         except SeqrecError as error:
             click.echo(f"Error: {error}", err=True)
+            context.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever reads the output has ended; click knows what to do
+            click.echo(f"Error: {explained(error)}", err=True)
             context.exit(1)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

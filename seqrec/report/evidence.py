@@ -1,12 +1,13 @@
 """All that tables, verdicts and claims are made of: an experiment's records, beside the paper."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from seqrec.layout import Run
 from seqrec.records.record import Record
-from seqrec.records.survey import Survey
+from seqrec.records.survey import Survey, grouped
 from seqrec.report.cells import NO_MARK, Mark, Piece
 from seqrec.report.looks import display
 from seqrec.report.measured import (
@@ -54,30 +55,25 @@ class Evidence:
 
     def records(self, dataset: str) -> list[Record]:
         """Finished records of a dataset."""
-        return [record for record in self.found.records if record.dataset == dataset]
+        return self._records.get(dataset, [])
 
     def wanted(self, dataset: str) -> Counter[str]:
         """How many runs of each model the experiment has on a dataset, finished or not."""
-        return Counter(run.model for run in self.found.runs if run.dataset == dataset)
+        return Counter(run.model for run in self._runs.get(dataset, []))
 
     def has_finished(self, dataset: str, model: str) -> bool:
         """Whether any run of the model has finished."""
-        return _among((record.run for record in self.found.records), dataset, model)
+        return (dataset, model) in self._finished
 
     def is_the_papers(self, dataset: str, model: str) -> bool:
         """Whether no run of the model has other settings than the paper's model of its name."""
-        return not _among(self.other_settings, dataset, model)
+        return (dataset, model) not in self._marked[Mark.OTHER_SETTINGS]
 
     def marks(self, dataset: str, model: str) -> Mark:
         """Collect what a reader must know before believing a model's numbers on a dataset."""
-        marked: dict[Mark, Collection[Run]] = {
-            Mark.STALE: self.found.stale,
-            Mark.OUTDATED: self.found.outdated,
-            Mark.OTHER_SETTINGS: self.other_settings,
-        }
         marks = NO_MARK
-        for mark, runs in marked.items():
-            if _among(runs, dataset, model):
+        for mark, models in self._marked.items():
+            if (dataset, model) in models:
                 marks |= mark
         return marks
 
@@ -85,6 +81,28 @@ class Evidence:
         """Name a model, with the marks of its runs on a dataset."""
         return Piece(display(model).title, self.marks(dataset, model))
 
+    # Tables ask for these once a run or a model, of which there may be thousands.
 
-def _among(runs: Iterable[Run], dataset: str, model: str) -> bool:
-    return any((run.dataset, run.model) == (dataset, model) for run in runs)
+    @cached_property
+    def _records(self) -> dict[str, list[Record]]:
+        return grouped(self.found.records, lambda record: record.dataset)
+
+    @cached_property
+    def _runs(self) -> dict[str, list[Run]]:
+        return grouped(self.found.runs, lambda run: run.dataset)
+
+    @cached_property
+    def _finished(self) -> set[tuple[str, str]]:
+        return _models(record.run for record in self.found.records)
+
+    @cached_property
+    def _marked(self) -> dict[Mark, set[tuple[str, str]]]:
+        return {
+            Mark.STALE: _models(self.found.stale),
+            Mark.OUTDATED: _models(self.found.outdated),
+            Mark.OTHER_SETTINGS: _models(self.other_settings),
+        }
+
+
+def _models(runs: Iterable[Run]) -> set[tuple[str, str]]:
+    return {(run.dataset, run.model) for run in runs}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from seqrec.errors import SeqrecError
+from seqrec.errors import SeqrecError, explained
 from seqrec.experiment.grid import resolve_cell
 from seqrec.experiment.naming import MODELS, sampled_negatives
 from seqrec.experiment.registry import load_model_entry
@@ -92,7 +92,9 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
         raise SeqrecError(
             f"{path}: no such file; it holds the published numbers. Run from the project's folder."
         ) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise explained(error) from None
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise SeqrecError(
             f"{path}: must hold the columns {', '.join(key)} and numbers in all others ({error}). "
             "Restore it from git."

@@ -341,10 +341,7 @@ def test_an_unreadable_record_is_named_and_hides_no_other(
         make_record(tmp_path, model="sasrec+") / "ranks.npy",
         make_record(tmp_path, model="bert4rec"),
     ]
-    for folder in (*tmp_path.parents, tmp_path):
-        if folder.stat().st_uid == os.geteuid() and folder.name.startswith("pytest-"):
-            folder.chmod(0o755)
-    tmp_path.chmod(0o755)
+    open_to_all(tmp_path)
     for place in places:
         place.chmod(0)
     request.getfixturevalue("as_somebody")
@@ -430,3 +427,49 @@ def test_metrics_json_is_read_as_it_was_written_whatever_else_it_holds(tmp_path:
     assert read_record(folder).test_sampled == sampled
     assert make_metrics("a", "b")["format"] == 1
     assert write_record(read_record(folder), None, np.ones(3), np.ones(3)).digests
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("config/published/results.csv", ["tables", "results/mine"]),
+        ("config/published/num_negatives.csv", ["figures", "results/mine"]),
+        ("config/demo.yaml", ["check", "demo"]),
+        ("config/datasets/demo.yaml", ["download", "demo"]),
+        ("results/mine/runs/ml-1m", ["missing", "results/mine"]),
+        ("results/mine/grid.json", ["status", "results/mine"]),
+        ("results/mine/tables", ["tables", "results/mine"]),
+        ("data/processed/demo/digest.json", ["preprocess", "demo"]),
+    ],
+)
+def test_no_permission_is_one_message(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    place: str,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    make_record(tmp_path / "results/mine")
+    write_grid(tmp_path / "results/mine", ("ml-1m", "sasrec+", 0))
+    (tmp_path / "results/mine/tables").mkdir()
+    (tmp_path / "data/processed/demo").mkdir(parents=True)
+    (tmp_path / "data/processed/demo/digest.json").write_text("{}")
+    if words[1].startswith("results"):
+        CliRunner().invoke(main, words)  # nobody may not import what commands import when they run
+    (tmp_path / place).chmod(0)
+    open_to_all(tmp_path)
+    request.getfixturevalue("as_somebody")
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.output.startswith("Error: ")
+    assert len(done.output.splitlines()) <= 3
+
+
+def open_to_all(folder: Path) -> None:
+    """Let everybody in that far, and no further."""
+    for one in (*folder.parents, folder):
+        if one.stat().st_uid == os.geteuid() and one.name.startswith(("pytest-", folder.name)):
+            one.chmod(0o755)
