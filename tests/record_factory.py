@@ -18,6 +18,8 @@ from seqrec.records.tables import HISTORY_COLUMNS
 from seqrec.records.writing import write_record
 from seqrec.typed_yaml import check_values
 
+ROOT = Path(__file__).parents[1]
+
 USERS = 1000
 
 
