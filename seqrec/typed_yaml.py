@@ -212,7 +212,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
-            shown = shortened(str(node.value))
+            shown = str(node.value)[:40]
             raise yaml.constructor.ConstructorError(
                 None, None, f"{shown!r} cannot be read ({error})", node.start_mark
             ) from None

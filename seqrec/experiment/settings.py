@@ -80,8 +80,10 @@ def _no_experiment(name: str, files: ConfigFiles) -> SeqrecError:
         return SeqrecError(f"{files.folder}/: no such folder. Run from the project's folder.")
     if results.is_dir():
         return SeqrecError(
-            f"{path}: no such experiment. {results} got its name from NAME=; make its tables and "
-            f"figures with `seqrec tables {results}` and `seqrec figures {results}`."
+            f"{path}: no such experiment. {results} got its name from NAME= or --name: give the "
+            f"experiment that it was made from as well, or make its tables and figures with "
+            f"`seqrec tables {results}` and `seqrec figures {results}`. For a report of runs of "
+            f"`seqrec train`, write {path} with their datasets and models."
         )
     return SeqrecError(f"{path}: no such experiment; {nearest(name, files.experiments())}")
 

@@ -1,5 +1,6 @@
 """Typed YAML: nothing is ignored, and messages say where the problem is and what to write."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from pydantic import ValidationError
 from seqrec.errors import SeqrecError
 from seqrec.typed_yaml import Strict, check_values, load_yaml
 from seqrec.wording import nearest
+
+LAUGHS = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(12))
+MERGED = "".join(f"a{n + 1}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}]}}\n" for n in range(12))
+"""Aliases that stand for a million million values."""
 
 
 class Inner(Strict):
@@ -81,6 +86,13 @@ def test_the_hint_is_the_nearest_name_or_all_of_them() -> None:
         ("", None, "must hold 'key: value' lines, not nothing"),
         ("[a]: 1\n{b: 1}: 2\n", None, "not valid YAML"),
         (b"a: \xff\n", None, "cannot be read as UTF-8 text"),
+        ("a: 1\nb: &b {c: *b}\n", 2, "an alias stands inside of what it repeats"),
+        ("a0: &a0 [x]\n" + LAUGHS, 1, "holds more than 200,000 values"),
+        ("a0: &a0 {x: 1}\n" + MERGED, 1, "holds more than 200,000 values"),
+        ("a: " + "[" * 3000, None, "nested too deeply"),
+        ("a: \0\n", None, "not valid YAML: unacceptable character"),
+        ("a: " + "1" * 5000, 1, "cannot be read"),
+        ("#" * 2**20 + "\n", None, "is larger than 1,048,576 bytes"),
     ],
 )
 def test_anything_but_a_plain_mapping_is_refused_with_file_and_line(
@@ -91,6 +103,12 @@ def test_anything_but_a_plain_mapping_is_refused_with_file_and_line(
         load_yaml(path)
     assert str(caught.value).startswith(f"{path}:{line}: " if line else f"{path}")
     assert problem in str(caught.value)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file.yaml")
+    with pytest.raises(SeqrecError, match=r"file\.yaml: is no regular file"):
+        load_yaml(tmp_path / "file.yaml")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

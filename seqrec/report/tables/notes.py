@@ -13,7 +13,7 @@ from seqrec.report.timing import device_and_precision
 
 MEANINGS = {
     Mark.STALE: "Trained by another version of the training code than the present one; "
-    "RETRAIN=stale trains such runs again.",
+    "RETRAIN=stale trains such runs again, and so does `seqrec train` with --retrain-stale.",
     Mark.OUTDATED: "Has runs with another configuration than the experiment asks for now, or than "
     "the other seeds have; run the experiment again to replace them, or delete them.",
     Mark.OTHER_SETTINGS: "Trained with other settings than config/paper.yaml has for this model, "
