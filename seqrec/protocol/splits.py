@@ -5,7 +5,6 @@ of the log: only the place where a history ends differs, so that a split of many
 takes no memory of its own.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,25 +71,17 @@ class Split:
     def item_counts(self) -> np.ndarray:
         """Count each item in the histories, int64 `[1 + items]`; item 0 is padding."""
         counts = np.zeros(self.num_items + 1, np.int64)
-        for items in self._histories():
-            counts += np.bincount(items, minlength=len(counts))
+        for first in range(0, self.num_users, USERS_AT_ONCE):
+            users = np.arange(first, min(first + USERS_AT_ONCE, self.num_users))
+            counts += np.bincount(self.pairs(users)[1], minlength=len(counts))
         return counts
 
     def without_targets(self) -> "Split":
         """Copy the histories alone, so that code which is handed them cannot reach the targets."""
-        offsets = np.concatenate(([0], np.cumsum(self.lengths(np.arange(self.num_users)))))
-        items = np.empty(offsets[-1], np.int32)
-        filled = 0
-        for part in self._histories():
-            items[filled : filled + len(part)] = part
-            filled += len(part)
+        users = np.arange(self.num_users)
+        items = self.pairs(users)[1].astype(np.int32)
+        offsets = np.concatenate(([0], np.cumsum(self.lengths(users))))
         return Split(items, offsets, 0, self.num_items)
-
-    def _histories(self) -> Iterator[np.ndarray]:
-        """Yield the items of all histories, in order, those of `USERS_AT_ONCE` users at a time."""
-        for first in range(0, self.num_users, USERS_AT_ONCE):
-            users = np.arange(first, min(first + USERS_AT_ONCE, self.num_users))
-            yield self.pairs(users)[1]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ BASE_MB = 600
 CUDA_MB = 2000
 """Host memory of CUDA's libraries on top of that; not measured by this project."""
 
+LOG_BYTES = 220
+"""What a run holds at its peak for each interaction of the log."""
+
 HEADROOM = 1.5
 """Memory asked for, relative to the estimate."""
 
@@ -42,7 +45,7 @@ def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> in
     GPU.
     """
     hidden = _size(config, "hidden_size", _size(config, "factors", 64))
-    needed = 40 * statistics["interactions"]  # bytes: the log, its splits and the seen pairs
+    needed = LOG_BYTES * statistics["interactions"]
     # The item table, its gradient, both moments of the optimiser, the best epoch's copy, and a
     # saved state.
     needed += 10 * statistics["items"] * hidden * FLOAT_BYTES

@@ -119,10 +119,11 @@ class Plan:
 
     @property
     def records_and_failures(self) -> list[Path]:
-        """Records and failures of runs, and failures to obtain data, that exist now."""
+        """Records and failures of runs, and failures to obtain the data, that exist now."""
         runs = [RunFiles(folder) for folder in self.results.run_folders()]
         found = [path for run in runs for path in (run.metrics, run.failure) if path.is_file()]
-        return sorted([*found, *self.results.data_failures.glob("*.json")])
+        data = [self.results.data_failure(dataset) for dataset in self.datasets]
+        return sorted([*found, *(path for path in data if path.is_file())])
 
     @property
     def tables_code(self) -> list[Path]:
