@@ -15,15 +15,17 @@ from pathlib import Path
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from seqrec.errors import Stopped
+from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
-from seqrec.files import write_text
+from seqrec.files import read_regular, write_text
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.typed_yaml import Strict
 
 BEAT_SECONDS = 15.0
 
+MOST_BYTES = 100_000
+"""Size that no report of a run reaches."""
 
 DEAD_SECONDS = 120.0
 """Silence after which a run counts as dead; shared disks may show a change a minute late."""
@@ -77,8 +79,8 @@ def read_progress(folder: Path) -> tuple[Progress, bool] | None:
     path = RunFiles(folder).progress
     try:
         silent_seconds = time.time() - path.stat().st_mtime
-        progress = Progress.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        progress = Progress.model_validate_json(read_regular(path, MOST_BYTES))
+    except (OSError, ValueError, SeqrecError):
         return None
     alive = not progress.stopped and silent_seconds < DEAD_SECONDS
     if progress.host == platform.node():
@@ -158,8 +160,8 @@ def _heartbeat(path: Path) -> Iterator[None]:
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+    except (ProcessLookupError, OverflowError):
+        return False  # the system has no such number, or nobody has it
     except PermissionError:
         return True  # it is somebody else's
     return True

@@ -5,6 +5,7 @@ Every one lies beside a whole record, and every command that reads records must 
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -473,3 +474,31 @@ def open_to_all(folder: Path) -> None:
     for one in (*folder.parents, folder):
         if one.stat().st_uid == os.geteuid() and one.name.startswith(("pytest-", folder.name)):
             one.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"pid": 2**31 + 5}),
+        json.dumps({"pid": 2**70}),
+        json.dumps({"pid": "1"}),
+        "[" * 100_000,
+        '{"host": "\\ud800"}',
+        None,
+    ],
+)
+def test_any_report_of_progress_leaves_the_status_readable(
+    tmp_path: Path, content: str | None
+) -> None:
+    path = make_record(tmp_path) / "progress.json"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        report = {"config_hash": "c", "host": platform.node(), "pid": 1, "epoch": 1}
+        report |= {"max_epochs": 3, "patience": 1}
+        changes = json.loads(content) if content.startswith('{"pid"') else None
+        path.write_text(json.dumps(report | changes) if changes else content)
+    with within(20):
+        done = CliRunner().invoke(main, ["status", str(tmp_path)])
+    assert done.exit_code == 0, done.exception
+    assert "1 of 1 run" in done.output
