@@ -481,7 +481,7 @@ def open_to_all(folder: Path) -> None:
     [
         json.dumps({"pid": 2**31 + 5}),
         json.dumps({"pid": 2**70}),
-        json.dumps({"pid": "1"}),
+        json.dumps({"pid": "one"}),
         "[" * 100_000,
         '{"host": "\\ud800"}',
         None,
