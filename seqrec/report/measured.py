@@ -112,8 +112,8 @@ def without_misfits(found: Survey) -> Survey:
         alike = grouped(group, lambda r: sha256(r.target_counts().tobytes()).digest())
         most = max(alike.values(), key=len)
         kept += most
-        for record in group:
-            if record not in most:
+        for others in alike.values():
+            for record in others if others is not most else ():
                 odd, usual = (RunFiles(run_folder(*one.run)) for one in (record, most[0]))
                 reason = (
                     f"{odd.target_counts.as_posix()}: has other users than "
