@@ -28,8 +28,8 @@ def seconds_of_cpu(results: Path) -> float:
 
 
 def test_four_times_the_records_take_four_times_as_long(tmp_path: Path) -> None:
-    make_experiment(tmp_path / "few", 50, users=50)
-    make_experiment(tmp_path / "many", 200, users=50)
+    make_experiment(tmp_path / "few", 50)
+    make_experiment(tmp_path / "many", 200)
     seconds_of_cpu(tmp_path / "few")
     few, many = (min(seconds_of_cpu(tmp_path / name) for _ in range(3)) for name in ("few", "many"))
     assert many < 8 * few
