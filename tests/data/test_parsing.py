@@ -742,7 +742,7 @@ def test_a_parquet_bomb_is_refused_or_read_in_little_memory(
 
 
 def packed_twice(content: bytes) -> bytes:
-    return gzip.compress(gzip.compress(content))
+    return gzip.compress(gzip.compress(content, mtime=0), mtime=0)
 
 
 def tape(content: bytes, mode: str) -> bytes:
@@ -775,7 +775,7 @@ TEXT = b"1 2\n3 4\n" * 50
         ("log.csv", TEXT.decode().encode("utf-16"), "text in UTF-16", "iconv -f utf-16 -t utf-8"),
         ("log.csv", TEXT.decode().encode("utf-16-le"), "text in UTF-16", "iconv -f utf-16 -t"),
         ("log.csv", TEXT.decode().encode("utf-16-be"), "text in UTF-16", "iconv -f utf-16 -t"),
-        ("log.csv.gz", gzip.compress("1,2".encode("utf-16")), "text in UTF-16", "iconv"),
+        ("log.csv.gz", gzip.compress("1,2".encode("utf-16"), mtime=0), "text in UTF-16", "iconv"),
         ("log.csv", b"PAR1" + bytes(99), "holds Parquet", "'kind: parquet'"),
         ("log.csv", b"SQLite format 3\0" + bytes(99), "holds an SQLite database", "Save the inter"),
         ("log.xlsx", zip_of("[Content_Types].xml", b"x"), "an Excel workbook", "Save it as CSV"),
