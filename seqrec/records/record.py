@@ -27,7 +27,7 @@ from seqrec.files import open_regular, read_regular, require_inside
 from seqrec.layout import ResultFiles, Run, RunFiles, run_folder
 from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.json_files import plain_values, read_json
-from seqrec.records.tables import epochs_in, history_table, numbers_of_users
+from seqrec.records.tables import epochs_in, history_table, numbers_of_users, seconds_after
 from seqrec.typed_yaml import check_values
 
 if TYPE_CHECKING:
@@ -258,6 +258,10 @@ class Record(_Part):
         except ValueError as error:
             problem = f"{self.files.history}: is no training history ({_short(error)})."
             raise DamagedRecord(self.folder, problem) from None
+
+    def seconds_to_best(self) -> float:
+        """Read the training time up to the end of the best epoch, which there must be."""
+        return seconds_after(self.read(self.files.history) or b"", self.best_epoch or 0)
 
     def ranks(self) -> npt.NDArray[np.int32]:
         """Read the rank of each user's test target among all items, from 1, as `[users]`."""

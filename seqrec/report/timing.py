@@ -19,8 +19,7 @@ def device_and_precision(record: Record) -> str:
 
 def seconds_to_best(record: Record) -> float:
     """Training time up to the end of the best epoch, with its validations."""
-    history = record.history()
-    return float(history.loc[history["epoch"] == record.best_epoch, "seconds"].iloc[0])
+    return record.seconds_to_best()
 
 
 def least_seconds_to_best(record: Record) -> float:
