@@ -1,36 +1,91 @@
-"""Compare two runs, models or experiments, wherever they lie."""
+"""Compare two runs, models or experiments, wherever they lie.
+
+The test is that of an experiment's tables: two runs of one experiment are judged by how much all of
+its models of their kind scatter between seeds.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import run_order
 from seqrec.layout import ResultFiles, RunFiles
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.record import Record, read_record
-from seqrec.records.survey import dataset_and_model, grouped, survey
-from seqrec.report.differences import scatters
-from seqrec.report.inference import Difference, difference, holm
-from seqrec.report.measured import Measured, measure, require_same_users
+from seqrec.records.survey import Survey, dataset_and_model, grouped, holds_experiment, survey
+from seqrec.report.differences import of_unknown_scatter, scatters, share
+from seqrec.report.inference import Difference, Scatter, difference, holm
+from seqrec.report.measured import (
+    Measured,
+    measure,
+    measure_dataset,
+    require_same_users,
+    without_misfits,
+)
 from seqrec.report.settings import flat_settings
 
 Models: TypeAlias = Mapping[tuple[str, str], list[Record]]
 """The seeds of each model, by dataset and model."""
 
 
+class Overlap(StrEnum):
+    """In which way two sides of a comparison are not two independent results."""
+
+    SAME = "A and B are the same records"
+    SHARED = "A and B have records in common"
+    COPIES = "A and B rank every test target alike: copies, or trainings that were repeated"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model on a dataset, among the models of the experiment that it belongs to."""
+
+    measured: Measured
+    experiment: Mapping[str, Measured]
+    """By name: the models of this dataset and log, or this one alone outside of an experiment."""
+
+    @property
+    def model(self) -> str:
+        return self.measured.records[0].model
+
+    @property
+    def scatter_is_known(self) -> bool:
+        """Whether the experiment shows how much this model scatters between seeds."""
+        return self.model not in of_unknown_scatter(self.experiment)
+
+    def scatter(self, metric: str) -> Scatter:
+        """How much the models of this one's kind scatter in its experiment."""
+        return scatters(self.experiment, metric)[self.model]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One metric of one model on one dataset in each of two places."""
 
-    one: Measured
-    other: Measured
+    sides: tuple[Side, Side]
     metric: str
     difference: Difference
-    """`one` minus `other`."""
+    """The first minus the second."""
     p: float
     """Corrected by Holm's method over everything compared."""
+
+    @property
+    def relative(self) -> float:
+        """The difference as a share of the second side's value; NaN if that is 0."""
+        return share(self.difference.value, self.other.mean(self.metric))
+
+    @property
+    def one(self) -> Measured:
+        return self.sides[0].measured
+
+    @property
+    def other(self) -> Measured:
+        return self.sides[1].measured
 
     def settings_that_differ(self) -> list[str]:
         """List where the two configurations differ; nothing if they are of different models."""
@@ -44,6 +99,22 @@ class Comparison:
             if ours.get(key) != theirs.get(key)
         ]
 
+    def overlap(self) -> Overlap | None:
+        """Tell whether the two sides are the same records, or copies; None if they are neither."""
+        ours, theirs = (
+            {record.folder.resolve() for record in side.records} for side in (self.one, self.other)
+        )
+        if ours == theirs:
+            return Overlap.SAME
+        if ours & theirs:
+            return Overlap.SHARED
+        if len(ours) == len(theirs) and all(
+            np.array_equal(a.ranks(), b.ranks())
+            for a, b in zip(self.one.records, self.other.records, strict=True)
+        ):
+            return Overlap.COPIES
+        return None
+
 
 def compare(one: Path, other: Path) -> list[Comparison]:
     """Compare what two folders hold.
@@ -54,15 +125,61 @@ def compare(one: Path, other: Path) -> list[Comparison]:
     finished run, if they have none in common, or if their users differ.
     """
     compared = []
+    experiments = _Experiments()
     for ours, theirs in _matched(one, other):
         require_same_users([ours[0], *theirs])
-        sides = measure(ours), measure(theirs)
+        sides = experiments.side(ours), experiments.side(theirs)
         for metric in REPORTED_METRICS:
-            scatter = list(scatters({"one": sides[0], "other": sides[1]}, metric).values())
-            tested = difference(sides[0].scores[metric], sides[1].scores[metric], scatter)
-            compared.append((*sides, metric, tested))
+            tested = difference(
+                sides[0].measured.scores[metric],
+                sides[1].measured.scores[metric],
+                [side.scatter(metric) for side in sides],
+            )
+            compared.append((sides, metric, tested))
     adjusted = holm([tested.p for *_, tested in compared])
     return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]
+
+
+class _Experiments:
+    """The experiments that compared records belong to, each read once."""
+
+    def __init__(self) -> None:
+        self._surveys: dict[Path, Survey] = {}
+        self._models: dict[tuple[Path, str, str], Mapping[str, Measured]] = {}
+
+    def side(self, records: list[Record]) -> Side:
+        """Measure a model from its records, and find the models that it may scatter like."""
+        first, measured = records[0], measure(records)
+        root = _experiment_of(first)
+        models = {first.model: measured}
+        if root is not None:
+            key = root, first.dataset, first.data.sha256
+            if key not in self._models:
+                self._models[key] = self._with_several_seeds(*key)
+            models |= self._models[key]
+        return Side(measured, models)
+
+    def _survey(self, root: Path) -> Survey:
+        if root not in self._surveys:
+            self._surveys[root] = survey(root)
+        return self._surveys[root]
+
+    def _with_several_seeds(self, root: Path, dataset: str, data: str) -> Mapping[str, Measured]:
+        found = self._survey(root)
+        records = [r for r in found.records if (r.dataset, r.data.sha256) == (dataset, data)]
+        of_model = grouped(records, dataset_and_model)
+        several = [r for r in records if len(of_model[dataset_and_model(r)]) > 1]
+        kept = without_misfits(replace(found, records=several)).records
+        return measure_dataset(kept, dataset)
+
+
+def _experiment_of(record: Record) -> Path | None:
+    """Return the folder of the experiment that a record lies in; None if it lies elsewhere."""
+    folder = record.folder.resolve()
+    for root in folder.parents[3:4]:
+        if ResultFiles(root).run(*record.run).folder == folder and holds_experiment(root):
+            return root
+    return None
 
 
 def _matched(one: Path, other: Path) -> list[tuple[list[Record], list[Record]]]:

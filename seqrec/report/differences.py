@@ -1,5 +1,6 @@
 """Which models of a dataset differ, and how they do on targets that training never saw."""
 
+import math
 from collections.abc import Mapping
 from itertools import combinations, product
 from typing import NamedTuple
@@ -7,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from seqrec.experiment.naming import model_order
-from seqrec.protocol.metrics import REPORTED_METRICS
+from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
+from seqrec.records.record import Record
+from seqrec.records.survey import grouped
 from seqrec.report.inference import (
     ALPHA,
     Difference,
@@ -16,21 +19,54 @@ from seqrec.report.inference import (
     bootstrap_interval,
     difference,
     holm,
+    may_be_best,
     seed_scatter,
 )
 from seqrec.report.measured import Measured
+
+COUNTED = "popularity"
+"""The implementation without chance in its training."""
 
 
 def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
     """Estimate how much each of `models` of one dataset scatters between seeds.
 
-    Networks are assumed to scatter alike, as two or three seeds of one say little. A model without
-    epochs, such as a library's fit or a count, is of another kind and is estimated alone.
+    Two or three seeds of one model say little, so models with the same kind of loss are assumed to
+    scatter alike and are pooled. The kind matters: a training with a single negative may stop
+    almost anywhere and can scatter ten times as much as one with thousands. A model without a loss,
+    such as a library's fit or a count, is estimated alone.
     """
-    scores = {name: measured.scores[metric] for name, measured in models.items()}
-    networks = [name for name in models if models[name].records[0].epochs is not None]
-    pooled = seed_scatter(scores[name] for name in networks)
-    return {name: pooled if name in networks else seed_scatter([scores[name]]) for name in models}
+    kinds = {name: _kind(name, measured.records[0]) for name, measured in models.items()}
+    pooled = {
+        kind: seed_scatter(models[name].scores[metric] for name in names)
+        for kind, names in grouped(models, kinds.__getitem__).items()
+    }
+    return {name: pooled[kind] for name, kind in kinds.items()}
+
+
+def _kind(name: str, record: Record) -> tuple[str, object]:
+    loss = record.config.get("loss")
+    if loss is None and record.epochs is None:
+        return "alone", name
+    return "loss", (loss or {}).get("kind")
+
+
+def of_unknown_scatter(models: Mapping[str, Measured]) -> list[str]:
+    """List the models of which no seed but their own says how much they scatter, and it is one.
+
+    Counting has no seeds: popularity is never among them.
+    """
+    known = scatters(models, STOPPING_METRIC)
+    return [
+        name
+        for name in models
+        if not known[name].known and models[name].records[0].config.get("implementation") != COUNTED
+    ]
+
+
+def share(value: float, whole: float) -> float:
+    """Return `value` as a share of `whole`; NaN if that is 0."""
+    return value / whole if whole else math.nan
 
 
 class Pair(NamedTuple):
@@ -42,6 +78,8 @@ class Pair(NamedTuple):
     difference: Difference
     p: float
     """Corrected by Holm's method over all pairs of the dataset in this metric."""
+    relative: float
+    """The difference as a share of the other's mean; NaN if that is 0."""
 
     @property
     def distinguishable(self) -> bool:
@@ -61,17 +99,15 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
     ]
     adjusted = holm([found.p for found in tested])
     return [
-        Pair(*two, metric, found, p) for two, found, p in zip(names, tested, adjusted, strict=True)
+        Pair(one, other, metric, found, p, share(found.value, scores[other].mean))
+        for (one, other), found, p in zip(names, tested, adjusted, strict=True)
     ]
 
 
 def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
-    """Find the best model and all that are not significantly worse."""
-    if not models:
-        return set()
-    best = max(models, key=lambda name: models[name].mean(metric))
-    found = pairs(models, metric)
-    return {best} | {p.other for p in found if p.one == best and not p.distinguishable}
+    """Find the best model and all that may be the best; see `inference.may_be_best`."""
+    scores = {name: models[name].scores[metric] for name in sorted(models, key=model_order)}
+    return may_be_best(scores, scatters(models, metric))
 
 
 class TargetGroup(NamedTuple):

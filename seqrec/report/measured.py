@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -27,9 +28,15 @@ class Measured:
     records: list[Record]
     scores: dict[str, Scores]
     """By metric."""
-    intervals: dict[str, Interval]
-    """By metric: bootstrap over users, each user's metric averaged over these seeds. They say where
-    the mean of other users like these would lie, not what other seeds would change."""
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """By metric: bootstrap over users, each user's metric averaged over these seeds.
+
+        They say where the mean of other users like these would lie, not what other seeds would
+        change.
+        """
+        return {metric: bootstrap_interval(one.users) for metric, one in self.scores.items()}
 
     @property
     def data(self) -> str:
@@ -38,16 +45,21 @@ class Measured:
 
     def mean(self, metric: str) -> float:
         """Mean of a metric over users and seeds."""
-        return float(self.scores[metric].seeds.mean())
+        return self.scores[metric].mean
+
+    @property
+    def best_epochs(self) -> list[int]:
+        """Best epoch of each seed; none of a model without epochs."""
+        return [one.best_epoch for one in self.records if one.best_epoch is not None]
 
 
 def measure(records: Sequence[Record]) -> Measured:
     """Measure a model from its records, which differ in their seeds alone, on the same data."""
     ranks = [record.ranks() for record in records]
     require_same_users(records)
-    scores = {metric: Scores.of(ranks, metric) for metric in REPORTED_METRICS}
-    intervals = {metric: bootstrap_interval(one.users) for metric, one in scores.items()}
-    return Measured(list(records), scores, intervals)
+    return Measured(
+        list(records), {metric: Scores.of(ranks, metric) for metric in REPORTED_METRICS}
+    )
 
 
 def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measured]:
@@ -123,5 +135,5 @@ def without_misfits(found: Survey) -> Survey:
     return replace(
         found,
         records=sorted(kept, key=lambda r: found.order(r.run)),
-        missing=sorted(missing, key=lambda lost: (found.order(lost.run), lost)),
+        missing=sorted(missing, key=lambda lost: found.order(lost.run)),
     )

@@ -1,6 +1,8 @@
 """How numbers are written in tables: thousands by commas, typographic minus signs, intervals."""
 
+import math
 from collections.abc import Callable, Sequence
+from statistics import fmean, stdev
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -14,8 +16,8 @@ def signed(value: float, decimals: int) -> str:
 
 
 def percent(difference: float) -> str:
-    """Format a relative difference as `+1.5%`."""
-    return f"{signed(100 * difference, 1)}%"
+    """Format a relative difference as `+1.5%`; blank for NaN."""
+    return "" if math.isnan(difference) else f"{signed(100 * difference, 1)}%"
 
 
 def second_decimals(value: float) -> int:
@@ -40,10 +42,17 @@ def signed_interval(ends: tuple[float, float], shown: Callable[[float], str]) ->
     return f"[{shown(low)}, {shown(high)}]"
 
 
-def with_deviation(mean: float, deviation: float | None, decimals: int) -> str:
-    """Format a mean and, where it is known, its standard deviation."""
-    spread = "" if deviation is None else f" ± {number(deviation, decimals)}"
-    return number(mean, decimals) + spread
+def over_seeds(values: Sequence[float], decimals: int) -> str:
+    """Format the mean of some seeds, with both values of two and the standard deviation of more.
+
+    A standard deviation of two values would be little but luck.
+    """
+    mean = number(fmean(values), decimals)
+    if len(values) > 2:
+        return f"{mean} ± {number(stdev(values), decimals)}"
+    if len(values) == 2:
+        return f"{mean} ({', '.join(number(value, decimals) for value in sorted(values))})"
+    return mean
 
 
 def span(values: Sequence[float]) -> str:

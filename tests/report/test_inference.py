@@ -14,8 +14,8 @@ from scipy import stats
 
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.report.inference import (
+    UNKNOWN,
     Interval,
-    Scatter,
     Scores,
     bootstrap_interval,
     contrast,
@@ -155,7 +155,7 @@ def test_scatter_is_relative_to_the_mean_and_pooled_by_degrees_of_freedom() -> N
     )
     assert found.freedom == 3
     assert found.variation == pytest.approx((0.02 + 2 / 11**2) / 3)
-    assert seed_scatter([scores(np.ones(2), 5)]) == (0.0, 0)
+    assert seed_scatter([scores(np.ones(2), 5)]) == UNKNOWN
 
 
 def test_two_seeds_of_many_models_are_enough_for_a_large_difference() -> None:
@@ -220,7 +220,7 @@ def test_one_seed_against_several_is_found_different_as_seldom_as_promised() -> 
 def test_models_that_scatter_differently_can_be_told_so() -> None:
     users = np.random.default_rng(0).random(10_000)
     steady, wild = scores(users + 0.1, 0.6), scores(users, 0.3, 0.7)
-    apart = [Scatter(0.0, 0), seed_scatter([wild])]
+    apart = [UNKNOWN, seed_scatter([wild])]
     part = (0.5**2 * apart[1].variation) / 2
     ours = difference(steady, wild, apart)
     assert ours.interval.high - ours.value == pytest.approx(

@@ -1,6 +1,6 @@
 """The table that `seqrec best` prints."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -8,9 +8,8 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.report.cells import Cell, Table, Text
 from seqrec.report.choice import Choice
-from seqrec.report.inference import mean_and_deviation
 from seqrec.report.looks import display
-from seqrec.report.numbers import with_deviation
+from seqrec.report.numbers import over_seeds
 from seqrec.report.tables.columns import METRIC_TITLES
 
 
@@ -39,12 +38,7 @@ def _cells(one: Choice) -> list[Cell]:
         str(one.candidates),
         str(len(one.records)),
         ", ".join(f"{name} {value}" for name, value in one.settings.items()),
-        _mean(record.validation[STOPPING_METRIC] for record in one.records),
-        *(_mean(record.test[metric] for record in one.records) for metric in REPORTED_METRICS),
+        over_seeds([record.validation[STOPPING_METRIC] for record in one.records], 4),
+        *(over_seeds([r.test[metric] for r in one.records], 4) for metric in REPORTED_METRICS),
     ]
     return [Cell(text) for text in texts]
-
-
-def _mean(values: Iterable[float]) -> str:
-    mean, deviation = mean_and_deviation(values)
-    return with_deviation(mean or 0.0, deviation, 4)

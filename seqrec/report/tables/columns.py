@@ -1,32 +1,51 @@
 """Columns that several tables share: metrics, and tested differences."""
 
-from seqrec.report.cells import Cell
+import sys
+from collections.abc import Sequence
+
+from seqrec.report.cells import Cell, Text
 from seqrec.report.inference import Difference
-from seqrec.report.numbers import p_value, signed, signed_interval
+from seqrec.report.looks import display
+from seqrec.report.numbers import p_value, percent, signed, signed_interval
 
 METRIC_TITLES = {"hit_rate@10": "HitRate@10", "ndcg@10": "NDCG@10"}
 
-DIFFERENCE_HEADINGS = ("Difference", "95% interval", "Effect", "p", "p, Holm")
+DIFFERENCE_HEADINGS = ("Difference", "95% interval", "relative", "d_z", "p", "p, Holm")
 
 DIFFERENCE_NAMES = (
-    *("difference", "low", "high", "effect"),
+    *("difference", "low", "high", "relative", "effect"),
     *("p", "p_holm", "p_users", "p_seeds"),
 )
 """Names of the same columns, and two more, in a table for programs."""
 
 TEST_NOTE = (
-    "Paired t-test over users, each user's metric averaged over seeds. Where networks have several "
-    "seeds, the pooled scatter between seeds is part of every network's error, also of one with a "
-    "single seed; any other model has only the scatter of its own seeds. Effect: Cohen's d, the "
-    "difference in standard deviations over users."
+    "Paired t-test over users, each user's metric averaged over seeds, widened by how much "
+    "trainings scatter between seeds. The scatter is pooled over the models of the dataset that "
+    "have the same kind of loss and several seeds, and counts for those with a single seed too; a "
+    "model without a loss has only that of its own seeds. Noise that users and seeds share is "
+    "counted once. relative: the difference in percent of the second model's value. d_z: the "
+    "difference in standard deviations over users (Cohen's d for pairs)."
 )
 
 
-def difference_cells(found: Difference, p_holm: float) -> list[Cell]:
+def scatter_notes(unknown: Sequence[str]) -> list[Text]:
+    """Say of which models nothing shows how they scatter between seeds."""
+    if not unknown:
+        return []
+    names = ", ".join(display(model).title for model in unknown)
+    return [
+        f"Scatter between seeds unknown: {names}. No model of their kind has several seeds, so "
+        "their tests are about these trainings only: other seeds may change more than the "
+        "intervals say."
+    ]
+
+
+def difference_cells(found: Difference, p_holm: float, relative: float) -> list[Cell]:
     """Show a difference under `DIFFERENCE_HEADINGS`."""
     texts = [
         signed(found.value, 4),
         signed_interval(found.interval, lambda value: signed(value, 4)),
+        percent(relative),
         signed(found.effect, 3),
         p_value(found.p),
         p_value(p_holm),
@@ -34,7 +53,8 @@ def difference_cells(found: Difference, p_holm: float) -> list[Cell]:
     return [Cell(text) for text in texts]
 
 
-def difference_values(found: Difference, p_holm: float) -> list[float]:
-    """List the values of a difference under `DIFFERENCE_NAMES`."""
-    values = [found.value, *found.interval, found.effect]
-    return [*values, found.p, p_holm, found.p_users, found.p_seeds]
+def difference_values(found: Difference, p_holm: float, relative: float) -> list[float]:
+    """List the values of a difference under `DIFFERENCE_NAMES`; no p-value is ever 0."""
+    tested = (found.p, p_holm, found.p_users, found.p_seeds)
+    p = [max(value, sys.float_info.min) if value == value else value for value in tested]
+    return [found.value, *found.interval, relative, found.effect, *p]

@@ -8,10 +8,9 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.cells import Cell, Table, Text
 from seqrec.report.comparison import Comparison
-from seqrec.report.inference import mean_and_deviation
 from seqrec.report.looks import display
 from seqrec.report.measured import Measured
-from seqrec.report.numbers import interval, with_deviation
+from seqrec.report.numbers import interval, over_seeds
 from seqrec.report.tables.columns import (
     DIFFERENCE_HEADINGS,
     DIFFERENCE_NAMES,
@@ -19,6 +18,7 @@ from seqrec.report.tables.columns import (
     TEST_NOTE,
     difference_cells,
     difference_values,
+    scatter_notes,
 )
 
 
@@ -33,44 +33,51 @@ def comparison_table(title: str, compared: Sequence[Comparison]) -> Table:
             columns=["dataset", "metric", "model_a", "model_b", "a", "b", *DIFFERENCE_NAMES],
         ),
         _notes(compared),
-        "lll" + "r" * 7,
+        "lll" + "r" * (2 + len(DIFFERENCE_HEADINGS)),
     )
 
 
 def _cells(row: Comparison) -> list[Cell]:
-    first, second = row.one.records[0], row.other.records[0]
-    names = dict.fromkeys(display(record.model).title for record in (first, second))
-    texts = [dataset_title(first.dataset), " and ".join(names), METRIC_TITLES[row.metric]]
+    texts = [dataset_title(row.one.records[0].dataset), _models(row), METRIC_TITLES[row.metric]]
     texts += [_side(side, row.metric) for side in (row.one, row.other)]
-    return [*map(Cell, texts), *difference_cells(row.difference, row.p)]
+    return [*map(Cell, texts), *difference_cells(row.difference, row.p, row.relative)]
+
+
+def _models(row: Comparison) -> str:
+    return " and ".join(dict.fromkeys(display(side.model).title for side in row.sides))
 
 
 def _side(side: Measured, metric: str) -> str:
-    """Show a metric as `mean ± deviation (interval)`."""
-    deviation = mean_and_deviation(side.scores[metric].seeds)[1]
-    mean = with_deviation(side.mean(metric), deviation, 4)
-    return f"{mean} ({interval(side.intervals[metric])})"
+    """Show a metric over seeds, with its interval over users."""
+    seeds = over_seeds([float(value) for value in side.scores[metric].seeds], 4)
+    return f"{seeds} [{interval(side.intervals[metric])}]"
 
 
 def _values(row: Comparison) -> list[object]:
     sides = row.one, row.other
     return [
         *(row.one.records[0].dataset, row.metric),
-        *(side.records[0].model for side in sides),
+        *(side.model for side in row.sides),
         *(side.mean(row.metric) for side in sides),
-        *difference_values(row.difference, row.p),
+        *difference_values(row.difference, row.p, row.relative),
     ]
 
 
 def _notes(compared: Sequence[Comparison]) -> list[Text]:
-    notes: list[Text] = [
-        "A and B: mean over seeds ± their standard deviation, with a 95% bootstrap interval over "
-        "users. Difference: A minus B.",
-        f"{TEST_NOTE} p, Holm: corrected over all lines of this table.",
-    ]
+    notes: list[Text] = []
+    unknown: dict[str, None] = {}
     for row in compared[:: len(REPORTED_METRICS)]:
+        name = f"{dataset_title(row.one.records[0].dataset)}, {_models(row)}"
+        if overlap := row.overlap():
+            notes.append(f"{name}: {overlap.value}.")
         if settings := row.settings_that_differ():
-            record = row.one.records[0]
-            name = f"{dataset_title(record.dataset)}, {display(record.model).title}"
             notes.append(f"{name}: A and B differ in {'; '.join(settings)}.")
-    return notes
+        unknown |= dict.fromkeys(side.model for side in row.sides if not side.scatter_is_known)
+    return [
+        *notes,
+        "A and B: mean over seeds, with both values of two and the standard deviation of more, and "
+        "in brackets a 95% bootstrap interval over users. Difference: A minus B.",
+        f"{TEST_NOTE} Scatter is that of the experiment in which A or B lies. p, Holm: corrected "
+        "over all lines of this table.",
+        *scatter_notes(list(unknown)),
+    ]

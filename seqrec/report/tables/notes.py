@@ -1,6 +1,5 @@
 """Notes below tables: what marks mean, and what the lines of a dataset have in common."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from seqrec.experiment.naming import dataset_title, in_order, run_order
@@ -9,7 +8,6 @@ from seqrec.records.survey import Missing, grouped
 from seqrec.report.cells import Mark, Text, marked_note
 from seqrec.report.evidence import Evidence
 from seqrec.report.looks import display
-from seqrec.report.timing import device_and_precision
 
 MEANINGS = {
     Mark.STALE: "Trained by another version of the training code than the present one; "
@@ -53,24 +51,6 @@ def missing_notes(missing: Iterable[Missing]) -> list[Text]:
         note = f"{', '.join(names)}: {reason} {remedy}"
         notes.append(marked_note(Mark.NOT_FINISHED, note))
     return notes
-
-
-def device_notes(records: Iterable[Record]) -> list[Text]:
-    """Name the devices of some runs, without which training times mean nothing."""
-    shared: dict[str, int] = defaultdict(int)
-    for record in records:
-        name = device_and_precision(record)
-        shared[name] = max(shared[name], record.runs_sharing_device)
-    devices = [
-        name + (f", shared by up to {runs} runs" if runs > 1 else "")
-        for name, runs in sorted(shared.items())
-    ]
-    if not devices:
-        return []
-    note = f"Trained on {'; '.join(devices)}."
-    if len(devices) > 1:
-        note += " Times compare only on the same device, shared by equally many runs."
-    return [note]
 
 
 def trained_on_different_data(records: Iterable[Record]) -> bool:

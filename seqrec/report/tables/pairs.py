@@ -7,7 +7,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.cells import Cell, Table, Text
-from seqrec.report.differences import pairs
+from seqrec.report.differences import of_unknown_scatter, pairs
 from seqrec.report.looks import display
 from seqrec.report.measured import Measured
 from seqrec.report.tables.columns import (
@@ -17,6 +17,7 @@ from seqrec.report.tables.columns import (
     TEST_NOTE,
     difference_cells,
     difference_values,
+    scatter_notes,
 )
 
 
@@ -29,14 +30,14 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
             Cell(display(pair.one).title),
             Cell(display(pair.other).title),
             Cell("yes" if pair.distinguishable else "no", bold=not pair.distinguishable),
-            *difference_cells(pair.difference, pair.p),
+            *difference_cells(pair.difference, pair.p, pair.relative),
         ]
         for pair in tested
     ]
     lines = [
         [
             *(pair.metric, pair.one, pair.other),
-            *difference_values(pair.difference, pair.p),
+            *difference_values(pair.difference, pair.p, pair.relative),
             pair.distinguishable,
         ]
         for pair in tested
@@ -46,7 +47,8 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
         notes = [
             f"{TEST_NOTE} p, Holm: corrected over all pairs in the same metric; significant below "
             "0.05. Intervals are not corrected, so one that excludes zero does not always mean a "
-            "significant difference."
+            "significant difference.",
+            *scatter_notes(of_unknown_scatter(models)),
         ]
     return Table(
         f"{dataset_title(dataset)}: which models differ",

@@ -1,6 +1,6 @@
 """The paper's results table for one dataset, with intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,35 +10,43 @@ from seqrec.experiment.naming import dataset_title, in_order
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.record import Record
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, Text, marks_in
-from seqrec.report.differences import leaders
+from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval, mean_and_deviation
-from seqrec.report.numbers import interval, number, percent, second_decimals, with_deviation
-from seqrec.report.tables.columns import METRIC_TITLES
+from seqrec.report.numbers import interval, number, over_seeds, percent
+from seqrec.report.tables.columns import METRIC_TITLES, scatter_notes
 from seqrec.report.tables.notes import (
-    device_notes,
     mark_notes,
     missing_notes,
     trained_on_different_data,
 )
 
-QUANTITIES: dict[str, tuple[str, Callable[[float], int]]] = {
-    **{name: (METRIC_TITLES[name], lambda value: 4) for name in REPORTED_METRICS},
-    "training_seconds": ("Time, s", second_decimals),
-    "best_epoch": ("Best epoch", lambda value: 0),
+QUANTITIES = {
+    **{name: (METRIC_TITLES[name], 4) for name in REPORTED_METRICS},
+    "best_epoch": ("Best epoch", 0),
 }
 """What is shown of a model: the heading, and how many decimals a value has."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """One quantity of one model, over the seeds that have finished."""
+    """One quantity of one model."""
 
-    mean: float | None
-    deviation: float | None
+    seeds: Sequence[float]
+    """The values of the seeds that have finished and have one."""
     published: float | None
     interval: Interval | None = None
     """95% bootstrap interval of a metric."""
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over seeds."""
+        return mean_and_deviation(self.seeds)[0]
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation over seeds."""
+        return mean_and_deviation(self.seeds)[1]
 
     @property
     def difference(self) -> float | None:
@@ -110,7 +118,7 @@ def dataset_table(evidence: Evidence, dataset: str) -> Table:
     notes: list[Text] = [
         _reading_note(compared, bool(models), any(line.finished > 1 for line in lines))
     ]
-    notes += device_notes(records)
+    notes += scatter_notes(of_unknown_scatter(models))
     notes += mark_notes(marks_in(line.title for line in lines))
     if trained_on_different_data(records):
         notes.append("Not all runs were trained on the same data: compare them with care.")
@@ -130,7 +138,7 @@ def _line(evidence: Evidence, dataset: str, model: str) -> Line:
     published = evidence.paper.results.get((dataset, model), {})
     values = {
         name: Value(
-            *mean_and_deviation(_quantity(record, name) for record in records),
+            [value for record in records if (value := _quantity(record, name)) is not None],
             published.get(name),
             measured.intervals.get(name) if measured else None,
         )
@@ -146,10 +154,10 @@ def _quantity(record: Record, name: str) -> float | None:
 
 def _mean(line: Line, name: str, bold: bool) -> Cell:
     value, (_, decimals) = line.values[name], QUANTITIES[name]
-    if value.mean is None:
+    if not value.seeds:
         # Blank where nothing applies, such as the best epoch of a model without epochs.
         return Cell("") if line.finished else NOT_FINISHED
-    return Cell(with_deviation(value.mean, value.deviation, decimals(value.mean)), bold)
+    return Cell(over_seeds(value.seeds, decimals), bold)
 
 
 def _interval(value: Value) -> Cell:
@@ -158,7 +166,7 @@ def _interval(value: Value) -> Cell:
 
 def _published(line: Line, name: str) -> Cell:
     published, (_, decimals) = line.values[name].published, QUANTITIES[name]
-    return Cell("" if published is None else number(published, decimals(published)))
+    return Cell("" if published is None else number(published, decimals))
 
 
 def _difference(value: Value) -> Cell:
@@ -171,21 +179,16 @@ def _reading_note(compared: bool, tested: bool, several: bool) -> str:
     if tested:
         over = "users and seeds" if several else "users"
         sentences.append(
-            f"Bold: the best model, and those that a paired test over {over} does not find "
-            "significantly worse (5% level, Holm's correction over all pairs)."
+            "Bold: the models that may be the best: the one with the highest value, and those that "
+            f"a paired test over {over} does not find significantly worse than it (5% level, over "
+            "the number of models above)."
         )
-        if several:
-            sentences.append(
-                "The scatter between seeds is estimated from the networks that have several; with "
-                "fewer of these, fewer differences are significant."
-            )
         averaged = ", each user's metric averaged over seeds" if several else ""
         sentences.append(f"95% interval: bootstrap over users{averaged}.")
     if several:
-        sentences.append("Mean ± standard deviation over the seeds that have finished.")
-    if compared:
         sentences.append(
-            "paper: published values; diff.: ours relative to them. Published times are from the "
-            "authors' hardware."
+            "Over seeds: the mean, with both values of two and the standard deviation of more."
         )
+    if compared:
+        sentences.append("paper: published values, of one run each; diff.: ours relative to them.")
     return " ".join(sentences)
