@@ -445,7 +445,7 @@ def users_file(folder: Path, text: str) -> Path:
         (("--users", "results"), None),
         (("--history", "product 7", "--output", "top.xlsx"), "name a .csv or .parquet file"),
         (("--history", "product 7", "--data", "nowhere"), "nowhere: holds no log"),
-        (("--history", "product 7", "--device", "abacus"), None),
+        (("--history", "product 7", "--device", "abacus"), "--device abacus"),
         (("--history", '"product 7'), "history: cannot be read as csv"),
         (("--history", "product 7,,product 14"), "history: row 2: no item"),
     ],
