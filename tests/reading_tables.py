@@ -55,8 +55,11 @@ def decided_claims(results: Path) -> pd.DataFrame:
     frame = pd.read_csv(ResultFiles(results).tables / "claims.csv", keep_default_na=False)
     short = {
         "SASRec+ is better than BERT4Rec": "quality",
-        "SASRec, with one negative, is worse than both": "one negative",
-        "SASRec+ N is better with more negatives": "negatives",
+        "SASRec+ 3000 is better than BERT4Rec": "3000",
+        "SASRec, with one negative, is worse than SASRec+ and than BERT4Rec": "one negative",
+        "SASRec+ N catches up as N grows: NDCG@10 rises over log N, and the largest N is above the "
+        "smallest": "negatives",
+        "SASRec+ needs fewer epochs than BERT4Rec to its best": "epochs",
         "SASRec+ reaches its best epoch in less training time than BERT4Rec": "time",
     }
     return frame.assign(claim=frame.claim.map(short)).set_index("claim")

@@ -39,7 +39,8 @@ def figures(results: Path) -> None:
 def compare(a: Path, b: Path) -> None:
     """Test whether the results A and B really differ.
 
-    Prints confidence intervals over users and a paired test. A and B are folders of run records
+    Prints confidence intervals over users and the paired test that the tables use, with the scatter
+    between seeds of the experiments that A and B lie in. A and B are folders of run records
     anywhere: of a run, of a model with its seeds, or of an experiment. Of two experiments, what
     both contain is compared. Examples:
 
@@ -48,10 +49,10 @@ def compare(a: Path, b: Path) -> None:
     seqrec compare results/reference ~/colleague/results/paper
     """
     from seqrec.report.comparison import compare as find
-    from seqrec.report.rendering import markdown
+    from seqrec.report.rendering import text
     from seqrec.report.tables import comparison_table
 
-    click.echo(markdown(comparison_table(f"A: {a}, B: {b}", find(a, b))))
+    click.echo(text(comparison_table(f"A: {a}, B: {b}", find(a, b))))
     for results in (a, b):
         warn_of_damaged_records(results)
 
@@ -74,10 +75,10 @@ def best(results: Path) -> None:
     """
     from seqrec.records.survey import read_records
     from seqrec.report.choice import choose
-    from seqrec.report.rendering import markdown
+    from seqrec.report.rendering import text
     from seqrec.report.tables import choice_table
 
-    click.echo(markdown(choice_table(f"Best in {results}", choose(read_records(results)))))
+    click.echo(text(choice_table(f"Best in {results}", choose(read_records(results)))))
 
 
 @click.command()

@@ -1,27 +1,31 @@
 """Which of the paper's claims the records support, dataset by dataset."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
-from math import log10
 from typing import NamedTuple
 
 import numpy as np
 
 from seqrec.experiment.naming import sampled_negatives
 from seqrec.protocol.metrics import STOPPING_METRIC
+from seqrec.records.record import Record
 from seqrec.report.cells import Piece, Text, joined
-from seqrec.report.differences import scatters
+from seqrec.report.differences import scatters, share
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import ALPHA, Difference, difference, trend
-from seqrec.report.numbers import p_value, signed, signed_interval, span
+from seqrec.report.numbers import number, p_value, percent, signed, signed_interval
 from seqrec.report.timing import (
     comparable_times,
     device_title,
     least_seconds_to_best,
     seconds_to_best,
 )
+
+PAIRS_NAMED = 6
+"""How many pairs of runs the evidence on time names."""
 
 
 class Support(StrEnum):
@@ -50,6 +54,15 @@ class Answer(NamedTuple):
     evidence: Text
 
 
+class Tested(NamedTuple):
+    """A difference that a claim is decided by."""
+
+    label: Text
+    difference: Difference
+    relative: float
+    """The difference as a share of what is subtracted; NaN if it is none of two models."""
+
+
 @dataclass(frozen=True)
 class Question:
     """How one claim is decided."""
@@ -69,7 +82,9 @@ def claims(evidence: Evidence, dataset: str) -> list[Claim]:
     Quality is decided by NDCG@10 and the paired test of `inference.contrast` at the 5% level: a
     claim *holds* if its difference is significant, *does not hold* if the opposite one is, and is
     otherwise, or while a run is missing, *undecided*. A claim of two differences needs both, which
-    takes no correction (the intersection-union test: Berger, 1982).
+    takes no correction (the intersection-union test: Berger, 1982). The same claim on several
+    datasets is a family of tests; each is at the 5% level, as each verdict is on one dataset.
+    Epochs and times are decided by all pairs of runs, without a test.
     """
     return _DatasetClaims(evidence, dataset).decided()
 
@@ -113,7 +128,13 @@ class _DatasetClaims:
                 lambda: _all_positive([self._minus("sasrec+", "bert4rec")]),
             ),
             Question(
-                "SASRec, with one negative, is worse than both",
+                "SASRec+ 3000 is better than BERT4Rec",
+                ["sasrec+3000", "bert4rec"],
+                lambda: self._paper_says("sasrec+3000") > self._paper_says("bert4rec"),
+                lambda: _all_positive([self._minus("sasrec+3000", "bert4rec")]),
+            ),
+            Question(
+                "SASRec, with one negative, is worse than SASRec+ and than BERT4Rec",
                 ["sasrec", "sasrec+", "bert4rec"],
                 lambda: (
                     self._paper_says("sasrec")
@@ -124,10 +145,20 @@ class _DatasetClaims:
                 ),
             ),
             Question(
-                "SASRec+ N is better with more negatives",
+                "SASRec+ N catches up as N grows: NDCG@10 rises over log N, and the largest N is "
+                "above the smallest",
                 [f"sasrec+{n}" for n in self.negatives],
                 self._published_curve_rises,
                 self._more_negatives_are_better,
+            ),
+            Question(
+                "SASRec+ needs fewer epochs than BERT4Rec to its best",
+                ["sasrec+", "bert4rec"],
+                lambda: (
+                    self._paper_says("sasrec+", "best_epoch")
+                    < self._paper_says("bert4rec", "best_epoch")
+                ),
+                lambda: self._fewer_epochs("sasrec+", "bert4rec"),
             ),
             Question(
                 "SASRec+ reaches its best epoch in less training time than BERT4Rec",
@@ -169,21 +200,43 @@ class _DatasetClaims:
         slope = np.polyfit(np.log10(list(self.curve)), list(self.curve.values()), 1)[0]
         return bool(slope > 0) and self.curve[max(self.curve)] > self.curve[min(self.curve)]
 
-    def _minus(self, one: str, other: str) -> tuple[Text, Difference]:
+    def _minus(self, one: str, other: str) -> Tested:
         label = joined(self._title(one), " minus ", self._title(other))
         sides = (self.scores[one], self.scores[other])
-        return label, difference(*sides, [self.scatter[one], self.scatter[other]])
+        found = difference(*sides, [self.scatter[one], self.scatter[other]])
+        return Tested(label, found, share(found.value, sides[1].mean))
 
     def _more_negatives_are_better(self) -> Answer:
         """Ask for a trend over all N, and for a difference between the largest and the smallest."""
         line = [f"sasrec+{n}" for n in self.negatives]
         tested = trend(
             [self.scores[name] for name in line],
-            [log10(n) for n in self.negatives],
+            [math.log10(n) for n in self.negatives],
             [self.scatter[name] for name in line],
         )
-        slope = ("For ten times the negatives", tested)
+        slope = Tested("Slope, for ten times the negatives", tested, math.nan)
         return _all_positive([slope, self._minus(line[-1], line[0])])
+
+    def _fewer_epochs(self, one: str, other: str) -> Answer:
+        """Decide by the best epochs of every pair of runs; all must agree."""
+        ours, theirs = (self.models[model].best_epochs for model in (one, other))
+        if not (ours and theirs):
+            return Answer(Support.UNDECIDED, "A model without epochs has no best one.")
+        verdict = Support.UNDECIDED
+        if max(ours) < min(theirs):
+            verdict = Support.HOLDS
+        elif min(ours) >= max(theirs):
+            verdict = Support.DOES_NOT_HOLD
+        fewer = sum(a < b for a, b in product(ours, theirs))
+        pairs = len(ours) * len(theirs)
+        sides = [self._listing(one, ours), ", and ", self._listing(other, theirs)]
+        return Answer(
+            verdict,
+            joined("Best epochs: ", *sides, f"; fewer in {fewer} of {_pairs_of_runs(pairs)}."),
+        )
+
+    def _listing(self, model: str, values: Sequence[int]) -> Text:
+        return joined(self._title(model), f" {', '.join(map(str, sorted(values)))}")
 
     def _sooner(self, one: str, other: str) -> Answer:
         """Decide by every pair of runs with comparable times; all must agree.
@@ -206,18 +259,26 @@ class _DatasetClaims:
             seconds_to_best(theirs) <= least_seconds_to_best(ours) for ours, theirs in compared
         ):
             verdict = Support.DOES_NOT_HOLD
-        ours, theirs = zip(*compared, strict=True)
-        times = [span([seconds_to_best(record) for record in side]) for side in (ours, theirs)]
-        devices = ", ".join(sorted({device_title(record) for record in ours}))
-        sharing = [max(r.runs_sharing_device for r in side) for side in (ours, theirs)]
-        shared = f", shared by up to {sharing[0]} and {sharing[1]} runs" if max(sharing) > 1 else ""
-        return Answer(
-            verdict,
-            joined(
-                *(self._title(one), f" {times[0]} s and "),
-                *(self._title(other), f" {times[1]} s, on {devices}{shared}."),
-            ),
-        )
+        of_all = len(self.models[one].records) * len(self.models[other].records)
+        sentences: list[Text | Piece] = [
+            f"Decided by {len(compared)} of {_pairs_of_runs(of_all)}, the comparable ones:"
+        ]
+        for n, (ours, theirs) in enumerate(compared[:PAIRS_NAMED]):
+            sides = [self._timed(one, ours), " and ", self._timed(other, theirs)]
+            sentences += ["; " if n else " ", *sides, f", on {device_title(ours)}"]
+        if len(compared) > PAIRS_NAMED:
+            sentences.append(f"; and {len(compared) - PAIRS_NAMED} more")
+        return Answer(verdict, joined(*sentences, "."))
+
+    def _timed(self, model: str, record: Record) -> Text:
+        """Name a run with its time and how many runs shared its device."""
+        time = f" seed {record.seed} {number(seconds_to_best(record))} s"
+        runs = record.runs_sharing_device
+        return joined(self._title(model), time + (f" (shared by {runs} runs)" if runs > 1 else ""))
+
+
+def _pairs_of_runs(count: int) -> str:
+    return f"{count} {'pair' if count == 1 else 'pairs'} of runs"
 
 
 def _published(says: Callable[[], bool]) -> Support | None:
@@ -228,17 +289,18 @@ def _published(says: Callable[[], bool]) -> Support | None:
         return None
 
 
-def _all_positive(tested: Sequence[tuple[Text, Difference]]) -> Answer:
+def _all_positive(tested: Sequence[Tested]) -> Answer:
     """Decide the claim that all of these named differences are positive."""
     verdict = Support.UNDECIDED
-    if all(found.p < ALPHA and found.value > 0 for _, found in tested):
+    if all(found.p < ALPHA and found.value > 0 for _, found, _ in tested):
         verdict = Support.HOLDS
-    elif any(found.p < ALPHA and found.value < 0 for _, found in tested):
+    elif any(found.p < ALPHA and found.value < 0 for _, found, _ in tested):
         verdict = Support.DOES_NOT_HOLD
     sentences: list[Text] = []
-    for label, found in tested:
+    for label, found, relative in tested:
         interval = signed_interval(found.interval, lambda value: signed(value, 4))
         p = p_value(found.p)
         p = f"p {p}" if p.startswith("<") else f"p = {p}"
-        sentences += [label, f": {signed(found.value, 4)} {interval}, {p}.", " "]
+        in_percent = "" if math.isnan(relative) else f" ({percent(relative)})"
+        sentences += [label, f": {signed(found.value, 4)}{in_percent} {interval}, {p}.", " "]
     return Answer(verdict, joined(*sentences[:-1]))

@@ -319,7 +319,9 @@ def _t_test(value: float, parts: Sequence[_Part]) -> tuple[float, float]:
         return 1.0, math.inf
     if variance <= 0:
         return (1.0 if value == 0 else 0.0), 0.0
-    freedom = variance**2 / sum(part.estimate**2 / part.freedom for part in parts)
+    welch = variance**2 / sum(part.estimate**2 / part.freedom for part in parts)
+    # Without the subtracted noise, no sum would have less freedom than its least certain part.
+    freedom = max(welch, min(part.freedom for part in parts))
     error = math.sqrt(variance)
     p = 2 * float(stdtr(freedom, -abs(value) / error))
     return p, error * float(stdtrit(freedom, 1 - ALPHA / 2))

@@ -1,4 +1,4 @@
-"""The forms of a table: Markdown, LaTeX, an HTML page and CSV."""
+"""The forms of a table: Markdown, LaTeX, an HTML page, CSV, and text for a terminal."""
 
 import html
 import re
@@ -33,6 +33,21 @@ def plain(text: Text) -> str:
         piece.text + "".join(sign for mark, sign in SIGNS.items() if mark in piece.marks)
         for piece in pieces(text)
     )
+
+
+def text(table: Table) -> str:
+    """Render a table for a terminal: its title, aligned columns, and the notes below."""
+    parts = [table.title]
+    if table.cells:
+        rows = [[plain(cell.text) for cell in row] for row in table.cells]
+        alignment = ["right" if kind == "r" else "left" for kind in table.kinds]
+        parts.append(
+            tabulate.tabulate(
+                rows, table.headings, "simple", disable_numparse=True, colalign=alignment
+            )
+        )
+    parts += [plain(note) for note in table.notes]
+    return "\n\n".join(parts)
 
 
 def markdown(table: Table) -> str:

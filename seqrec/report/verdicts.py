@@ -1,75 +1,161 @@
-"""Which of the paper's published values the records reproduce."""
+"""Which of the paper's published values the records reproduce.
 
+Each published value is from one training. The question is therefore whether ours is close to it, or
+else whether one more training of ours might come out as theirs did. Training times are not judged:
+they say more about a machine than about a model.
+"""
+
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from statistics import fmean, variance
 from typing import NamedTuple
 
-from seqrec.protocol.metrics import REPORTED_METRICS
+from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
+from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
-from seqrec.report.inference import Interval
+from seqrec.report.inference import Interval, prediction_interval
 
 REPRODUCED_WITHIN = 0.05
 """Relative difference up to which a published value counts as reproduced."""
+
+BEST_EPOCH = "best_epoch"
+
+ROUNDING_VARIANCE = 1 / 12
+"""Variance that rounding to whole epochs adds; two equal best epochs are not known exactly."""
 
 
 class Outcome(StrEnum):
     """How our value compares with a published one, or why the two cannot be compared."""
 
     REPRODUCED = "reproduced"
+    PLAUSIBLE = "plausible"
     BETTER = "better"
     WORSE = "worse"
+    EARLIER = "earlier"
+    LATER = "later"
+    UNDECIDED = "undecided"
     NOT_RUN = "not run"
     MIXED_DATA = "seeds differ in data"
     OTHER_SETTINGS = "other settings"
 
     @property
     def decided(self) -> bool:
-        """Whether the two values were compared."""
-        return self in (Outcome.REPRODUCED, Outcome.BETTER, Outcome.WORSE)
+        """Whether the two values were compared, and something followed."""
+        return self not in (
+            *(Outcome.UNDECIDED, Outcome.NOT_RUN),
+            *(Outcome.MIXED_DATA, Outcome.OTHER_SETTINGS),
+        )
 
 
-class Verdict(NamedTuple):
-    """One published value and ours."""
+class Source(StrEnum):
+    """Where the paper shows a value."""
+
+    TABLE = "table"
+    FIGURE = "figure"
+
+
+class Published(NamedTuple):
+    """A value of the paper."""
 
     dataset: str
     model: str
-    metric: str
-    published: float
+    quantity: str
+    """A metric such as `ndcg@10`, or `best_epoch`."""
+    source: Source
+    value: float
+    tolerance: float = 0.0
+    """The largest error with which it was read off a figure."""
+
+
+class Verdict(NamedTuple):
+    """A published value beside ours."""
+
+    published: Published
     ours: float | None
-    interval: Interval | None
+    """Mean over our seeds."""
+    seeds: int
+    prediction: Interval | None
+    """In which one more training of ours would lie, in 95% of cases; None where nothing shows how
+    much trainings of this kind scatter."""
     outcome: Outcome
 
 
-def verdict(ours: float, interval: Interval, published: float) -> Outcome:
-    """Compare our value, with its 95% interval over users, with a published one.
+def verdict(ours: float, prediction: Interval | None, published: Published) -> Outcome:
+    """Compare our value with a published one.
 
-    It is *reproduced* if `published` lies in the interval or ours is within 5% of it, and otherwise
-    *better* or *worse*. The paper's users are ours, so the interval is a yardstick for how far a
-    metric of so many users can be trusted, not a test of whether two trainings are alike.
+    It is *reproduced* if ours is within 5% of it; otherwise *plausible* if it lies in our
+    prediction interval, so that one more training of ours might give it; and otherwise *better* or
+    *worse*, or for epochs *earlier* or *later*. A value read off a figure may be off by its
+    tolerance, which counts in our favour both times. Without a prediction interval the 5% alone
+    decide on a metric, which leaves chance out of account; an epoch, which scatters far more, stays
+    *undecided*.
     """
-    if published in interval or abs(ours - published) <= REPRODUCED_WITHIN * published:
+    value, tolerance = published.value, published.tolerance
+    if abs(ours - value) <= REPRODUCED_WITHIN * value + tolerance:
         return Outcome.REPRODUCED
-    return Outcome.BETTER if ours > published else Outcome.WORSE
+    if prediction and prediction.low - tolerance <= value <= prediction.high + tolerance:
+        return Outcome.PLAUSIBLE
+    if published.quantity == BEST_EPOCH:
+        if prediction is None:
+            return Outcome.UNDECIDED
+        return Outcome.LATER if ours > value else Outcome.EARLIER
+    return Outcome.BETTER if ours > value else Outcome.WORSE
 
 
 def verdicts(evidence: Evidence) -> list[Verdict]:
-    """Give a verdict on every published metric of the experiment's datasets."""
+    """Give a verdict on every published value of the experiment's datasets but the times."""
     return [
-        _verdict_on(evidence, dataset, model, metric)
-        for (dataset, model), published in evidence.paper.results.items()
-        for metric in REPORTED_METRICS
-        if dataset in evidence.measured and metric in published
+        _verdict_on(evidence, published)
+        for published in _published(evidence)
+        if published.dataset in evidence.measured
     ]
 
 
-def _verdict_on(evidence: Evidence, dataset: str, model: str, metric: str) -> Verdict:
-    published = evidence.paper.results[dataset, model][metric]
+def _published(evidence: Evidence) -> Iterator[Published]:
+    for (dataset, model), row in evidence.paper.results.items():
+        for name in (*REPORTED_METRICS, BEST_EPOCH):
+            if name in row:
+                yield Published(dataset, model, name, Source.TABLE, row[name])
+    for (dataset, negatives), row in evidence.paper.curve.items():
+        point, tolerance = row[STOPPING_METRIC], row.get("tolerance", 0.0)
+        model = f"sasrec+{negatives}"
+        yield Published(dataset, model, STOPPING_METRIC, Source.FIGURE, point, tolerance)
+
+
+def _verdict_on(evidence: Evidence, published: Published) -> Verdict:
+    dataset, model, quantity = published.dataset, published.model, published.quantity
     measured = evidence.measured[dataset].get(model)
     if measured is None:
         finished = evidence.has_finished(dataset, model)
         outcome = Outcome.MIXED_DATA if finished else Outcome.NOT_RUN
-        return Verdict(dataset, model, metric, published, None, None, outcome)
-    ours, interval = measured.mean(metric), measured.intervals[metric]
-    outcome = verdict(ours, interval, published)
-    if not evidence.is_the_papers(dataset, model):
-        outcome = Outcome.OTHER_SETTINGS
-    return Verdict(dataset, model, metric, published, ours, interval, outcome)
+        return Verdict(published, None, 0, None, outcome)
+    if quantity == BEST_EPOCH:
+        ours, prediction = _epochs(measured.best_epochs)
+    else:
+        ours = measured.mean(quantity)
+        prediction = _metric(evidence, published, ours, len(measured.records))
+    outcome = Outcome.OTHER_SETTINGS
+    if evidence.is_the_papers(dataset, model):
+        outcome = verdict(ours, prediction, published)
+    return Verdict(published, ours, len(measured.records), prediction, outcome)
+
+
+def _metric(evidence: Evidence, published: Published, mean: float, seeds: int) -> Interval | None:
+    """Predict a metric by the scatter that the tests use."""
+    models = evidence.comparable[published.dataset] or {
+        published.model: evidence.measured[published.dataset][published.model]
+    }
+    scatter = scatters(models, published.quantity)[published.model]
+    if not scatter.known:
+        return None
+    return prediction_interval(mean, seeds, scatter.variation * mean**2, scatter.freedom)
+
+
+def _epochs(best: Sequence[int]) -> tuple[float, Interval | None]:
+    """Predict a best epoch by the model's own seeds: kinds of loss are not alike in epochs."""
+    mean = fmean(best)
+    if len(best) < 2:
+        return mean, None
+    between = max(variance(best), ROUNDING_VARIANCE)
+    found = prediction_interval(mean, len(best), between, len(best) - 1)
+    return mean, Interval(max(1.0, found.low), found.high)

@@ -32,6 +32,7 @@ def test_the_papers_own_numbers_do_not_claim_it_on_steam(tmp_path: Path) -> None
     assert found.published.to_dict() == {
         "quality": "does not hold",
         "one negative": "holds",
+        "epochs": "holds",
         "time": "holds",
     }
 
@@ -70,7 +71,7 @@ def test_more_negatives_need_a_trend_and_a_better_end(
         make_record(tmp_path, "ml-1m", f"sasrec+{number}", ranks=ranks_with_hits(quality))
     found = decided_claims(tmp_path)
     assert found.verdict["negatives"] == said
-    assert "For ten times the negatives: " in found.evidence["negatives"]
+    assert "Slope, for ten times the negatives: " in found.evidence["negatives"]
     assert "SASRec+ 3000 minus SASRec+ 10: " in found.evidence["negatives"]
 
 
@@ -88,6 +89,48 @@ def test_seeds_that_scatter_leave_a_claim_undecided(tmp_path: Path) -> None:
         make_record(tmp_path, "ml-1m", "sasrec+", seed, ranks=ranks_with_hits(plus))
         make_record(tmp_path, "ml-1m", "bert4rec", seed, ranks=ranks_with_hits(bert))
     assert decided_claims(tmp_path).verdict["quality"] == "undecided"
+
+
+def test_sasrec_plus_3000_is_compared_with_bert4rec_too(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+3000", ranks=ranks_with_hits(0.3))
+    make_record(tmp_path, "ml-1m", "bert4rec", ranks=ranks_with_hits(0.2, seed=1))
+    found = decided_claims(tmp_path)
+    assert found.verdict.to_dict() == {"3000": "holds"}
+    assert found.published["3000"] == "holds"
+    assert "SASRec+ 3000 minus BERT4Rec: +0." in found.evidence["3000"]
+    assert "%) [" in found.evidence["3000"], "relative differences are shown"
+
+
+@pytest.mark.parametrize(
+    "ours, theirs, said, fewer",
+    [
+        ([3, 7], [8, 9], "holds", "fewer in 4 of 4 pairs of runs."),
+        ([9], [9, 8], "does not hold", "fewer in 0 of 2 pairs of runs."),
+        ([3, 9], [8], "undecided", "fewer in 1 of 2 pairs of runs."),
+    ],
+)
+def test_fewer_epochs_are_decided_by_every_pair_of_runs(
+    tmp_path: Path, ours: list[int], theirs: list[int], said: str, fewer: str
+) -> None:
+    for model, epochs in (("sasrec+", ours), ("bert4rec", theirs)):
+        for seed, best in enumerate(epochs):
+            make_record(tmp_path, "ml-1m", model, seed, best_epoch=best)
+    found = decided_claims(tmp_path)
+    assert found.verdict["epochs"] == said
+    assert found.evidence["epochs"].endswith(fewer)
+
+
+def test_a_dataset_without_a_finished_run_is_one_sentence(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+")
+    make_record(tmp_path, "ml-1m", "bert4rec")
+    runs = [(name, model, 0) for name in ("ml-1m", "yelp") for model in ("sasrec+", "bert4rec")]
+    write_grid(tmp_path, *runs)
+    found = decided_claims(tmp_path)
+    assert set(found.dataset) == {"ml-1m", "yelp"}, "programs find them all"
+    text = (tmp_path / "tables/claims.md").read_text()
+    assert "| Yelp" not in text
+    assert "Undecided, as no run has finished: all claims on Yelp." in text
+    assert "are a family" in text
 
 
 def timed(results: Path, model: str, seconds: float, seed: int = 0, **changes: object) -> None:
@@ -113,7 +156,11 @@ def test_time_is_decided_if_every_run_agrees(
             timed(tmp_path, model, value, seed, device="H100", device_kind="cuda")
     found = decided_claims(tmp_path)
     assert found.verdict["time"] == said
-    assert "on H100." in found.evidence["time"]
+    assert f"Decided by {len(ours)} of {len(ours)} pair" in found.evidence["time"]
+    assert (
+        f"SASRec+ seed 0 {ours[0]} s and BERT4Rec seed 0 {theirs[0]} s, on H100"
+        in (found.evidence["time"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,8 +190,7 @@ def test_runs_that_share_as_much_or_less_and_are_later_are_compared_on_a_cpu_onl
     timed(tmp_path, "bert4rec", 180, device_kind=kind, runs_sharing_device=runs)
     found = decided_claims(tmp_path)
     assert found.verdict["time"] == said
-    beside = f", shared by up to 2 and {runs} runs."
-    assert (beside in found.evidence["time"]) == (kind == "cpu")
+    assert ("90 s (shared by 2 runs)" in found.evidence["time"]) == (kind == "cpu")
 
 
 @pytest.mark.parametrize(("runs", "said"), [(1, "holds"), (2, "undecided")])

@@ -8,7 +8,7 @@ from reading_tables import notes, ranks_with_hits, rows, write
 from record_factory import make_record, without_digests
 
 from seqrec.records.survey import read_records, survey
-from seqrec.report.differences import by_target, pairs
+from seqrec.report.differences import by_target, leaders, pairs, scatters
 from seqrec.report.measured import measure_dataset
 
 
@@ -23,6 +23,23 @@ def test_pairs_are_best_first_and_every_two_once(tmp_path: Path) -> None:
         ("gru4rec", "sasrec"),
     ]
     assert all(pair.difference.value > 0 for pair in found)
+
+
+def test_a_model_lends_its_scatter_only_to_its_own_kind_of_loss(tmp_path: Path) -> None:
+    def add(model: str, kind: str, *shares: float) -> None:
+        for seed, share in enumerate(shares):
+            config = {"model": model, "loss": {"kind": kind}}
+            make_record(tmp_path, "demo", model, seed, ranks=ranks_with_hits(share), config=config)
+
+    add("sasrec+3000", "sampled-cross-entropy", 0.300, 0.301)
+    add("sasrec+300", "sampled-cross-entropy", 0.27)
+    before = leaders(measure_dataset(read_records(tmp_path), "demo"), "hit_rate@10")
+    add("sasrec", "binary-cross-entropy", 0.1, 0.12, 0.11)  # worse, and wild
+    models = measure_dataset(read_records(tmp_path), "demo")
+    assert leaders(models, "hit_rate@10") == before == {"sasrec+3000"}
+    found = scatters(models, "hit_rate@10")
+    assert found["sasrec"].variation > 100 * found["sasrec+3000"].variation
+    assert found["sasrec+300"] == found["sasrec+3000"]
 
 
 def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> None:

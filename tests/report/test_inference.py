@@ -21,6 +21,7 @@ from seqrec.report.inference import (
     contrast,
     difference,
     holm,
+    may_be_best,
     mean_and_deviation,
     seed_scatter,
     trend,
@@ -101,6 +102,18 @@ def test_a_quarter_million_users_and_ten_seeds_take_seconds_and_little_memory() 
     tracemalloc.stop()
     assert seconds < 10
     assert peak < 200e6
+
+
+@given(st.integers(2, 4), st.integers(2, 6), st.integers(0, 99))
+def test_the_noise_of_scores_is_the_interaction_of_analysis_of_variance(
+    seeds: int, users: int, seed: int
+) -> None:
+    drawn = np.random.default_rng(seed).integers(1, 30, (seeds, users))
+    found = Scores.of(list(drawn), "ndcg@10")
+    table = np.where(drawn <= 10, 1 / np.log2(drawn + 1), 0)
+    rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    expected = np.sum(rest**2) / ((seeds - 1) * (users - 1))
+    assert found.noise == pytest.approx(expected, abs=1e-12)
 
 
 # Tests
@@ -283,6 +296,37 @@ def test_holms_correction_is_the_closed_test_of_bonferroni(p: list[float]) -> No
 
 def test_holms_correction_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+entries = st.lists(
+    st.tuples(st.floats(0.05, 0.5), st.floats(0.1, 10), st.integers(1, 3)), min_size=1, max_size=6
+)
+
+
+@given(entries, st.floats(0.0, 1.0), st.floats(0.1, 100), st.integers(0, 99))
+def test_adding_a_worse_model_never_makes_another_entry_bold(
+    models: list[tuple[float, float, int]], share: float, noise: float, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+
+    def entry(quality: float, noise: float, seeds: int) -> Scores:
+        users = quality + 0.1 * noise * draw.normal(size=30)
+        users += quality - users.mean()
+        return Scores(users, np.full(seeds, quality) * (1 + 0.02 * np.arange(seeds)))
+
+    scores = {str(n): entry(*model) for n, model in enumerate(models)}
+    scatter = {name: seed_scatter([one]) for name, one in scores.items()}
+    worse = entry(share * min(one.mean for one in scores.values()), noise, 1)
+    before = may_be_best(scores, scatter)
+    after = may_be_best(scores | {"worse": worse}, scatter | {"worse": seed_scatter([worse])})
+    assert after - {"worse"} == before
+
+
+def test_the_best_model_is_bold_and_a_clearly_worse_one_is_not() -> None:
+    users = np.random.default_rng(0).random(5000)
+    models = {"best": scores(users + 0.2), "close": scores(users[::-1] + 0.2), "far": scores(users)}
+    assert may_be_best(models, dict.fromkeys(models, UNKNOWN)) == {"best", "close"}
+    assert may_be_best({}, {}) == set()
 
 
 def test_weights_other_than_a_pairs_count_squared_for_the_seeds() -> None:

@@ -51,7 +51,7 @@ def _tables(evidence: Evidence) -> Iterator[tuple[str, Table]]:
         yield f"targets/{dataset}", targets_table(dataset, models)
     yield "verdicts", verdicts_table(evidence, verdicts(evidence))
     decided = [claim for dataset in evidence.datasets for claim in claims(evidence, dataset)]
-    yield "claims", claims_table(decided)
+    yield "claims", claims_table(evidence, decided)
     yield "datasets", sizes_table(evidence)
     yield "runs", runs_table(evidence)
     yield "missing", missing_table(evidence.found.missing)
