@@ -56,7 +56,8 @@ def watch_during(results: Path, words: Sequence[str], console: Console) -> int:
                 update(statuses, command.unfinished_line)
         status = command.wait()
         if status and command.told_to_stop:
-            console.print(Text(f"{results}: stopped. The same command goes on from here."))
+            text = Text(f"{results}: stopped. The same command goes on from here.")
+            console.print(text, soft_wrap=True)
         if status != 1:
             return status
         if command.told_to_stop:
