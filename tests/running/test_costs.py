@@ -36,13 +36,14 @@ def test_memory_that_was_measured_is_asked_for(row: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: "-".join(path.parts[-4:-2]))
-def test_reference_records_would_have_fitted_into_what_is_asked_for(path: Path) -> None:
+def test_reference_records_would_have_fitted_by_the_second_attempt(path: Path) -> None:
     record = json.loads(path.read_text(encoding="utf-8"))
     gpu = record["device_kind"] != "cpu"
     config = RunConfig.model_validate(record["config"])
     sizes = record["data"]["statistics"]
     if not gpu:  # of a GPU it is the device's memory that is recorded
-        assert record["peak_memory_bytes"] / 1e6 < costs.memory_mb(config, sizes, gpu)
+        # Each attempt asks for as much again, and goes on from where the one before was.
+        assert record["peak_memory_bytes"] / 1e6 < 2 * costs.memory_mb(config, sizes, gpu)
     assert record["training_seconds"] / 60 < costs.minutes(config, sizes, gpu, record["threads"])
 
 
