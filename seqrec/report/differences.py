@@ -20,7 +20,7 @@ from seqrec.report.inference import (
     difference,
     holm,
     may_be_best,
-    seed_scatter,
+    scatters_of_kind,
 )
 from seqrec.report.measured import Measured
 
@@ -31,17 +31,17 @@ COUNTED = "popularity"
 def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
     """Estimate how much each of `models` of one dataset scatters between seeds.
 
-    Two or three seeds of one model say little, so models with the same kind of loss are assumed to
-    scatter alike and are pooled. The kind matters: a training with a single negative may stop
-    almost anywhere and can scatter ten times as much as one with thousands. A model without a loss,
-    such as a library's fit or a count, is estimated alone.
+    A model with three seeds or more is estimated alone. The others borrow from the models with the
+    same kind of loss that have several seeds. The kind matters: a training with a single negative
+    may stop almost anywhere and can scatter ten times as much as one with thousands. A model
+    without a loss, such as a library's fit or a count, borrows from none.
     """
-    kinds = {name: _kind(name, measured.records[0]) for name, measured in models.items()}
-    pooled = {
-        kind: seed_scatter(models[name].scores[metric] for name in names)
-        for kind, names in grouped(models, kinds.__getitem__).items()
-    }
-    return {name: pooled[kind] for name, kind in kinds.items()}
+    scores = {name: measured.scores[metric] for name, measured in models.items()}
+    kinds = grouped(models, lambda name: _kind(name, models[name].records[0]))
+    found: dict[str, Scatter] = {}
+    for names in kinds.values():
+        found |= scatters_of_kind({name: scores[name] for name in names})
+    return {name: found[name] for name in models}
 
 
 def _kind(name: str, record: Record) -> tuple[str, object]:

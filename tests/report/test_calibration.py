@@ -14,6 +14,7 @@ from seqrec.report.inference import (
     difference,
     may_be_best,
     prediction_interval,
+    scatters_of_kind,
     seed_scatter,
 )
 
@@ -65,15 +66,16 @@ def simulate(seeds: int, effect: float, lenders: int, repeats: int) -> Rates:
     for _ in range(repeats):
         numbers = [seeds, seeds, *[3] * lenders]
         models, more = zip(*(drawn(draw, number, effect) for number in numbers), strict=True)
-        scatter = seed_scatter(models)
-        found = difference(models[0], models[1], [scatter] * 2)
+        kind = scatters_of_kind({str(n): model for n, model in enumerate(models)})
+        scatter = [kind["0"], kind["1"]]
+        found = difference(models[0], models[1], scatter)
         wrong += found.p < 0.05
         users_alone += found.p_users < 0.05
         ahead = Scores(models[0].users + better, models[0].seeds + better, models[0].noise)
-        covered += better in difference(ahead, models[1], [scatter] * 2).interval
-        if scatter.known:
-            mean, variance = models[0].mean, scatter.variation * models[0].mean ** 2
-            predicted += more[0] in prediction_interval(mean, seeds, variance, scatter.freedom)
+        covered += better in difference(ahead, models[1], scatter).interval
+        if kind["0"].known:
+            mean, variance = models[0].mean, kind["0"].variation * models[0].mean ** 2
+            predicted += more[0] in prediction_interval(mean, seeds, variance, kind["0"].freedom)
     known = seeds > 1 or lenders > 0
     shares = [share / repeats for share in (wrong, covered, users_alone, predicted)]
     return Rates(*shares[:3], shares[3] if known else float("nan"))

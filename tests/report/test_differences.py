@@ -42,6 +42,25 @@ def test_a_model_lends_its_scatter_only_to_its_own_kind_of_loss(tmp_path: Path) 
     assert found["sasrec+300"] == found["sasrec+3000"]
 
 
+def test_a_model_of_three_seeds_borrows_from_no_wilder_one_of_its_kind(tmp_path: Path) -> None:
+    def add(model: str, *shares: float) -> None:
+        for seed, share in enumerate(shares):
+            config = {"model": model, "loss": {"kind": "sampled-cross-entropy"}}
+            make_record(tmp_path, "demo", model, seed, ranks=ranks_with_hits(share), config=config)
+
+    add("sasrec+3000", 0.30, 0.301, 0.302)
+    add("sasrec+1000", 0.285, 0.286, 0.287)
+    before = leaders(measure_dataset(read_records(tmp_path), "demo"), "hit_rate@10")
+    add("sasrec+10", 0.1, 0.15, 0.2)
+    add("sasrec+30", 0.18)
+    models = measure_dataset(read_records(tmp_path), "demo")
+    assert before == {"sasrec+3000"}
+    assert leaders(models, "hit_rate@10") & {"sasrec+3000", "sasrec+1000"} == before
+    found = scatters(models, "hit_rate@10")
+    assert found["sasrec+30"].freedom == 6, "one seed borrows from all of its kind"
+    assert found["sasrec+30"].variation > found["sasrec+3000"].variation
+
+
 def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+")
     folder = without_digests(make_record(tmp_path, "demo", "sasrec"))

@@ -20,11 +20,11 @@ DIFFERENCE_NAMES = (
 
 TEST_NOTE = (
     "Paired t-test over users, each user's metric averaged over seeds, widened by how much "
-    "trainings scatter between seeds. The scatter is pooled over the models of the dataset that "
-    "have the same kind of loss and several seeds, and counts for those with a single seed too; a "
-    "model without a loss has only that of its own seeds. Noise that users and seeds share is "
-    "counted once. relative: the difference in percent of the second model's value. d_z: the "
-    "difference in standard deviations over users (Cohen's d for pairs)."
+    "trainings scatter between seeds. A model with three seeds or more has the scatter of its own "
+    "seeds; one with fewer borrows that of the dataset's models with the same kind of loss and "
+    "several seeds, if it has a loss. Noise that users and seeds share is counted once. relative: "
+    "the difference in percent of the second model's value. d_z: the difference in standard "
+    "deviations over users (Cohen's d for pairs)."
 )
 
 

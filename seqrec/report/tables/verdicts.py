@@ -92,12 +92,12 @@ def _notes(verdicts: Sequence[Verdict]) -> list[Text]:
         "not, but the published value lies in the interval of one more run of ours (95% prediction "
         "interval, for the same users): a training like theirs may come out so. Otherwise better "
         "or worse, or for epochs earlier or later.",
-        "How much runs scatter is known as in the tests, from the models of the dataset with the "
-        "same kind of loss and several seeds; for epochs, from the model's own seeds. Where it is "
-        "unknown, the 5% alone decide on a metric, which leaves chance out of account, and an "
-        "epoch that is further off stays undecided. Points of the figure were read with an error "
-        "of at most the tolerance beside them, by which both rules are widened. Training times "
-        "are not judged.",
+        "How much runs scatter is known as in the tests, from three seeds or more of the model, or "
+        "else from the dataset's models with the same kind of loss and several seeds; for epochs, "
+        "from the model's own seeds alone. Where it is unknown, the 5% alone decide on a metric, "
+        "which leaves chance out of account, and an epoch that is further off stays undecided. "
+        "Points of the figure were read with an error of at most the tolerance beside them, by "
+        "which both rules are widened. Training times are not judged.",
     ]
 
 
