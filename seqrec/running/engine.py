@@ -56,6 +56,9 @@ def bfloat16_is_faster(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    # oneDNN computes them, and is off in a process that has done a run in float32; the run to come
+    # sets it anew.
+    torch.backends.mkldnn.enabled = True  # type: ignore[assignment]
     best_seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         states, rows = torch.ones(512, 64, dtype=dtype), torch.ones(64, 4096, dtype=dtype)
