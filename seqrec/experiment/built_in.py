@@ -34,7 +34,7 @@ class BuiltIn:
 
 
 def built_in_names(package: Path = PACKAGE) -> list[str]:
-    """Names of the built-in models."""
+    """List the names of the built-in models."""
     return sorted(name for name, path in _files(package).items() if _Source(path).models())
 
 
@@ -58,7 +58,7 @@ def find_built_in(name: str, package: Path = PACKAGE) -> BuiltIn | None:
 
 
 def _files(package: Path) -> dict[str, Path]:
-    """The files of a package by what a model in them is called: `bpr-mf` for `bpr_mf.py`."""
+    """Return the files of a package by the names of their models: `bpr-mf` for `bpr_mf.py`."""
     return {path.stem.replace("_", "-"): path for path in package.glob("*.py")}
 
 
@@ -77,7 +77,7 @@ class _Source:
         }
 
     def models(self) -> list[str]:
-        """Names of the public classes here that derive from `Network` or `Fitted`."""
+        """List the public classes here that derive from `Network` or `Fitted`."""
         return [
             name
             for name in self.classes
@@ -86,7 +86,7 @@ class _Source:
         ]
 
     def signature(self, class_name: str) -> inspect.Signature:
-        """The constructor's signature, inherited where the class does not define one."""
+        """Return the constructor's signature, inherited where the class does not define one."""
         for source, node in self._lineage(class_name):
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and method.name == "__init__":
@@ -94,7 +94,7 @@ class _Source:
         raise SeqrecError(f"{self.path}: {class_name} has no constructor.")
 
     def _lineage(self, name: str) -> Iterator[tuple["_Source", ast.ClassDef]]:
-        """The class and those it derives from, as far as they are in the package."""
+        """Yield the class and those it derives from, as far as they are in the package."""
         if name in self.imports:
             module, name = self.imports[name]
             path = self.path.with_name(f"{module or '__init__'}.py")
@@ -108,7 +108,7 @@ class _Source:
                     yield from self._lineage(base.id)
 
     def _parameters(self, arguments: ast.arguments) -> list[inspect.Parameter]:
-        """The constructor's parameters without `self`."""
+        """Return the constructor's parameters without `self`."""
         by_place = [*arguments.posonlyargs, *arguments.args]
         required = [None] * (len(by_place) - len(arguments.defaults))
         defaults = dict(zip(by_place, [*required, *arguments.defaults], strict=True))
@@ -169,4 +169,4 @@ def _evaluated(node: ast.expr) -> Any:
             return _evaluated(left) | _evaluated(right)
         case ast.Call(func=function, args=arguments, keywords=[]):
             return _evaluated(function)(*map(_evaluated, arguments))
-    raise ValueError(f"{ast.unparse(node)} is no type")
+    raise ValueError(f"{ast.unparse(node)} is not a type")

@@ -42,7 +42,7 @@ def import_custom(implementation: str) -> type:
 
 
 def custom_signature(implementation: str) -> inspect.Signature:
-    """Signature of a custom model's constructor, its annotations evaluated.
+    """Return the signature of a custom model's constructor, with its annotations evaluated.
 
     If one of them cannot be evaluated, all are left out.
     """
@@ -76,8 +76,10 @@ def custom_module(implementation: str) -> Path | None:
 
 
 def custom_lines(error: Exception, implementation: str) -> list[str]:
-    """The `file:line` places in a custom model's package that `error` passed through, innermost
-    last; none for a built-in model."""
+    """List the places `file:line` in a custom model's package that `error` passed through.
+
+    The innermost comes last. There are none for a built-in model.
+    """
     module, colon, _ = implementation.partition(":")
     package = module.rpartition(".")[0] or module
     return [
@@ -106,7 +108,8 @@ def custom_code(implementation: str, doing: str, all_of_it: bool = False) -> Ite
 
 
 def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
-    """The message for an error that a custom model's code raised, with the line of its file."""
+    """Build the message for an error that a custom model's code raised, with the line of its
+    file."""
     lines = custom_lines(error, implementation)
     where = f" in {lines[-1]}" if lines else ""
     return SeqrecError(
@@ -116,7 +119,7 @@ def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
 
 
 def refusal(config: RunConfig, found: str) -> SeqrecError:
-    """The message for a custom model that breaks a rule, which `found` tells, with its file."""
+    """Build the message for a custom model that breaks a rule; `found` says how."""
     file = custom_module(config.implementation)
     return SeqrecError(
         f"implementation {config.implementation!r}{f' in {file}' if file else ''}: {found}"

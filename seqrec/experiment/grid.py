@@ -31,7 +31,7 @@ class Grid:
 
     name: str
     experiment: str
-    """Name of its file; another than `name` where the results have a name of their own."""
+    """Name of its file, which differs from `name` where the results have a name of their own."""
     settings: list[str]
     """`key=value` settings by which the experiment differs from its file."""
     runs: list[RunConfig]
@@ -41,7 +41,7 @@ class Grid:
         return list(dict.fromkeys(run.dataset for run in self.runs))
 
     def json(self) -> str:
-        """The content of `grid.json`, which tells tables what to expect."""
+        """Return the content of `grid.json`, which tells tables what to expect."""
         runs = [
             {
                 "dataset": run.dataset,
@@ -84,7 +84,7 @@ def load_run(
     rename: str | None = None,
     config: Path = CONFIG,
 ) -> tuple[str, RunConfig]:
-    """The name of the results, and one run as the experiment would resolve it.
+    """Return the name of the results, and one run as the experiment would resolve it.
 
     The run need not be in the experiment's grid, and the settings must fit this run alone.
     Raises `SeqrecError` for every mistake in the files or the settings.
@@ -98,7 +98,7 @@ def load_run(
 
 
 def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> RunConfig:
-    """What an experiment trains for a dataset and a model, in its grid or not, with seed 0.
+    """Resolve what an experiment trains for a dataset and a model, in its grid or not, by seed 0.
 
     Raises `SeqrecError` for every mistake in the files.
     """
@@ -133,7 +133,7 @@ def _expand(resolver: Resolver) -> list[RunConfig]:
 
 
 def _model_names(source: str, experiment: Experiment) -> list[str]:
-    """The experiment's models, `<base>+N` once for each of its numbers of negatives."""
+    """List the experiment's models, `<base>+N` once for each of its numbers of negatives."""
     names: list[str] = []
     for model in experiment.models:
         if isinstance(model, NamedModel):
@@ -197,7 +197,7 @@ def _apart_from_its_name(run: RunConfig) -> str:
 def _refuse_idle_setting(setting: str, run: RunConfig, is_named: bool) -> None:
     """Refuse a setting that this run has no use for.
 
-    A model of the experiment alone, for which `is_named` stands, may be defined by a setting.
+    A model of the experiment alone (`is_named`) may be defined by a setting.
     """
     key = setting.partition("=")[0].partition(".")[0]
     if key in GRID_KEYS and not (key == "models" and is_named):

@@ -36,7 +36,7 @@ class Hyperparameters:
         self.types: dict[str, TypeAdapter[Any]] = {}
         for name, parameter in self._parameters.items():
             if parameter.annotation is not parameter.empty:
-                # A custom model's annotation may be anything; one that is no type checks nothing.
+                # A custom model's annotation may be anything; one that is not a type is ignored.
                 with suppress(Exception):
                     self.types[name] = TypeAdapter(parameter.annotation)
         self.defaults = {
@@ -76,7 +76,7 @@ class Hyperparameters:
                 yield f"{self._implementation} needs {name!r}."
 
     def _checked(self, name: str, value: Any, text: str) -> Any:
-        """The value that the constructor is given. Raises `ValueError` for a wrong type."""
+        """Return the value to give the constructor. Raises `ValueError` for a wrong type."""
         custom = is_custom(self._implementation)
         try:
             # As JSON, where a list may stand for a tuple and a text for a path even in strict mode.
@@ -113,7 +113,7 @@ def _line(path: Keys, text: str) -> str:
 
 
 def _json(value: Any) -> str:
-    """The value as JSON. Raises `ValueError` if there is no such thing."""
+    """Write the value as JSON. Raises `ValueError` if JSON cannot hold it."""
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

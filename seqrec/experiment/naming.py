@@ -34,7 +34,7 @@ DATASETS = {
 
 
 def sampled_negatives(model: str) -> int | None:
-    """N of `sasrec+N`, the paper's models with N shared negatives; None for any other model."""
+    """Return N of `sasrec+N`, a model of the paper with N shared negatives; None for others."""
     match = re.fullmatch(r"sasrec\+([1-9]\d*)", model)
     return int(match[1]) if match else None
 
@@ -73,19 +73,19 @@ def run_order(dataset: str, model: str, seed: int = 0) -> tuple[Any, ...]:
 
 
 def dataset_title(dataset: str) -> str:
-    """The title of a dataset.
+    """Return the title of a dataset.
 
-    One that is not the paper's has it from its YAML file, or goes by its name if there is none, as
-    for a colleague's results.
+    A dataset that is not the paper's gets it from its YAML file. Without one, as for a colleague's
+    results, its name serves.
     """
     return DATASETS.get(dataset) or _dataset_title_in(ConfigFiles(CONFIG.absolute()), dataset)
 
 
 def model_title(model: str) -> str:
-    """The title of a model.
+    """Return the title of a model.
 
-    One that is not the paper's has it from its YAML file, or goes by its name if there is none, as
-    for a model of one experiment.
+    A model that is not the paper's gets it from its YAML file. Without one, as for a model of one
+    experiment, its name serves.
     """
     negatives = sampled_negatives(model)
     if negatives is not None:

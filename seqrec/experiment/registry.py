@@ -82,7 +82,7 @@ def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:
 
 
 def built_in(implementation: str, where: str = "") -> BuiltIn:
-    """The built-in model of that name. Raises `SeqrecError`, which begins with `where`."""
+    """Return the built-in model of that name. Raises `SeqrecError`, which begins with `where`."""
     found = find_built_in(implementation)
     if found is None:
         raise SeqrecError(
@@ -102,7 +102,7 @@ def import_model(implementation: str) -> type:
 
 
 def _substitute(data: Any, placeholder: str, value: int) -> Any:
-    """`data` with `value` for every text in it that equals `placeholder`."""
+    """Replace every text in `data` that equals `placeholder` by `value`."""
     if isinstance(data, dict):
         return {key: _substitute(item, placeholder, value) for key, item in data.items()}
     return value if data == placeholder else data

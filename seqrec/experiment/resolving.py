@@ -38,7 +38,7 @@ class Resolver:
         """The models of this experiment alone."""
 
     def resolve(self, run: Run) -> RunConfig:
-        """The configuration of one run. Raises `SeqrecError` for mistakes in any of the files."""
+        """Return the configuration of a run. Raises `SeqrecError` for mistakes in any file."""
         dataset, model, seed = run
         named = self.named.get(model)
         entry = self.registry.model(named.like if named else model)
@@ -72,7 +72,7 @@ class Resolver:
 
 
 def _merged(section: str, layers: Sequence[Layer]) -> dict[str, Any]:
-    """Values of a section, key by key from the last layer that gives one."""
+    """Collect the values of a section, key by key from the last layer that gives one."""
     values: dict[str, Any] = {}
     for layer in layers:
         part = getattr(layer, section, {})
@@ -81,7 +81,7 @@ def _merged(section: str, layers: Sequence[Layer]) -> dict[str, Any]:
 
 
 def _last(key: str, layers: Sequence[Layer]) -> Any:
-    """The value of the last layer that gives one, or None."""
+    """Return the value of the last layer that gives one, or None."""
     return next((value for layer in reversed(layers) if (value := getattr(layer, key, None))), None)
 
 

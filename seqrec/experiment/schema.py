@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from seqrec.data.datasets import Dataset
-from seqrec.layout import ConfigFiles, Run, run_folder
+from seqrec.layout import ConfigFiles, Run
 from seqrec.typed_yaml import FileName, Name, Strict
 
 
@@ -212,26 +212,16 @@ class RunConfig(Strict):
     evaluation: Evaluation
 
     def json(self) -> str:  # type: ignore[override]
-        """One line of JSON with sorted keys: the same text for equal configurations."""
+        """Write one line of JSON with sorted keys: the same text for equal configurations."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
-    def training_hash(self) -> str:
-        """SHA-256 of all that decides how the model is trained: everything but `evaluation`."""
-        values = self.model_dump(mode="json", exclude={"evaluation"})
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
     def hash(self) -> str:
-        """SHA-256 of `json()`: the identity of the configuration."""
+        """Return the SHA-256 of `json()`, which identifies the configuration."""
         return hashlib.sha256(self.json().encode()).hexdigest()
 
     @property
     def run(self) -> Run:
         return Run(self.dataset, self.model, self.seed)
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder, relative to an experiment's results."""
-        return run_folder(*self.run)
 
 
 SCHEMAS: dict[str, type[Strict]] = {
@@ -243,7 +233,7 @@ SCHEMAS: dict[str, type[Strict]] = {
 
 
 def json_schemas() -> dict[Path, str]:
-    """The JSON Schemas by which editors check configuration files: path and text of each."""
+    """Return the JSON Schemas by which editors check configuration files, as texts by path."""
     return {
         ConfigFiles().schema(kind): json.dumps(model.model_json_schema(), indent=2) + "\n"
         for kind, model in SCHEMAS.items()

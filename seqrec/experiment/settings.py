@@ -15,11 +15,11 @@ from seqrec.wording import nearest, quoted, shortened
 GRID_KEYS = ("datasets", "models", "negatives", "seeds")
 """Settings that replace an experiment's key."""
 RUN_KEYS = ("max_length", "hyperparameters", "loss", "training", "evaluation")
-"""Settings that change every run, and come last of all overrides."""
+"""Settings that change every run, as the last override."""
 
 
 def experiment_file(name: str, config: Path) -> Path:
-    """The file of an experiment. Raises `SeqrecError` if there is none."""
+    """Return the file of an experiment. Raises `SeqrecError` if there is none."""
     files = ConfigFiles(config)
     require_name(name, "experiment")
     if name not in files.experiments():
@@ -28,7 +28,7 @@ def experiment_file(name: str, config: Path) -> Path:
 
 
 def results_name(name: str, settings: Sequence[str], rename: str | None, config: Path) -> str:
-    """The name of an experiment's results: its own, or the new one that settings require.
+    """Return the name of an experiment's results: its own, or the new one that settings require.
 
     Raises `SeqrecError` if the name may not be taken.
     """
@@ -113,7 +113,7 @@ def _with_settings(data: dict[str, Any], settings: Sequence[str]) -> dict[str, A
 
 
 def _parsed(setting: str) -> tuple[list[str], Any]:
-    """The keys of `key.key=value`, the first of them checked, and the value."""
+    """Split `key.key=value` into its keys, the first of them checked, and its value."""
     key, equals, text = setting.partition("=")
     if not equals:
         raise SeqrecError(
