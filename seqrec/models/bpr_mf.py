@@ -10,8 +10,8 @@ from seqrec.protocol.splits import Split
 
 
 class BPRMF(Fitted):
-    """Factors of users and items, fitted on one thread: the library's threads race, and a seed
-    would then mean nothing."""
+    """Learns factors of users and items, on one thread: the library's threads race, so that with
+    more of them a seed would not fix the result."""
 
     def __init__(
         self,

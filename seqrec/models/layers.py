@@ -64,7 +64,7 @@ class Attention(nn.Module):
         return self.out_projection(attended.transpose(1, 2).reshape(queries.shape))
 
     def _of_one_query(self, query: Tensor, context: Tensor, usable: Tensor) -> Tensor:
-        """Do as `forward`, without dropout and without computing keys and values of every position.
+        """Compute `forward` without dropout, and without keys and values for every position.
 
         With a projection K and bias k, a score q . (K c + k) is (K' q) . c plus a term that is the
         same for every c, which a softmax cancels. The weights a add up to one, so the sum of
@@ -89,8 +89,8 @@ class Attention(nn.Module):
     def _attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, usable: Tensor | None
     ) -> Tensor:
-        """Attend in each head. On a CPU torch's own function has no dropout, so there it serves
-        evaluation alone."""
+        """Attend in each head. On a CPU torch's own function has no dropout, so there it is used
+        for evaluation alone."""
         if queries.device.type != "cpu" or not self.training:
             return F.scaled_dot_product_attention(
                 queries,

@@ -60,7 +60,7 @@ class NextItem:
 
     def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
         inputs, labels = sequences[:, :-1], sequences[:, 1:]
-        # The last item of a short sequence is a label only, so it is no input.
+        # The last item of a short sequence is only a label, not an input.
         return TrainingBatch(inputs * (labels > 0), labels)
 
     def prediction_window(self, max_length: int) -> int:

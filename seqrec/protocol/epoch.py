@@ -9,7 +9,7 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 
 @dataclass(frozen=True)
 class Epoch:
-    """How far a training was after one epoch, and how good its network was then."""
+    """How far a training had come after one epoch, and how good its network was then."""
 
     number: int
     """Counted from 1."""
@@ -26,7 +26,7 @@ class Epoch:
         return self.validation[STOPPING_METRIC]
 
     def line(self) -> dict[str, Any]:
-        """The epoch as a line of `history.csv`."""
+        """Return the epoch as a line of `history.csv`, by column."""
         return {
             "epoch": self.number,
             "seconds": self.seconds,

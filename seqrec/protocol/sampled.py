@@ -67,8 +67,8 @@ def require_enough_items(splits: Splits, evaluation: Evaluation) -> None:
 
 
 def fewest_drawable(splits: Splits) -> int:
-    """Count the items of the train part that a user has neither seen nor as target; the minimum
-    over all users."""
+    """Count the train items that a user has neither seen nor as target, for the user with the
+    fewest."""
     split, occurs = splits.test, splits.train.item_counts() > 0
     fewest = int(occurs.sum())
     for first in range(0, split.num_users, USERS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""The leave-one-out split: what each user's training, validation and test have to go by.
+"""The leave-one-out split: which of a user's items are for training, validation and test.
 
 A user's last item is the test target, the one before it the validation target. The parts are views
 of the log: only the place where a history ends differs, so that a split of many millions of users

@@ -66,7 +66,7 @@ class TrainingSequences:
         """Turn the last items of `users` into inputs and labels; the task draws from `generator`.
 
         On a CPU they come in groups with little padding. An accelerator gets a single group that
-        always has the same shape: what it has prepared or recorded for one step serves the next.
+        always has the same shape, so that kernels prepared for one step serve the next.
         """
         lengths = np.minimum(self.split.lengths(users), self.window)
         order = np.argsort(-lengths, kind="stable")

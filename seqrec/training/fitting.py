@@ -20,7 +20,7 @@ from seqrec.training.scoring import Outcome
 def fit(model: Fitted, splits: Splits, config: RunConfig) -> Outcome:
     """Fit `model` for the test targets, and a second one like it for the validation targets.
 
-    The time of the first is the training time. Neither is handed what it is to predict.
+    The time of the first is the training time. Neither gets to see the targets that it predicts.
     """
     num_items = splits.test.num_items
     validated = build_model(config, num_items)

@@ -30,9 +30,9 @@ from seqrec.training.scoring import Outcome, network_scorer, network_scorers
 def train(trainer: "Trainer") -> Iterator[Epoch]:
     """Train to the end, and yield each epoch once it has been validated.
 
-    In the end the network holds the best epoch's weights. A trainer that is told to stop leaves
-    off after the present step; from its `snapshot` another goes on to the same result, bit for bit.
-    The time that a reader of the epochs takes is not training time.
+    At the end the network holds the best epoch's weights. A trainer that is told to stop does so
+    after the current step; from its `snapshot` another continues to the same result, bit for bit.
+    Time that the caller spends between epochs does not count as training time.
 
     Raises `SeqrecError` when the loss stops being finite.
     """
@@ -98,7 +98,7 @@ class Trainer:
         )
         self.position = Position()
         self.stop_requested = False
-        """Set it to leave off after the present step."""
+        """Set it to stop training after the current step."""
 
     # How far it is
 
@@ -239,7 +239,7 @@ class Trainer:
     # The end
 
     def outcome(self) -> Outcome:
-        """Return what a finished training leaves, with the network ready to score."""
+        """Return what a finished training produced, with the network ready to score."""
         network, history = self.network.eval(), self.position.history
         # Cutoffs may have changed before the training went on: a curve has a point every epoch.
         measured = set.intersection(*(set(epoch.validation) for epoch in history))

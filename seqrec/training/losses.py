@@ -127,10 +127,11 @@ def _by_positions(
 def _by_items(
     states: Tensor, labels: Tensor, rows: Tensor, table: Tensor, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Do as `_by_positions`, where a chunk is all positions' logits of some items.
+    """Compute the same as `_by_positions` with chunks of all positions' logits of some items.
 
-    Logits are computed twice, first for their normaliser. But the gradient of a large table, which
-    takes longer to read and write than the logits of a few positions, is written once.
+    Logits are computed twice, the first time for their normaliser. In return the gradient of a
+    large table, which takes longer to read and write than the logits of a few positions, is written
+    only once.
     """
     parts = list(_slices(len(rows), max(1, limit // len(states))))
     normaliser = table.new_full((len(states),), -torch.inf)
@@ -148,7 +149,7 @@ def _by_items(
 
 
 class _Sampled(NamedTuple):
-    """Arguments of a sampled loss beside hidden states and table."""
+    """Arguments of a sampled loss besides the hidden states and the table."""
 
     targets: Tensor
     negatives: Tensor
@@ -189,7 +190,7 @@ def _softmax_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
 
 
 def _binary_terms(target: Tensor, negatives: Tensor, count: int) -> _Terms:
-    """Do as `_softmax_terms`, with one binary decision for each logit."""
+    """Compute the same as `_softmax_terms` for one binary decision per logit."""
     share = 1 / (1 + count)
     loss = F.softplus(-target) + F.softplus(negatives).sum(-1, dtype=target.dtype)
     scale = torch.full_like(target, share)
@@ -274,7 +275,7 @@ def _against_negatives(
     terms: TermsOf,
     arguments: _Sampled,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Do as `_against_table`, with each sequence's negatives gathered from the table."""
+    """Compute the same as `_against_table`, gathering each sequence's negatives from the table."""
     _, negatives, counts, limit, _ = arguments
     weights, grad_hidden = torch.empty_like(target_logits), table.new_empty(states.shape)
     grad_table, total = torch.zeros_like(table), table.new_zeros(())

@@ -79,17 +79,18 @@ class NegativeSampler:
         (batch, window), size = sequences.shape, len(self.pool)
         own = self.place[sequences]
         fewest = size - window
-        # An accelerator is not asked in each step whether the stream was long enough: it gets one
-        # only where the pool is so large that it is, but for a chance below 1e-11.
+        # Asking an accelerator in each step whether the stream was long enough would make the host
+        # wait. So it gets a stream only where the pool is so large that the chance of too few
+        # negatives is below 1e-11.
         if negatives > fewest // 2 or not (own.is_cpu or size >= 8 * window):
             return self._by_keys(own, negatives)
-        # In the mean these many draws find enough. Eight deviations more do so nearly always, but
-        # for sequences that hold a good part of the pool.
+        # On average this many draws find enough. Eight standard deviations more nearly always do,
+        # except for sequences that hold a good part of the pool.
         mean = size * -math.log1p(-negatives / fewest)
         count = math.ceil(mean + 8 * math.sqrt(mean) + 8)
         drawn = self._random((batch, count), size)
-        # Each item of the pool is owned by one of its draws, or by none if it may not be drawn. The
-        # smallest numbers that will do keep these owners in a processor's cache.
+        # Each item of the pool is owned by one of its draws, or by none if it may not be drawn.
+        # Small integers keep these owners in a processor's cache.
         kind = torch.int16 if count < 2**15 else torch.int64
         order = torch.arange(count, dtype=kind, device=drawn.device).expand_as(drawn)
         owner = torch.empty(batch, size + 1, dtype=kind, device=drawn.device)

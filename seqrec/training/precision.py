@@ -1,6 +1,6 @@
 """The arithmetic of a run: its precision, and torch's process-wide settings.
 
-Which of these a run takes is chosen elsewhere; what they do to a result is decided here.
+The choice for a run is made elsewhere; its effect on a result is decided here.
 """
 
 from dataclasses import dataclass

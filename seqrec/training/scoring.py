@@ -1,4 +1,4 @@
-"""What training leaves: weights, history, and a way to score whole users."""
+"""What training produces: weights, a history, and functions that score users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from seqrec.protocol.splits import Split, Splits
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trained or fitted model leaves for its record."""
+    """What a trained or fitted model hands to its record."""
 
     history: Sequence[Epoch]
     """Empty for a model that fits itself."""
