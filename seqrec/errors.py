@@ -25,7 +25,7 @@ def explained(error: OSError) -> SeqrecError:
         errno.ENOENT: "Run from the project's folder, and check the name.",
     }
     place = next((str(name) for name in (error.filename, error.filename2) if name), "a file")
-    remedy = remedies.get(error.errno or 0, "Mend that, then run again.")
+    remedy = remedies.get(error.errno or 0, "Fix that, then run again.")
     return SeqrecError(f"{place}: cannot be used ({error.strerror or error}). {remedy}")
 
 

@@ -106,12 +106,12 @@ def _open_regular(path: Path) -> tuple[int, int]:
         if error.errno == errno.ELOOP:
             raise SeqrecError(f"{path}: is a link, and only regular files are read here.") from None
         if error.errno == errno.ENXIO:
-            raise SeqrecError(f"{path}: is no regular file.") from None
+            raise SeqrecError(f"{path}: is not a regular file.") from None
         raise
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         os.close(handle)
-        raise SeqrecError(f"{path}: is no regular file.")
+        raise SeqrecError(f"{path}: is not a regular file.")
     return handle, status.st_size
 
 

@@ -1,6 +1,6 @@
 """Where everything lies: configuration, data, and the results of an experiment.
 
-All names of files and folders that more than one module needs stand here; nobody else joins them.
+All names of files and folders that more than one module needs are here; nobody else joins them.
 Paths are relative to the project's folder, in which every command is run.
 """
 
@@ -200,7 +200,7 @@ class Run(NamedTuple):
 
 
 def _folders_in(folder: Path, name: str) -> list[Path]:
-    """List the folders in a folder whose names match `name`, sorted; none if it is no folder."""
+    """List the folders in `folder` whose names match `name`, sorted; none if it is not a folder."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.is_dir()]

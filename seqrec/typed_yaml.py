@@ -241,7 +241,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping; raises `SeqrecError` with file and line."""
     try:
         if path.exists() and not path.is_file():
-            raise SeqrecError(f"{path}: is no regular file.")
+            raise SeqrecError(f"{path}: is not a regular file.")
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
         text = content.decode("utf-8")
@@ -251,7 +251,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise SeqrecError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
     if len(content) > LARGEST_FILE:
         raise SeqrecError(
-            f"{path}: is larger than {LARGEST_FILE:,} bytes, which is no configuration."
+            f"{path}: is larger than {LARGEST_FILE:,} bytes, too large for a configuration."
         )
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):

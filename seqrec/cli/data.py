@@ -161,7 +161,7 @@ def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
 
 
 def _simulation(given: dict[str, Any], seed: int) -> Any:
-    """Complete the `given` sizes by defaults, of which those without an option make way."""
+    """Complete the `given` sizes by defaults; those without an option adapt to what is given."""
     from seqrec.data.datasets import Simulation
     from seqrec.typed_yaml import check_values
 

@@ -43,8 +43,8 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
 def prepare(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
     """Prepare the files of EXPERIMENT for Snakemake.
 
-    Mends what Snakemake would not notice, and prints a line for each file that it removes or dates
-    back: a success without its record, a log made by other settings, a note of a failure since
+    Repairs what Snakemake would overlook, and prints a line for each file that it removes or dates
+    back: a success without its record, a log made with other settings, a note of a failure since
     overcome, a file dated in the future. Files that a running experiment uses are left alone.
 
     Example: seqrec prepare paper

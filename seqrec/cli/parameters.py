@@ -44,7 +44,7 @@ device_option = click.option(
 
 
 def results_argument(exists: bool = True) -> Decorator:
-    """Take the folder of an experiment's results; whether it `exists` click checks."""
+    """Take the folder of an experiment's results; with `exists`, click checks that it does."""
     return click.argument("results", type=Folder(exists=exists), shell_complete=completion.results)
 
 

@@ -23,7 +23,8 @@ from seqrec.errors import SeqrecError
 @click.option(
     "--trust",
     is_flag=True,
-    help="Import the record's custom model, which runs its code, though config/models/ has it not.",
+    help="Import the record's custom model, and so run its code, even if no file of config/models/ "
+    "names it.",
 )
 @device_option
 def recommend(

@@ -33,8 +33,8 @@ def missing(results: Path) -> None:
 def stale(results: Path) -> None:
     """List the records in RESULTS from other training code.
 
-    Other than the code of today, that is. Prints the file by which the workflow knows each of
-    these runs, to be passed to Snakemake. This example trains them again:
+    These are the records that today's code would not reproduce. Prints the file by which the
+    workflow knows each of their runs, to be passed to Snakemake. This example trains them again:
 
     \b
     snakemake runs --config experiment=paper retrain=stale \\

@@ -41,8 +41,8 @@ def compare(a: Path, b: Path) -> None:
 
     Prints confidence intervals over users and the paired test that the tables use, with the scatter
     between seeds of the experiments that A and B lie in. A and B are folders of run records
-    anywhere: of a run, of a model with its seeds, or of an experiment. Of two experiments, what
-    both contain is compared. Examples:
+    anywhere: of a run, of a model with its seeds, or of an experiment. Two experiments are compared
+    in what both contain. Examples:
 
     \b
     seqrec compare results/paper/runs/ml-1m/sasrec+ results/paper/runs/ml-1m/bert4rec

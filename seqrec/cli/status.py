@@ -17,9 +17,9 @@ from seqrec.errors import SeqrecError
 def status(results: Path, command: tuple[str, ...], watch: bool) -> None:
     """Show which runs of RESULTS are done, running or failed.
 
-    Runs that were stopped or wait are shown, too. Works from any terminal and any host that shares
-    the disk. The time left is a range: from no later epoch being better than the best so far, to
-    early stopping never setting in. With a COMMAND, shows the status while that runs, and exits
+    Stopped and waiting runs are shown, too. Works from any terminal and any host that shares the
+    disk. The time left is a range: the least if no later epoch is better than the best so far, the
+    most if early stopping never sets in. With a COMMAND, shows the status while it runs, and exits
     with 1 if runs failed, with 2 if the command failed before any run ended. Examples:
 
     \b

@@ -64,7 +64,7 @@ class BadLines:
     def settle(self, read: int) -> Dropped:
         """Return what was dropped of a file of which `read` lines were good.
 
-        Raises `SeqrecError` if there are bad lines that the format does not allow to drop.
+        Raises `SeqrecError` if there are bad lines that the format does not allow dropping.
         """
         may_drop = self.format.on_bad_line == "drop"
         problems = []

@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of an answer."""
 PIECE_BYTES = 1 << 16
 MAX_DOWNLOAD_BYTES = 1 << 34
-"""Larger files are none that this package is meant for."""
+"""This package is not meant for larger files."""
 MAX_DOWNLOAD_SECONDS = 12 * 3600.0
 """A server that sends a byte now and then must not hold everything up."""
 HTTP_OK = 200

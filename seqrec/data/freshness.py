@@ -1,4 +1,4 @@
-"""Tell whether a preprocessed log was made by the settings that its dataset's YAML has now."""
+"""Tell whether a preprocessed log was made with the settings that its dataset's YAML has now."""
 
 import json
 
@@ -14,7 +14,7 @@ def log_settings(dataset: Dataset) -> str:
 
 
 def is_current(log: LogFiles, dataset: Dataset) -> bool:
-    """Whether `log` is complete and was made by the settings that `dataset` has now."""
+    """Whether `log` is complete and was made with the settings that `dataset` has now."""
     try:
         made_by = log.reading.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -23,7 +23,7 @@ def is_current(log: LogFiles, dataset: Dataset) -> bool:
 
 
 def require_current(log: LogFiles, name: str) -> None:
-    """Raise `SeqrecError` if `log` was made by other settings than dataset `name` has now.
+    """Raise `SeqrecError` if `log` was made with other settings than dataset `name` has now.
 
     A log whose dataset is not in the registry is never refused: it was not made from a YAML.
     """
@@ -31,7 +31,7 @@ def require_current(log: LogFiles, name: str) -> None:
         return
     if not is_current(log, load_dataset(name)):
         raise SeqrecError(
-            f"{log.folder}: was made by other settings than {ConfigFiles().dataset(name)} has now. "
-            f"Run `seqrec preprocess {name}`, or run the experiment again, which preprocesses by "
-            "itself."
+            f"{log.folder}: was made with other settings than {ConfigFiles().dataset(name)} has "
+            f"now. Run `seqrec preprocess {name}`, or run the experiment again, which preprocesses "
+            "by itself."
         )

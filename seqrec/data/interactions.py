@@ -34,7 +34,7 @@ UNREADABLE = (
     ArithmeticError,
     RecursionError,
 )
-"""What the readers of JSON and arrays raise for content that nobody wrote as such."""
+"""What the readers of JSON and arrays raise for malformed content."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def write_log(
 def _mapped(path: Path, kind: np.dtype) -> np.ndarray:
     """Map an array of one dimension into memory; raises `ValueError` if the file holds another."""
     if not path.is_file() and path.exists():
-        raise ValueError(f"{path.name} is no regular file")
+        raise ValueError(f"{path.name} is not a regular file")
     values = np.lib.format.open_memmap(path, mode="r")
     if values.dtype != kind or values.ndim != 1:
         raise ValueError(f"{path.name} holds {values.dtype} {values.shape}")

@@ -27,7 +27,7 @@ class BadLine(Exception):
     def __init__(self, what: str, is_missing: bool = False) -> None:
         super().__init__(what)
         self.is_missing = is_missing
-        """Whether the format allows to drop the line because an id is missing."""
+        """Whether the format allows dropping the line because an id is missing."""
 
 
 class LineChecker:

@@ -11,7 +11,7 @@ from seqrec.data.raw_batch import RawBatch
 from seqrec.data.raw_bytes import blocks, line_ends, open_raw
 
 FIRST_LINE_BYTES = 1 << 20
-"""Quotation marks are looked at so far to find the end of a first line that may be quoted."""
+"""How far to look at quotation marks for the end of a first line that may be quoted."""
 
 Lines = list[tuple[int, bytes]]
 """Lines with their numbers, none of them blank."""
@@ -20,7 +20,7 @@ Lines = list[tuple[int, bytes]]
 def read_lines(bad: BadLines, member: str | None) -> Iterator[RawBatch]:
     """Read the file of `bad` block by block, without its bad lines, which are noted in `bad`.
 
-    Raises `SeqrecError` if the file cannot be read on.
+    Raises `SeqrecError` if the file cannot be read to its end.
     """
     reader = _Reader(bad)
     with open_raw(bad.path, member) as stream:
@@ -75,7 +75,7 @@ class _Reader:
         return first + text.count(b"\n"), block[len(text) :]
 
     def _from_first_good_line(self, first: int, block: bytes) -> Lines:
-        """Return the lines from the first good one on, whose predecessor is bad."""
+        """Return the lines from the first good one on, knowing that the first of all is bad."""
         lines = self.checker.filled_lines(first, block)
         for index, line in enumerate(lines[1:], start=1):
             if self.checker.learns_types(*line):

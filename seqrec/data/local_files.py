@@ -19,7 +19,7 @@ def local_file(source: Source, raw: Path = RAW) -> Path:
 
 
 def in_home(path: str) -> Path:
-    """Return a path in which `~` or `~user` stands for a home; raises `SeqrecError` if for none."""
+    """Expand `~` or `~user` in a path; raises `SeqrecError` if there is no such home."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -21,7 +21,7 @@ from seqrec.wording import quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# An id counts as a number only in the one way that number is written, so "7" and "07" stay two.
+# An id counts as a number only in its canonical form, so "7" and "07" stay two ids.
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 NUMBER = r"^-?[0-9]+$"
 
@@ -43,7 +43,7 @@ def parse(path: Path, format: Format, member: str | None = None) -> ParsedFile:
     """Read `path`, or `member` of a zip archive.
 
     Raises `SeqrecError` for a file that cannot be read, and for malformed lines and missing ids
-    that `format` does not allow to drop.
+    that `format` does not allow dropping.
     """
     import pyarrow as pa
 

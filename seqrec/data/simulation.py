@@ -33,7 +33,7 @@ SUCCESSOR_IN_GENRE = 0.8
 NEIGHBOURS = 3
 """Genres that an interest may drift to."""
 LENGTH_SPREAD = 1.0
-"""Sigma of the lognormal distribution of what lengths have beyond the minimum."""
+"""Sigma of the lognormal distribution of lengths beyond the minimum."""
 DRAWS = 6
 """Attempts to draw an item that the user has not met; then one of those left is taken."""
 BATCH_CELLS = 1 << 26

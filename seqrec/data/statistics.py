@@ -50,12 +50,13 @@ class Statistics:
     users_left_out: int
     """Users dropped because fewer than three interactions remained, too few to split."""
     bad_lines_dropped: int = 0
-    """Malformed lines of the raw file, which the dataset's format allows to drop."""
+    """Malformed lines of the raw file, dropped as the dataset's format allows."""
     missing_ids_dropped: int = 0
-    """Lines of the raw file without a user or an item, which it allows to drop."""
+    """Lines of the raw file without a user or an item, dropped as the format allows."""
 
     def written(self) -> dict[str, Any]:
-        """Return the content of `statistics.json`, which names dropped lines only if there are."""
+        """Return the content of `statistics.json`, which counts dropped lines only if there are
+        any."""
         dropped = {field.name for field in fields(Dropped)}
         return {key: value for key, value in asdict(self).items() if value or key not in dropped}
 

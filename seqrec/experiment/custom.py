@@ -114,7 +114,7 @@ def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
     where = f" in {lines[-1]}" if lines else ""
     return SeqrecError(
         f"implementation {implementation!r} fails {doing}{where} "
-        f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Mend its file."
+        f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Fix its file."
     )
 
 

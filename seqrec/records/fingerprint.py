@@ -61,7 +61,7 @@ def is_current(record: Record, training_code: str) -> bool:
 
 
 def training_code_fingerprint(package: Path = PACKAGE) -> str:
-    """SHA-256 of the package's training code, without comments, docstrings and blank lines."""
+    """Return the SHA-256 of the training code without comments, docstrings and blank lines."""
     digest = hashlib.sha256()
     paths = [path for room in DECISIVE_ROOMS for path in (package / room).rglob("*.py")]
     for name, path in sorted((path.relative_to(package).as_posix(), path) for path in paths):
@@ -71,10 +71,10 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 
 def model_code(implementation: str) -> str | None:
-    """SHA-256 of a custom model's file, `package.module:Class`, without comments and docstrings.
+    """Return the SHA-256 of the file of a custom model, `package.module:Class`, as code alone.
 
-    Modules that the file imports do not count. None for the package's models, and if there is no
-    such file.
+    Comments, docstrings and modules that the file imports do not count. None for the package's
+    models, and if there is no such file.
     """
     path = custom_module(implementation)
     return None if path is None else _code_digest(path)
@@ -87,7 +87,7 @@ def _code_digest(path: Path) -> str:
 
 
 def _file_digest(path: Path) -> str:
-    """Older records hold the digest of the whole file."""
+    """Return the SHA-256 of a whole file, which older records hold."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 

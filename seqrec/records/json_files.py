@@ -19,8 +19,8 @@ DEEPEST = 40
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object from a regular file.
 
-    Raises `SeqrecError` if it is incomplete, or holds what is no text or number that a record can
-    have; errors of the operating system are raised as they are.
+    Raises `SeqrecError` if it is incomplete, or holds a text or number that a record cannot have;
+    errors of the operating system are raised as they are.
     """
     content = read_regular(path, MOST_BYTES)
     try:

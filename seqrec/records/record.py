@@ -192,7 +192,7 @@ class Record(_Part):
     device_kind: str
     """`cpu` or `cuda`."""
     device_id: str | None = None
-    """Which device of the machine it was; None in the oldest records, as the next two."""
+    """Which of the machine's devices it was. None in the oldest records, like the next two."""
     logits_per_chunk: Positive | None = None
     compile: bool | None = None
     threads: Positive
@@ -243,7 +243,7 @@ class Record(_Part):
         return len(self.ranks())
 
     def content(self) -> dict[str, Any]:
-        """Return what `metrics.json` holds, as plain values; optional keys that are None lack."""
+        """Return what `metrics.json` holds as plain values, without optional keys that are None."""
         names = ("test_sampled", "pieces", "digests")
         optional = {name: getattr(self, name) for name in names}
         return self.model_dump(exclude={key for key, value in optional.items() if value is None})
@@ -256,7 +256,7 @@ class Record(_Part):
         try:
             return history_table(self.read(self.files.history))
         except ValueError as error:
-            problem = f"{self.files.history}: is no training history ({_short(error)})."
+            problem = f"{self.files.history}: is not a training history ({_short(error)})."
             raise DamagedRecord(self.folder, problem) from None
 
     def seconds_to_best(self) -> float:
@@ -432,7 +432,7 @@ def _unlike_history(record: Record) -> str:
     try:
         epochs = epochs_in(content) if content is not None else []
     except ValueError as error:
-        return f"{record.files.history}: is no training history ({_short(error)})."
+        return f"{record.files.history}: is not a training history ({_short(error)})."
     if record.epochs is None and epochs:
         return f"{record.files.history}: holds epochs, and metrics.json says that there were none."
     if record.epochs is None and record.best_epoch is not None:

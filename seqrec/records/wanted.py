@@ -26,7 +26,7 @@ class _Grid(BaseModel):
 
 
 def wanted_runs(results: Path) -> dict[Run, str | None]:
-    """The runs that an experiment asks for, with the hash of their configuration where known.
+    """Read the runs that an experiment asks for, with the hash of their configuration where known.
 
     Empty for results without a grid. Raises `SeqrecError` if the grid is damaged.
     """
@@ -35,7 +35,7 @@ def wanted_runs(results: Path) -> dict[Run, str | None]:
 
 
 def models_in_order(results: Path) -> list[str]:
-    """The models that an experiment asks for, in the order of its file.
+    """List the models that an experiment asks for, in the order of its file.
 
     Empty for results without a grid, and for promoted records, which come from several experiments.
     """
@@ -45,17 +45,17 @@ def models_in_order(results: Path) -> list[str]:
 
 
 def settings_of(results: Path) -> list[str]:
-    """The `key=value` settings that a named variant of an experiment was last made with."""
+    """Return the `key=value` settings that a named variant of an experiment was last made with."""
     return _grid_of(results).settings
 
 
 def variant_of(results: Path) -> str:
-    """The experiment that a named variant was made from; empty where that is not known."""
+    """Name the experiment that a variant was made from; empty where that is not known."""
     return _grid_of(results).variant_of
 
 
 def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:
-    """The datasets of the promoted records, which come from several experiments."""
+    """List the datasets of the promoted records, which come from several experiments."""
     return sorted({run.dataset for run in wanted_runs(reference)})
 
 

@@ -18,7 +18,7 @@ from seqrec.signals import ENDS_WITH, handling
 def running(
     words: Sequence[str], console: Console, environment: Mapping[str, str]
 ) -> Iterator["Command"]:
-    """Start a command with more variables in its environment; wait for its end after the block.
+    """Start a command with additional environment variables; wait for its end after the block.
 
     Signals that ask this process to stop are passed on to the command as Ctrl-C.
     Raises `SeqrecError` if the command cannot be started.
@@ -35,7 +35,7 @@ def running(
 class Command:
     """A command under way: prints its lines as they come, and keeps the last unfinished one.
 
-    Of a line that is overwritten again and again, as progress bars are, only the last state counts.
+    Where a line is overwritten again and again, as a progress bar is, only its last state counts.
     """
 
     def __init__(self, console: Console, environment: Mapping[str, str]) -> None:

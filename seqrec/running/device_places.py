@@ -27,7 +27,7 @@ class Place:
         self.device = device
         """`cpu`, or the name of a GPU as CUDA_VISIBLE_DEVICES takes it."""
         self.most_runs = 1
-        """The most runs of this user on the device at any look, this one included."""
+        """The most runs of this user seen on the device at once, this one included."""
         self._folder = folder
 
     def look(self) -> int:

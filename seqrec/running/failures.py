@@ -1,4 +1,4 @@
-"""Leave word of a failed run in its folder, and turn lacks of memory and disk into messages."""
+"""Note a failed run in its folder, and explain a lack of memory or disk space."""
 
 import errno
 import platform
@@ -14,7 +14,7 @@ from seqrec.records.failure import Failure, write_failure
 
 @contextmanager
 def failure_noted(config: RunConfig, data: Path, folder: Path) -> Iterator[None]:
-    """Write `failure.json` into `folder` when the block fails; to be stopped is no failure."""
+    """Write `failure.json` into `folder` if the block fails; being stopped is not a failure."""
     try:
         try:
             yield
@@ -36,7 +36,7 @@ def _failure(error: Exception, config: RunConfig, data: Path) -> Failure:
         run=Run(config.dataset, config.model, config.seed),
         error=str(error) if expected else f"{type(error).__name__}: {error}",
         where=f"{data}, on {platform.node()}",
-        remedy="Mend what the error names and run the same command again; finished runs are kept."
+        remedy="Fix what the error names and run the same command again; finished runs are kept."
         if expected
         else "This is a fault of the program: see the run's log for the traceback.",
     )

@@ -12,15 +12,15 @@ from seqrec.errors import SeqrecError
 from seqrec.files import require_writable
 
 HELD_RESULTS = "SEQREC_HELD_RESULTS"
-"""Environment variable: the results that the process holds which has started this one."""
+"""Environment variable that names the results held by the process that started this one."""
 
 
 @contextmanager
 def alone_in(folder: Path, wait: bool = False, doing: str = "training this run") -> Iterator[None]:
     """Hold `folder` while the block runs; a thread that holds it already may enter again.
 
-    The folder may be removed and made again meanwhile: it is held all the same. If another process
-    holds it, say what that is `doing` and `wait`, or raise `SeqrecError`.
+    It stays held even if the folder is removed and made again meanwhile. If another process holds
+    it, either say what that is `doing` and wait, if `wait` is true, or raise `SeqrecError`.
     """
     lock = FileLock(_lock_of(folder), is_singleton=True)
     try:

@@ -1,4 +1,4 @@
-"""Turn tables of users into histories of item numbers; every mistake is told with its row."""
+"""Turn tables of users into histories of item numbers; mistakes are reported with their rows."""
 
 import difflib
 import numbers

@@ -52,7 +52,7 @@ def _interrupt_jobs() -> None:
 def _require_unused(dataset: str, results: Path) -> None:
     log = LogFiles.of(dataset)
     if not log.digest.exists() or is_current(log, load_dataset(dataset)):
-        return  # what is made again comes out as it is
+        return  # preprocessing again gives the same log
     if other := made_from(dataset, besides=results):
         raise SeqrecError(
             f"{log.folder}: {other} is being made from it, and {ConfigFiles().dataset(dataset)} "

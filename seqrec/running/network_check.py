@@ -37,7 +37,7 @@ class _Trial(NamedTuple):
 
     @property
     def real(self) -> Tensor:
-        """Where the inputs are no padding, `[3, time]`."""
+        """Where the inputs are not padding, `[3, time]`."""
         return self.inputs > 0
 
 

@@ -1,4 +1,4 @@
-"""How a run shall compute: what a person may ask for. Nothing here imports torch."""
+"""How a run is to compute: what a person may ask for. Nothing here imports torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How a run shall compute; `auto` and None leave it to the machine."""
+    """How a run is to compute; `auto` and None leave it to the machine."""
 
     device: str = "auto"
     """auto, cpu, cuda or cuda:<number>."""

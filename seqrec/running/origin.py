@@ -1,7 +1,7 @@
-"""What a training is made by: it goes on from a saved state only if all of that is the same.
+"""What identifies a training: it continues from a saved state only if all of this is the same.
 
 The number of threads, the libraries and the model of processor are not part of it. A training may
-go on with others, to a result that differs in its last bits; its record then names each piece.
+continue with others, to a result that differs in its last bits; its record then names each piece.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from seqrec.training.precision import Engine
 from seqrec.wording import quoted, shortened
 
 Key = dict[str, Any]
-"""Names and values of all that a training is made by; one key is one training."""
+"""Names and values of everything that identifies a training."""
 
 DIGESTS = ("data", "training code of seqrec", "file of the model")
 """Names in a key whose values mean nothing to a reader."""
 
 
 def training_key(config: RunConfig, log: Interactions, code: Provenance, engine: Engine) -> Key:
-    """Return all that decides how a training goes; the evaluation in the end does not."""
+    """Return all that decides how a training goes, which the evaluation at its end does not."""
     settings = config.model_dump(mode="json", exclude={"evaluation"})
     digests = (log.digest, code.training_code, code.model_code)
     return {
@@ -39,7 +39,7 @@ def training_key(config: RunConfig, log: Interactions, code: Provenance, engine:
 
 
 def differences(begun: Key, now: Key) -> str:
-    """Name what has changed since a training was begun."""
+    """List what has changed since a training was begun."""
     changed = [name for name in {**begun, **now} if begun.get(name) != now.get(name)]
     return shortened(
         ", ".join(
@@ -62,12 +62,12 @@ def piece_from(first_epoch: int, engine: Engine) -> Piece:
 
 
 def joined(pieces: Sequence[Piece], piece: Piece) -> list[Piece]:
-    """Add a piece to those before; like its predecessor, it is only more of the same."""
+    """Append a piece, unless it computes with the same things as the last one."""
     return [*pieces] if pieces and not changes(pieces[-1], piece) else [*pieces, piece]
 
 
 def changes(before: Piece, after: Piece) -> str:
-    """Name what two pieces of a training differ in."""
+    """List in what two pieces of a training differ."""
     return differences(_made_with(before), _made_with(after))
 
 

@@ -207,7 +207,7 @@ def _strangers(finished: list[Path], grid: Grid) -> list[str]:
     asked = {run.run: run.hash() for run in grid.runs}
     found = []
     for folder in finished:
-        with suppress(SeqrecError):  # a damaged record is told of where it is read
+        with suppress(SeqrecError):  # a damaged record is reported where it is read
             made_by = read_json(RunFiles(folder).metrics).get("config_hash")
             if asked.get(Run.of(folder)) != made_by:
                 found.append(Run.of(folder).title)

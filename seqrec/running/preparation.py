@@ -1,6 +1,6 @@
-"""Prepare a folder for Snakemake: mend what it would not notice by itself, or take amiss.
+"""Prepare a folder for Snakemake: repair what it would overlook or misread.
 
-Snakemake compares the dates of files, and the settings of the steps that it made itself. It knows
+Snakemake compares the dates of files, and the settings of the steps that it ran itself. It knows
 nothing of what `seqrec` or a person did in between. Each repair removes a file that no longer means
 what it says, or dates a file back; contents of results are never touched.
 """
@@ -123,7 +123,7 @@ def _outdated_data(plan: Plan, dataset: str) -> Iterator[Repair]:
     with suppress(OSError):
         # Snakemake knows by which settings it made a log, but not by which `seqrec` did.
         if log.digest.exists() and not is_current(log, load_dataset(dataset)):
-            yield Repair(log.digest, "the log was made by other settings than the YAML has now")
+            yield Repair(log.digest, "the log was made with other settings than the YAML has now")
     failure = plan.results.data_failure(dataset)
     with suppress(OSError):
         # Another experiment or `seqrec` has made the log since, and knows nothing of this one.

@@ -40,7 +40,7 @@ class Progress(Strict):
     max_epochs: PositiveInt | None
     patience: PositiveInt | None
     epoch: NonNegativeInt = 0
-    """The last epoch that is over."""
+    """The last finished epoch."""
     ndcg: float = 0.0
     """Validation NDCG@10 after that epoch."""
     best_epoch: NonNegativeInt = 0
@@ -64,8 +64,8 @@ class Progress(Strict):
     def seconds_left(self) -> tuple[float, float] | None:
         """Estimate the least and the most time left; None before the first epoch is over.
 
-        The least if no later epoch is better than the best so far, the most if early stopping never
-        fires. Both assume that epochs go on taking as long as they have on average.
+        It is the least if no later epoch is better than the best so far, and the most if early
+        stopping never fires. Both assume that epochs take as long as they have on average.
         """
         if self.seconds_per_epoch is None or self.max_epochs is None or self.patience is None:
             return None

@@ -100,7 +100,8 @@ class Recommender:
             history, str | bytes
         ):
             raise SeqrecError(
-                f"the history {quoted(history)} is no list; write [{quoted(history)}] for one item."
+                f"the history {quoted(history)} is not a list; write [{quoted(history)}] for one "
+                "item."
             )
         table = pd.DataFrame({"user": 0, "item": pd.Series(list(history), dtype=object)})
         if table.empty:

@@ -2,8 +2,8 @@
 
 The files lie beside the run's record and are removed once it is written. Each is whole or absent,
 and the last but one is kept too, so that a damaged file costs an epoch and not the run. A state
-belongs to one training, which its key names: for any other it is ignored, since a training that
-went on from it would give neither's result.
+belongs to one training, which its key names. Any other training ignores it, since continuing from
+it would give the result of neither.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class SavedState(NamedTuple):
     """What a resume file holds."""
 
     key: Key
-    """Of the training that it belongs to."""
+    """The key of the training that the state belongs to."""
     state: dict[str, Any]
     """A snapshot of the trainer."""
     runs_sharing_device: int
@@ -103,7 +103,7 @@ def _read(path: Path, tell: bool = False) -> SavedState | None:
         saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         if "pieces" not in saved or not isinstance(saved["key"], dict):
             if tell:
-                click.echo(f"{path}: of an earlier version of seqrec, not used.", err=True)
+                click.echo(f"{path}: written by an earlier version of seqrec, not used.", err=True)
             return None
         pieces = [Piece.model_validate(piece) for piece in saved["pieces"]]
         if not pieces:

@@ -120,7 +120,7 @@ def _train(
 ) -> tuple[Outcome, list[Piece]]:
     """Train `network` to the end, from its saved state if there is one.
 
-    Returns what came of it, and the pieces in which it was trained.
+    Returns the outcome, and the pieces in which it was trained.
     """
     trainer = Trainer(network.to(job.engine.device), job.splits, job.config, job.engine)
     resume, place = ResumeFiles(job.folder), job.place
@@ -148,7 +148,7 @@ def _train(
 
 
 def _with_this_piece(pieces: list[Piece], trainer: Trainer, job: Job) -> list[Piece]:
-    """Add the piece of the training that begins here; say so if it computes with other things."""
+    """Add the piece of the training that begins here; say so if it computes with something else."""
     at = trainer.position
     piece = piece_from(at.epoch if trainer.in_epoch else at.epoch + 1, job.engine)
     if pieces and (changed := changes(pieces[-1], piece)):
@@ -224,11 +224,10 @@ def _write(job: Job, outcome: Outcome, pieces: list[Piece]) -> Record:
 def _as_begun(
     engine: Engine, options: EngineOptions, key_of: Callable[[Engine], Key], folder: Path
 ) -> Engine:
-    """Return the engine with the precision in which the training in `folder` was begun, if it was,
-    and take as many threads.
+    """Return the engine in the precision with which the training in `folder` was begun, if any.
 
-    The nodes of a cluster may differ in which precision is faster. `key_of` gives the training's
-    key with an engine.
+    Also takes as many threads as that training. The nodes of a cluster may differ in which
+    precision is faster. `key_of` gives the training's key with an engine.
     """
     begun = ResumeFiles(folder).newest()
     if begun is None:

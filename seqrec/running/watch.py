@@ -38,7 +38,7 @@ def watch(results: Path, console: Console) -> None:
 
 
 def watch_during(results: Path, words: Sequence[str], console: Console) -> int:
-    """Show the status and the output of a command while that runs; returns its exit status.
+    """Show the status and the output of a command while it runs; returns its exit status.
 
     An exit status of 1 is made `STOPPED` if the command was told to stop, and `NOTHING_DONE` if no
     run has ended or failed meanwhile: the fault is not in a run. Ctrl-C, SIGTERM and the end of

@@ -322,7 +322,7 @@ def test_a_log_by_other_settings_than_its_yaml_has_is_not_trained_on(project: Pa
     edit_dataset(project, filter={"min_interactions_per_user": 12})
     refused = run(*arguments)
     assert refused.exit_code == 1
-    assert "made by other settings than config/datasets/small.yaml has now" in refused.stderr
+    assert "made with other settings than config/datasets/small.yaml has now" in refused.stderr
     assert not RunFiles(folder).metrics.exists()
     remedy = re.search(r"`seqrec (\w+) (\w+)`", refused.stderr)
     assert remedy

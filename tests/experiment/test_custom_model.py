@@ -217,7 +217,7 @@ def test_a_mistake_in_a_network_is_one_message_with_its_line(
     assert "Traceback" not in result.output
     failure = project / "results/mine/runs/shop/convrec/seed-0/failure.json"
     if failure.is_file():  # wrong arguments are noticed before there is a run
-        assert json.loads(failure.read_text())["remedy"].startswith("Mend what the error names")
+        assert json.loads(failure.read_text())["remedy"].startswith("Fix what the error names")
 
 
 def test_a_fitted_model_that_lacks_a_method_is_told_so(project: Path) -> None:

@@ -107,7 +107,7 @@ def test_anything_but_a_plain_mapping_is_refused_with_file_and_line(
 
 def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "file.yaml")
-    with pytest.raises(SeqrecError, match=r"file\.yaml: is no regular file"):
+    with pytest.raises(SeqrecError, match=r"file\.yaml: is not a regular file"):
         load_yaml(tmp_path / "file.yaml")
 
 

@@ -280,7 +280,7 @@ def test_white_space_around_an_id_does_not_count_as_in_parsing(project: Path) ->
 
 @pytest.mark.parametrize("history", ["product 7", b"product 7", {"product 7"}, {"product 7": 1}, 7])
 def test_only_a_list_is_a_history(project: Path, history: Any) -> None:
-    with pytest.raises(SeqrecError, match="is no list; write"):
+    with pytest.raises(SeqrecError, match="is not a list; write"):
         Recommender.load(run_folder(project, "sasrec")).recommend(history)
 
 

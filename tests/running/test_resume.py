@@ -212,7 +212,7 @@ def test_a_state_of_an_earlier_version_is_not_used(
     files = ResumeFiles(tmp_path)
     files.save(SavedState("key", {"epoch": 1}, 1, [PIECE]))  # type: ignore[arg-type]
     assert files.load(KEY) is None
-    assert "of an earlier version of seqrec, not used" in capsys.readouterr().err
+    assert "by an earlier version of seqrec, not used" in capsys.readouterr().err
 
 
 def stopped_with_two_threads(data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,7 +261,7 @@ def test_a_log_that_the_command_line_made_is_made_again_after_an_edit_and_its_re
     # Not prepared, it is refused rather than trained on.
     done = project.snakemake("runs")
     assert done.returncode != 0
-    assert "was made by other settings" in done.stdout + done.stderr
+    assert "was made with other settings" in done.stdout + done.stderr
     project.prepare()
     assert "preprocess tiny" in jobs(project.make("data"))
     assert digest.read_text() == before
