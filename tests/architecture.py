@@ -38,6 +38,7 @@ ENTRIES = {"__init__": GROUND, "__main__": "cli"}
 WITHOUT_TORCH = (
     *(GROUND, "data", "experiment", "records", "report"),
     *("protocol.splits", "protocol.metrics", "protocol.epoch"),
+    *("running.planning", "running.preparation", "running.making"),
 )
 """Rooms and modules that plan a workflow and make tables, which must start at once."""
 

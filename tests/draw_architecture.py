@@ -16,7 +16,7 @@ DRAWING = PACKAGE.parent / "docs/architecture.svg"
 
 MARGIN, GAP, STEP = 24, 18, 36
 FIRST_WIDTHS = {"cli": 276, "report": 318, "running": 340}
-"""Of the two highest layers; every one below is a step wider than the one above."""
+"""Widths of the rooms in the two highest layers; each layer below is a step wider."""
 PADDING, TITLE, LINE = 14, 32, 18
 CHARACTER = 7.3
 """The width of a character, at its widest, in the two fonts of a room's texts."""

@@ -29,7 +29,7 @@ PAIRS_NAMED = 6
 
 
 class Support(StrEnum):
-    """What numbers say to a claim."""
+    """What numbers say about a claim."""
 
     HOLDS = "holds"
     DOES_NOT_HOLD = "does not hold"
@@ -37,7 +37,7 @@ class Support(StrEnum):
 
 
 class Claim(NamedTuple):
-    """A claim of the paper, and what the records say to it on one dataset."""
+    """A claim of the paper, and what the records say about it on one dataset."""
 
     dataset: str
     claim: str

@@ -25,7 +25,7 @@ from seqrec.report.inference import (
 from seqrec.report.measured import Measured
 
 COUNTED = "popularity"
-"""The implementation without chance in its training."""
+"""The implementation whose training involves no chance."""
 
 
 def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
@@ -52,9 +52,9 @@ def _kind(name: str, record: Record) -> tuple[str, object]:
 
 
 def of_unknown_scatter(models: Mapping[str, Measured]) -> list[str]:
-    """List the models of which no seed but their own says how much they scatter, and it is one.
+    """List the models with a single seed whose kind has no model with several seeds either.
 
-    Counting has no seeds: popularity is never among them.
+    Nothing shows how much these scatter. Popularity is never among them: counting has no seeds.
     """
     known = scatters(models, STOPPING_METRIC)
     return [

@@ -1,4 +1,4 @@
-"""All that tables, verdicts and claims are made of: an experiment's records, beside the paper."""
+"""What tables, verdicts and claims are made from: an experiment's records beside the paper."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """The paper that results are compared with: its published numbers and the settings of its models.
 
-This is the one place where the report reads `config/`.
+The report reads them here alone; of `config/` it reads only titles besides.
 """
 
 import csv
@@ -40,7 +40,9 @@ class Paper:
 
 
 def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
-    """Read the published numbers, and the settings of those `models` (dataset, model) it names.
+    """Read the published numbers, and the settings of those `models` that bear a paper's name.
+
+    `models` are pairs of dataset and model.
 
     Raises `SeqrecError` if a file of published numbers is missing or damaged.
     """

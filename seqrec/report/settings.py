@@ -8,7 +8,7 @@ from seqrec.layout import Run
 from seqrec.records.record import Record
 
 Settings: TypeAlias = Mapping[str, Any]
-"""Settings by flat names, as `training.learning_rate`."""
+"""Settings by flat names, such as `training.learning_rate`."""
 
 
 def flat_settings(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -33,8 +33,8 @@ def other_settings(
 ) -> dict[Run, list[str]]:
     """Find the runs that bear the name of a model of the paper but were trained otherwise.
 
-    `papers` holds by dataset and model the settings that count, or why they are unknown. Returned
-    are, for each such run, the settings that differ. Settings absent from a record are ignored.
+    `papers` holds by dataset and model the settings that count, or why they are unknown. Returns
+    the settings that differ for each such run. Settings absent from a record are ignored.
     """
     found: dict[Run, list[str]] = {}
     for record in records:

@@ -1,1 +1,1 @@
-"""Carries out one run: its device, progress, resume file and record."""
+"""Plans and watches experiments, carries out their runs, and recommends with the models."""

@@ -50,7 +50,7 @@ TRAINED_ON_GPU = [("ml-1m", "sasrec+"), ("ml-1m", "bert4rec"), ("beauty", "sasre
 """Trained to early stopping where there is a GPU, on which that takes a minute or so each."""
 ROUNDS, VALIDATIONS = 5, 3
 STEPS = {"ours": 4, "compiled": 4, "textbook": 1}
-"""Of each side in a round; what is compiled is measured on a GPU alone, where it may pay."""
+"""Steps of each side in a round; `compiled` is measured on a GPU alone, where it may pay."""
 
 
 def measure_case(

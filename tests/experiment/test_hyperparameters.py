@@ -49,7 +49,7 @@ class Unknown(Network):
 
 
 def hyperparameters(project: Path, model: type, **given: Any) -> dict[str, Any]:
-    """Of a custom model, as a run of it is configured."""
+    """The hyperparameters of a custom model, read as for its run."""
     config = project / "config"
     if not config.exists():
         copied_config(project)

@@ -1,4 +1,4 @@
-"""What the paper claims, and what the records say to it."""
+"""What the paper claims, and what the records say about it."""
 
 from collections.abc import Sequence
 

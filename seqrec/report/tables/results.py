@@ -70,7 +70,7 @@ class Line:
 
     @property
     def seeds(self) -> str:
-        """How many seeds have finished, of how many unless all."""
+        """How many seeds have finished, and out of how many unless all have."""
         return (
             str(self.finished) if self.finished == self.wanted else f"{self.finished}/{self.wanted}"
         )

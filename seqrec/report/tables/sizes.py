@@ -67,7 +67,7 @@ def sizes_table(evidence: Evidence) -> Table:
 
 
 def _line(evidence: Evidence, dataset: str) -> dict[str, Any]:
-    """Collect what the records say about a dataset, all those on the same data alike."""
+    """Collect what the records say about a dataset; records on the same data agree."""
     records = evidence.records(dataset)
     statistics = records[0].data.statistics if records else {}
     return {**statistics, "dataset": dataset, "title": dataset_title(dataset)}
