@@ -43,16 +43,17 @@ def end_with_parent(end: Callable[[], object]) -> None:
 
 
 def _wait_for(process: int, end: Callable[[], object]) -> None:
-    while _is_alive(process):
+    while is_alive(process):
         time.sleep(POLL_SECONDS)
     end()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Tell whether the process with this number is running on this machine."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
-        return False
+        return False  # the system has no such number, or nobody has it
     except PermissionError:
         return True  # it is somebody else's
     return True

@@ -20,6 +20,7 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.files import read_regular, write_text
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
+from seqrec.signals import is_alive
 from seqrec.typed_yaml import Strict
 
 BEAT_SECONDS = 15.0
@@ -84,7 +85,7 @@ def read_progress(folder: Path) -> tuple[Progress, bool] | None:
         return None
     alive = not progress.stopped and silent_seconds < DEAD_SECONDS
     if progress.host == platform.node():
-        alive = alive and _is_running(progress.pid)
+        alive = alive and is_alive(progress.pid)
     return progress, alive
 
 
@@ -155,13 +156,3 @@ def _heartbeat(path: Path) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False  # the system has no such number, or nobody has it
-    except PermissionError:
-        return True  # it is somebody else's
-    return True
