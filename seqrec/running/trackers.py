@@ -1,11 +1,14 @@
 """Report a run's curve and result to experiment trackers: TensorBoard, ClearML, MLflow.
 
 They get copies; the record stays the reference. A tracker is off unless asked for, is no part of a
-run's configuration, and cannot make a run fail: one that raises is reported once and dropped.
+run's configuration, and cannot make a run fail: one that raises, or does not answer for
+`LIMIT_SECONDS`, is reported once and dropped.
 """
 
 import os
+import re
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,10 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.record import Record
 from seqrec.running.origin import flat
+from seqrec.wording import shortened
+
+LIMIT_SECONDS = 60.0
+"""How long a tracker may take for one report."""
 
 
 class Tracker(Protocol):
@@ -91,7 +98,14 @@ class ClearML:
 
     def __init__(self, config: RunConfig, folder: Path) -> None:
         from clearml import Task
+        from clearml.backend_api import Session
+        from clearml.config import config_obj
 
+        # By itself ClearML tries 240 times, for five minutes each.
+        retries = dict.fromkeys(("total", "connect", "read", "redirect", "status"), 1)
+        http = {"retries": retries, "wait_on_maintenance_forever": False}
+        config_obj.set_overrides({"api": {"http": http}})
+        Session._session_timeout = Session._write_session_timeout = (3.0, 10.0)
         self.task: Any = Task.init(
             project_name=f"seqrec/{_experiment(folder)}",
             task_name=config.run.title,
@@ -217,12 +231,14 @@ class Tracking:
 
     @contextmanager
     def _harmless(self, name: str) -> Iterator[None]:
-        """Report and drop the tracker `name` if it raises; restore signal handlers it replaced."""
+        """Report and drop the tracker `name` if it raises or takes too long; restore signal
+        handlers that it has replaced."""
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
         handlers = {number: signal.getsignal(number) for number in numbers}
         try:
-            yield
-        except (Exception, SystemExit) as error:
+            with _limited(LIMIT_SECONDS):
+                yield
+        except (Exception, SystemExit, _TooLate) as error:
             self.trackers.pop(name, None)
             lines = str(error).splitlines() or [type(error).__name__]
             remedy = (
@@ -231,13 +247,45 @@ class Tracking:
                 else ""
             )
             click.echo(
-                f"{name}: dropped for the rest of this run, which goes on ({lines[0]}).{remedy}",
+                f"{name}: dropped for the rest of this run, which goes on "
+                f"({shortened(_without_password(lines[0]))}).{remedy}",
                 err=True,
             )
         finally:
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
                     signal.signal(number, handler)
+
+
+class _TooLate(BaseException):
+    """Raised where a tracker waits too long; no Exception, which its library might swallow."""
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise `_TooLate` in the block after so many seconds, and every second from then on.
+
+    Only the main thread can be interrupted; elsewhere there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise _TooLate(f"no answer for {seconds:.0f} seconds")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _without_password(text: str) -> str:
+    """Leave out the user and password of the addresses in a text: logs are passed on."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
 
 
 def _experiment(folder: Path) -> str:

@@ -4,8 +4,11 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +252,61 @@ def test_a_tracker_that_raises_is_reported_once_and_dropped(
     metrics, _ = recorded(folder)
     assert metrics["epochs"] == 2
     assert len(events(folder)["validation/ndcg@10"]) == 2  # the other one saw all
+
+
+class Silent(Broken):
+    """A tracker whose library waits for a server for good, whatever is raised meanwhile."""
+
+    def _do(self, moment: str) -> None:
+        for _ in range(600 if moment == "epoch" else 0):
+            with suppress(Exception):
+                time.sleep(0.1)
+
+
+def test_one_that_does_not_answer_is_dropped_in_time(
+    data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trackers.TRACKERS, "mlflow", Silent)
+    monkeypatch.setattr(trackers, "LIMIT_SECONDS", 0.2)
+    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    began = time.monotonic()
+    result = execute(data, folder, "--track", "mlflow")
+    assert time.monotonic() - began < 20
+    assert result.exit_code == 0
+    assert (
+        result.stderr.count("mlflow: dropped for the rest of this run, which goes on (no ans") == 1
+    )
+    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tracker", ["clearml", "mlflow"])
+def test_a_server_that_accepts_and_says_nothing_holds_a_run_up_for_a_moment_only(
+    tracker: str, data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://joe:secret@127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        monkeypatch.setenv("CLEARML_CONFIG_FILE", str(tmp_path / "none.conf"))
+        for name in ("API_HOST", "WEB_HOST", "FILES_HOST"):
+            monkeypatch.setenv(f"CLEARML_{name}", address)
+        for name in ("API_ACCESS_KEY", "API_SECRET_KEY"):
+            monkeypatch.setenv(f"CLEARML_{name}", "key")
+        process = Forked(words(CONFIG, data, folder, "--track", tracker), tmp_path / "said.txt")
+        assert process.end(60) == 0
+    assert f"{tracker}: dropped" in process.said.read_text()
+    assert "secret" not in process.said.read_text()
+
+
+def test_passwords_in_the_address_of_a_server_are_not_told(
+    data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ConnectionError("https://joe:secret@host:80/x and ftp://key@host do not answer")
+
+    monkeypatch.setitem(trackers.TRACKERS, "mlflow", refused)
+    said = execute(data, folder, "--track", "mlflow").stderr
+    assert "(https://***@host:80/x and ftp://***@host do not answer)" in said
 
 
 def test_one_that_is_not_installed_says_how_to_get_it(
