@@ -183,6 +183,18 @@ class _Lines:
             f"HitRate@10 {test['hit_rate@10']:.4f}, "
             f"{record.training_seconds:.1f} s of training on {record.device}"
         )
+        training = record.config.get("training") or {}
+        if (
+            record.epochs is not None
+            and record.best_epoch is not None
+            and record.epochs == training.get("max_epochs")
+            and record.epochs - record.best_epoch < training["patience"]
+        ):
+            click.echo(
+                f"{record.folder}: ended at training.max_epochs ({record.epochs}) while it was "
+                f"still improving; the best epoch was {record.best_epoch}.",
+                err=True,
+            )
 
 
 def _evaluated_again(config: "RunConfig", data: Path, folder: Path, engine: dict[str, Any]) -> bool:

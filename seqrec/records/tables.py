@@ -22,6 +22,7 @@ HEADER = re.compile(
 """What `np.save` writes before int32 numbers; to parse it as Python takes most of the time."""
 
 EPOCH = r"[0-9]{1,15}"
+SECONDS = r"[0-9]{1,15}(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,2})?"
 NUMBER = r"(?:[-+]?(?:[0-9]{1,15}(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,4})?|inf))?"
 
 
@@ -68,13 +69,16 @@ def epochs_in(content: bytes) -> list[int]:
         raise ValueError(f"it lacks the column {', '.join(sorted(lacking))}")
     if columns[0] != HISTORY_COLUMNS[0] or len(set(columns)) < len(columns) or '"' in header:
         raise ValueError("its header is not the one that a training writes")
+    pattern = _line_of(tuple(columns))
     lines = body.removesuffix("\n").split("\n") if body else []
     for number, line in enumerate(lines, start=2):
-        if not _line_of(len(columns)).fullmatch(line):
+        if not pattern.fullmatch(line):
             raise ValueError(f"line {number} holds something other than {len(columns)} numbers")
     return [int(line.partition(",")[0]) for line in lines]
 
 
 @cache
-def _line_of(columns: int) -> re.Pattern[str]:
-    return re.compile(EPOCH + f",{NUMBER}" * (columns - 1))
+def _line_of(columns: tuple[str, ...]) -> re.Pattern[str]:
+    """Compile what a line must look like; times are numbers that are not below 0."""
+    kinds = (SECONDS if name == "seconds" else NUMBER for name in columns[1:])
+    return re.compile(EPOCH + "".join(f",{kind}" for kind in kinds))

@@ -212,7 +212,7 @@ def _in_causality(network: Network, history: Tensor, num_items: int) -> str | No
         one, two = network(network.task.prediction_batch(histories).inputs)[:, :cut]
         if _differ(one, two):
             return (
-                f"the hidden states of the first {cut} items change with the items after them, "
+                f"the hidden states of items 1 to {cut} change with the items after them, "
                 "which they are to predict. With NextItem, forward must be causal: let no position "
                 "see a later one, or take MaskedItem as the task."
             )

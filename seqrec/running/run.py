@@ -29,6 +29,7 @@ from seqrec.records.writing import write_record
 from seqrec.running.device import device_title
 from seqrec.running.device_places import Place, place_on_device
 from seqrec.running.engine import choose_engine, usable_cores
+from seqrec.running.epoch_ticker import ticking
 from seqrec.running.failures import failure_noted
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, peak_memory
@@ -132,8 +133,9 @@ def _train(
         pieces = begun.pieces
     if not trainer.finished:
         pieces = _with_this_piece(pieces, trainer, job)
-    with stopped_by_signals(trainer):
+    with stopped_by_signals(trainer), ticking(trainer) as ticker:
         for epoch in train(trainer):
+            ticker.clear()
             place.look()
             # Saved first, since a tracker's server may take its time to answer.
             resume.save(SavedState(key, trainer.snapshot(), place.most_runs, pieces))

@@ -148,7 +148,7 @@ def test_a_damaged_checkpoint_costs_its_epochs_and_nothing_else(
     code, said, _ = execute(SASREC, data, folder)
     assert code == 0
     assert said.count("damaged, not used") == damaged
-    assert said.count("epoch") == (EPOCHS - 1 if damaged == 1 else EPOCHS)
+    assert said.count("  loss ") == (EPOCHS - 1 if damaged == 1 else EPOCHS)
     assert outcome(folder) == whole
 
 
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
 
         # The first two fitted; with those two the third did not, and so is not reported.
         assert code == 1
-        assert said.count("epoch") == EPOCHS - 1
+        assert said.count("  loss ") == EPOCHS - 1
         assert "resume.pt: cannot be written (No space left on device)" in said
         assert "Free some disk space" in said
         assert "Traceback" not in said
@@ -183,7 +183,7 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
         code, said, _ = execute(SASREC, data, folder)
 
         assert code == 0
-        assert said.count("epoch") == 1, "it went on from the second epoch"
+        assert said.count("  loss ") == 1, "it went on from the second epoch"
         assert outcome(folder) == whole
 
 

@@ -181,6 +181,22 @@ def test_metrics_of_other_ranks_are_damage(tmp_path: Path) -> None:
         read_record(folder)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("seconds", "-1.0"), ("seconds", ""), ("seconds", "inf")]
+)
+def test_a_history_with_times_that_cannot_be_is_damage(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    folder = without_digests(make_record(tmp_path))
+    path = folder / "history.csv"
+    header, line, *lines = path.read_text().splitlines()
+    cells = line.split(",")
+    cells[header.split(",").index(column)] = value
+    path.write_text("\n".join([header, ",".join(cells), *lines]) + "\n")
+    with pytest.raises(SeqrecError, match=r"history\.csv: is not a training history \(line 2"):
+        read_record(folder)
+
+
 def test_a_history_of_a_model_without_epochs_is_damage(tmp_path: Path) -> None:
     folder = without_digests(make_record(tmp_path, epochs=None, best_epoch=None))
     other = make_record(tmp_path, model="gru4rec")
