@@ -88,9 +88,13 @@ class Project:
         )
 
     def environment(self) -> dict[str, str]:
-        """Use the copy's package instead of the installed one, and nothing from the network."""
+        """Use the copy's package instead of the installed one, and nothing from the network.
+
+        Nor what `make test` passes on to a make that it starts: that would print where it is.
+        """
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
         return {
-            **os.environ,
+            **kept,
             "PYTHONPATH": str(self.folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "SEQREC_MIRROR": "",
