@@ -23,6 +23,12 @@ RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
 TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
 """Tables of an experiment that are not named after a dataset; no dataset may be called so."""
+PAIRS, TARGETS = "pairs", "targets"
+"""Folders in `tables/`, with a table for each dataset."""
+LEARNING = "learning"
+"""Folder in `figures/`, with a page for each dataset."""
+PUBLISHED = ("results", "num_negatives", "datasets")
+"""Files of `config/published/`."""
 
 FOLDER_NAME = r"(?!\.)[^{}\x00-\x1f\x7f\ud800-\udfff]+"
 """Names of folders in results that somebody may have made: UTF-8, and no braces, which Snakemake
@@ -48,8 +54,13 @@ class ConfigFiles:
         return self.folder / "schema" / f"{kind}.schema.json"
 
     def published(self, name: str) -> Path:
-        """Numbers of the paper: `results`, `datasets` or `num_negatives`."""
+        """Numbers of the paper: one of `PUBLISHED`."""
         return self.folder / "published" / f"{name}.csv"
+
+    @property
+    def published_files(self) -> list[Path]:
+        """All numbers of the paper."""
+        return [self.published(name) for name in PUBLISHED]
 
     @property
     def datasets(self) -> Path:

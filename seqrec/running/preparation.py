@@ -90,7 +90,7 @@ def _future_dates(plan: Plan) -> Iterator[Repair]:
     What is made from them would seem older than they are, and Snakemake deletes such a result.
     """
     now = time.time()
-    published = [ConfigFiles().published(name) for name in ("results", "num_negatives", "datasets")]
+    published = ConfigFiles().published_files
     inputs = [*plan.records_and_failures, plan.results.grid, *published, *plan.tables_code]
     for dataset in plan.datasets:
         inputs += [manifest(dataset), LogFiles.of(dataset).digest]
