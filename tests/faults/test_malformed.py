@@ -4,18 +4,12 @@ They are mutations of valid ones. A message names the file; there is never a tra
 that leaves the file valid must load. The summary of the test run says how many were tried.
 """
 
-import bz2
-import gzip
 import json
-import lzma
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -23,114 +17,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from record_factory import make_record
 from small_runs import copied_config
+from valid_files import CONFIGURATIONS, CSV, FRAGMENTS, NUMBERS, RAW_FILES, VALUES
 
 from seqrec.cli.main import main
 from seqrec.data.interactions import Interactions
 from seqrec.experiment.schema import RunConfig
-
-ROWS = [
-    (f"u{user}", f"i{(user * 7 + step * step) % 23}", 1_000_000_000 + 50 * step + user)
-    for user in range(12)
-    for step in range(6)
-]
-
-NUMBERS = "".join(f"{user[1:]} {int(item[1:]) + 1}\n" for user, item, _ in ROWS).encode()
-MOVIELENS = "".join(f"{u[1:]}::{i[1:]}::5::{t}\n" for u, i, t in ROWS).encode()
-CSV = (
-    'user,"item, named",time\n' + "".join(f'{u},"{i} ""the, best""",{t}\n' for u, i, t in ROWS)
-).encode()
-DATES = "".join(f"{u}\t{i}\t2024-01-{t % 28 + 1:02d}T10:00:00\n" for u, i, t in ROWS).encode()
-JSON = "".join(
-    json.dumps({"user_id": u, "stars": 4.0, "business_id": i, "date": t}) + "\n" for u, i, t in ROWS
-).encode()
-
-
-def zipped(content: bytes, path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("readme.txt", "Be kind.")
-        archive.writestr("log.txt", content)
-
-
-def parquet(_: bytes, path: Path) -> None:
-    users, items, times = zip(*ROWS, strict=True)
-    pq.write_table(pa.table({"user": users, "item": items, "time": times}), path)
-
-
-def compressed(module: Any) -> Callable[[bytes, Path], None]:
-    return lambda content, path: module.open(path, "wb").write(content) and None
-
-
-def plain(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
-
-
-def columns(user: Any, item: Any, time: Any = None) -> dict[str, Any]:
-    return {"user": user, "item": item} | ({} if time is None else {"timestamp": time})
-
-
-NAMED = columns("user", "item, named", "time")
-KEYS = columns("user_id", "business_id", "date")
-DROPPING = {"missing": ["NA", -1], "on_bad_line": "drop"}
-RAW_FILES: dict[str, tuple[bytes, Callable[[bytes, Path], None], dict[str, Any]]] = {
-    "log.txt": (NUMBERS, plain, {"kind": "text"}),
-    "ratings.dat": (MOVIELENS, plain, {"kind": "double-colon", "columns": columns(0, 1, 3)}),
-    "log.csv": (CSV, plain, {"kind": "csv", "columns": NAMED}),
-    "log.tsv": (DATES, plain, {"kind": "tsv", "columns": columns(0, 1, 2)}),
-    "reviews.json": (JSON, plain, {"kind": "jsonl", "columns": KEYS}),
-    "dropping.csv": (CSV, plain, {"kind": "csv", "columns": NAMED, **DROPPING}),
-    "dropping.json": (JSON, plain, {"kind": "jsonl", "columns": KEYS, **DROPPING}),
-    "log.parquet": (b"", parquet, {"kind": "parquet", "columns": columns("user", "item", "time")}),
-    "log.zip": (NUMBERS, zipped, {"kind": "text"}),
-    "log.csv.gz": (CSV, compressed(gzip), {"kind": "csv", "columns": NAMED}),
-    "log.txt.bz2": (NUMBERS, compressed(bz2), {"kind": "text"}),
-    "log.txt.xz": (NUMBERS, compressed(lzma), {"kind": "text"}),
-}
-
-EXPERIMENT = {
-    "description": "small",
-    "datasets": ["plain"],
-    "models": [
-        "popularity",
-        "sasrec+",
-        "sasrec+N",
-        {"name": "gru+3", "like": "gru4rec", "loss": {"kind": "sampled-cross-entropy"}},
-    ],
-    "negatives": [5, 7],
-    "seeds": [0, 1],
-    "training": {"max_epochs": 1, "learning_rate": 0.001},
-    "evaluation": {"cutoffs": [10, 20]},
-    "overrides": [
-        {"models": ["sasrec*"], "hyperparameters": {"hidden_size": 8, "dropout": 0.5}},
-        {"datasets": ["plain"], "models": ["gru+3"], "max_length": 7, "seeds": [3]},
-    ],
-}
-EXPERIMENT["models"][3]["loss"]["negatives"] = 4  # type: ignore[index]
-DATASET = {
-    "title": "Small",
-    "max_length": 10,
-    "sources": [{"file": "own.csv"}],
-    "format": {"kind": "csv", "columns": NAMED, "header": True, "missing": ["NA"]},
-    "filter": {"min_interactions_per_user": 2, "mode": "k-core", "duplicates": "last"},
-    "expected": {"users": 12, "items": 23, "interactions": 72, "min_length": 6},
-    "manual": "Ask us.",
-}
-SIMULATED = {
-    "title": "Simulated",
-    "max_length": 10,
-    "simulate": {"users": 20, "items": 12, "mean_length": 6, "max_length": 9, "genres": 3},
-}
-MODEL = {
-    "implementation": "sasrec",
-    "hyperparameters": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
-    "loss": {"kind": "sampled-cross-entropy", "negatives": 5, "sharing": "position"},
-    "training": {"batch_size": 8, "patience": 3},
-}
-CONFIGURATIONS = {
-    "config/small.yaml": EXPERIMENT,
-    "config/datasets/own.yaml": DATASET,
-    "config/datasets/simulated.yaml": SIMULATED,
-    "config/models/mine.yaml": MODEL,
-}
 
 
 @dataclass
@@ -207,28 +98,6 @@ def mutated_bytes(draw: st.DrawFn, content: bytes) -> bytes:
         new = draw(st.one_of(junk, st.just(b""), st.just(content[start:end] * 2)))
         content = content[:start] + new + content[end:]
     return content
-
-
-WORDS = [None, True, -1, 0, 1, 2.5, 10**30, float("nan"), float("inf"), "", "x", "10", "sasrec+"]
-VALUES = [
-    *WORDS,
-    [],
-    {},
-    [1],
-    [[]],
-    ["x", "x"],
-    {"x": 1},
-    {1: 2},
-    {None: None},
-    [None],
-    "a\0b/../c",
-]
-FRAGMENTS = [
-    *("2024-99-99", "9" * 5000, "!!int x", "!!binary '*'", "!!python/name:os.system", "*nobody"),
-    *("&a [*a]", "&a {a: *a}", "[" * 3000, "{a: 1, a: 2}", "{[1]: 2}", "? {a: 1}", "'open", "%"),
-    *("\t- a", "0x", "1_0", "12:30:45", "<<: 1", "{<<: [1]}", "!!set {a}", "\ud7ff\x85", "\x07"),
-    *("!!timestamp x", "!!float ''", "!!omap 3", "!!pairs x", "2001-01-01 00:00:99", "1e99999"),
-]
 
 
 @st.composite
