@@ -11,10 +11,10 @@ from seqrec.experiment.naming import sampled_negatives
 from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.records import Record
 from seqrec.records.failure import Failure, write_failure
 from seqrec.records.fingerprint import training_code_fingerprint
-from seqrec.records.record import Record
-from seqrec.records.tables import HISTORY_COLUMNS
+from seqrec.records.history import HISTORY_COLUMNS
 from seqrec.records.writing import write_record
 from seqrec.typed_yaml import check_values
 

@@ -10,7 +10,7 @@ from small_runs import preprocessed_log, simulated_log, small_config, without_dr
 
 from seqrec.experiment.grid import load_experiment
 from seqrec.layout import ConfigFiles
-from seqrec.models.network import Network
+from seqrec.models import Network
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import leave_one_out

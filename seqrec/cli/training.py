@@ -107,7 +107,7 @@ def _require_its_place(config: "RunConfig", title: str, experiment: str) -> None
 def _is_stale(folder: Path, config: "RunConfig") -> bool:
     """Whether the record in `folder` is this run's, made by other training code than today's."""
     from seqrec.records.fingerprint import is_current, training_code_fingerprint
-    from seqrec.records.record import read_record
+    from seqrec.records.reading import read_record
 
     record = read_record(folder)
     if record.config_hash != config.hash():

@@ -8,7 +8,8 @@ from seqrec.errors import SeqrecError
 from seqrec.files import replacing, write_text
 from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, RunFiles
 from seqrec.records.json_files import as_json
-from seqrec.records.record import Record, require_replaceable
+from seqrec.records.reading import require_replaceable
+from seqrec.records.record import Record
 from seqrec.records.survey import (
     dataset_and_model,
     grouped,

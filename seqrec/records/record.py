@@ -1,12 +1,9 @@
-"""The record of a finished run: what it holds, and how it is read and checked."""
+"""The record of a finished run: what `metrics.json` holds, and the files beside it."""
 
 import hashlib
-import math
-import os
-from collections.abc import Iterable
-from functools import cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,77 +13,33 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     computed_field,
     model_validator,
 )
 
 from seqrec.errors import SeqrecError
-from seqrec.files import open_regular, read_regular, require_inside
-from seqrec.layout import ResultFiles, Run, RunFiles, run_folder
-from seqrec.protocol.metrics import GAINS, REPORTED_METRICS, STOPPING_METRIC
-from seqrec.records.json_files import plain_values, read_json
-from seqrec.records.tables import epochs_in, history_table, numbers_of_users, seconds_after
+from seqrec.files import open_regular, read_regular
+from seqrec.layout import Run, RunFiles
+from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
+from seqrec.records.arrays import numbers_of_users
+from seqrec.records.errors import DamagedRecord, UnreadableRecord
+from seqrec.records.history import history_table, seconds_after
+from seqrec.records.json_files import plain_values
 from seqrec.typed_yaml import check_values
+from seqrec.wording import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
-"""The format of the records that this version writes and reads."""
-
-TOLERANCE = 1e-9
-"""How much a metric may differ when its sum is taken in another order."""
-
 FROM_JSON = {"values": "plain"}
 """The context of values that were read from JSON and need no conversion."""
 
-MOST_CUTOFF = 100_000
-"""Largest cutoff of the metrics that are compared with the ranks."""
-
-MOST_BYTES = 1 << 30
+MOST_RECORD_BYTES = 1 << 30
 """Size that no file of a record reaches but its weights: ranks of 250 million users."""
 
 
-class UnusableRecord(SeqrecError):
-    """A record that cannot be used, for a `problem` and with the remedy of its kind."""
-
-    def __init__(self, folder: Path, problem: str) -> None:
-        self.problem = problem
-        super().__init__(f"{problem} {self.remedy(folder)}")
-
-    @staticmethod
-    def remedy(folder: Path) -> str:
-        """Say what to do about the record in `folder`."""
-        raise NotImplementedError
-
-
-class DamagedRecord(UnusableRecord):
-    """A record whose files are not what a run has written."""
-
-    @staticmethod
-    def remedy(folder: Path) -> str:
-        return f"Delete {folder} and run the experiment again."
-
-
-class UnreadableRecord(UnusableRecord):
-    """A record that the operating system does not let us read; it may be whole."""
-
-    @staticmethod
-    def remedy(folder: Path) -> str:
-        return f"Make {folder} and its files readable, then try again."
-
-
-class NewerRecord(UnusableRecord):
-    """A record of a later format, whole for all that we know."""
-
-    @staticmethod
-    def remedy(folder: Path) -> str:
-        return f"Update seqrec to read {folder}; until then it is left as it is."
-
-
-class _Part(BaseModel):
+class Part(BaseModel):
     """A part of `metrics.json`. Keys that this version does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
@@ -97,7 +50,7 @@ Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Number = Annotated[int, Field(gt=-(2**63), lt=2**63)] | float | None
 
 
-class Data(_Part):
+class Data(Part):
     """The data that a run was trained on."""
 
     sha256: str
@@ -105,7 +58,7 @@ class Data(_Part):
     statistics: dict[str, Number]
 
 
-class Provenance(_Part):
+class Provenance(Part):
     """The code that trained a run."""
 
     version: str
@@ -117,7 +70,7 @@ class Provenance(_Part):
     models and in the oldest records."""
 
 
-class Piece(_Part):
+class Piece(Part):
     """What one piece of a training computed with: the training was stopped and went on there."""
 
     first_epoch: Positive
@@ -140,21 +93,25 @@ def _with_stopping_metric(validation: dict[str, float]) -> dict[str, float]:
     return validation
 
 
-class _Loss(_Part):
+class KnownLoss(Part):
+    """What tables read of a loss."""
+
     kind: str | None = None
 
 
-class _Training(_Part):
+class KnownTraining(Part):
+    """What tables read of the settings of a training."""
+
     patience: Positive | None = None
     max_epochs: Positive | None = None
 
 
-class _Config(_Part):
+class KnownConfig(Part):
     """What tables read of a configuration, which may be that of any version."""
 
     implementation: str = ""
-    loss: _Loss | None = None
-    training: _Training | None = None
+    loss: KnownLoss | None = None
+    training: KnownTraining | None = None
 
 
 MetricName = Annotated[
@@ -164,7 +121,7 @@ Metrics = dict[MetricName, float]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]
 
 
-class Record(_Part):
+class Record(Part):
     """The record of a finished run: the content of `metrics.json`, and the way to its arrays."""
 
     @model_validator(mode="before")
@@ -237,6 +194,11 @@ class Record(_Part):
         """The configuration without the seed: what all seeds of a model have in common."""
         return {key: value for key, value in self.config.items() if key != "seed"}
 
+    @cached_property
+    def known_config(self) -> KnownConfig:
+        """The part of `config` that every version has; raises `SeqrecError` if it is malformed."""
+        return check_values(KnownConfig, self.config, f"{self.files.metrics}: config")
+
     @property
     def users(self) -> int:
         """Number of users that were ranked for."""
@@ -256,7 +218,7 @@ class Record(_Part):
         try:
             return history_table(self.read(self.files.history))
         except ValueError as error:
-            problem = f"{self.files.history}: is not a training history ({_short(error)})."
+            problem = f"{self.files.history}: is not a training history ({shortened(str(error))})."
             raise DamagedRecord(self.folder, problem) from None
 
     def seconds_to_best(self) -> float:
@@ -278,7 +240,7 @@ class Record(_Part):
         try:
             return numbers_of_users(content, title)
         except ValueError as error:
-            raise DamagedRecord(self.folder, f"{path}: {_short(error)}.") from None
+            raise DamagedRecord(self.folder, f"{path}: {shortened(str(error))}.") from None
 
     def read(self, path: Path) -> bytes | None:
         """Read one of the record's files; None if it is missing.
@@ -286,11 +248,11 @@ class Record(_Part):
         Raises `UnusableRecord` if it is not the file that was written with the record.
         """
         try:
-            content = read_regular(path, MOST_BYTES)
+            content = read_regular(path, MOST_RECORD_BYTES)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _unreadable(self.folder, path, error) from None
+            raise UnreadableRecord.of(self.folder, path, error) from None
         except SeqrecError as error:
             raise DamagedRecord(self.folder, str(error)) from None
         self._require_digest(path, hashlib.sha256(content).hexdigest())
@@ -306,157 +268,9 @@ class Record(_Part):
                 if self.digests and path.name in self.digests:
                     self._require_digest(path, hashlib.file_digest(file, "sha256").hexdigest())
         except OSError as error:
-            raise _unreadable(self.folder, path, error) from None
+            raise UnreadableRecord.of(self.folder, path, error) from None
 
     def _require_digest(self, path: Path, found: str) -> None:
         if self.digests and self.digests.get(path.name, found) != found:
             problem = f"{path}: is not the file that was written with metrics.json."
             raise DamagedRecord(self.folder, problem)
-
-
-def has_record(folder: Path) -> bool:
-    """Tell whether a folder holds a record, whatever its state."""
-    try:
-        RunFiles(folder).metrics.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # reading it will say why not
-    return True
-
-
-def read_record(folder: Path) -> Record:
-    """Read the finished record in `folder` and check that its files belong together.
-
-    Raises `UnusableRecord`, which names the file, if one is damaged, unreadable or of a later
-    format, or if the record is not in its place.
-    """
-    record = read_metrics(folder)
-    if problem := _misplaced(record) or _unlike_ranks(record) or _unlike_history(record):
-        raise DamagedRecord(folder, problem)
-    if record.digests and record.files.config.name in record.digests:
-        record.read(record.files.config)
-    return record
-
-
-def read_metrics(folder: Path) -> Record:
-    """Read `metrics.json` alone, wherever the folder lies; raises `UnusableRecord`."""
-    path = RunFiles(folder).metrics
-    try:
-        content = read_json(path)
-        if (version := content.get("format")) != FORMAT and _is_newer(version):
-            problem = f"{path}: was written by a newer seqrec (format {version}, here {FORMAT})."
-            raise NewerRecord(folder, problem)
-        record = _checked(Record, {**content, "folder": folder}, str(path))
-        _checked(_Config, record.config, f"{path}: config")
-    except OSError as error:
-        raise _unreadable(folder, path, error) from None
-    except UnusableRecord:
-        raise
-    except SeqrecError as error:
-        problem = str(error).removeprefix(f"{path}: ")
-        raise DamagedRecord(folder, f"{path}: {_short(problem)}") from None
-    return record
-
-
-Part = TypeVar("Part", bound=_Part)
-
-
-def _checked(model: type[Part], data: dict[str, Any], where: str) -> Part:
-    """Build `model` at once, as there may be thousands; `check_values` says what is wrong."""
-    try:
-        return model.model_validate(data, context=FROM_JSON)
-    except ValidationError:
-        return check_values(model, data, where)
-
-
-def require_replaceable(folder: Path) -> None:
-    """Raise `SeqrecError` if nothing may be written into a run's folder.
-
-    That is so if a link leads out of the experiment's results, and if the folder holds a record
-    that is unreadable or of a later format.
-    """
-    if len(folder.parents) > 3 and ResultFiles(folder.parents[3]).runs == folder.parents[2]:
-        require_inside(folder, folder.parents[3])
-    if not has_record(folder):
-        return
-    try:
-        read_metrics(folder)
-    except DamagedRecord:
-        return
-
-
-def _is_newer(version: object) -> bool:
-    return isinstance(version, int) and not isinstance(version, bool) and version > FORMAT
-
-
-def _unreadable(folder: Path, path: Path, error: OSError) -> UnreadableRecord:
-    why = error.strerror or os.strerror(error.errno or 0)
-    return UnreadableRecord(folder, f"{path}: cannot be read ({why}).")
-
-
-def _short(error: object) -> str:
-    """Return what an error says, cut short: it may quote a whole file."""
-    text = str(error)
-    return text if len(text) <= 200 else f"{text[:200]} ..."
-
-
-def _misplaced(record: Record) -> str:
-    place = run_folder(*record.run)
-    if record.folder.absolute().parts[-3:] == place.parts[-3:]:
-        return ""
-    return (
-        f"{record.files.metrics}: holds dataset {record.dataset!r}, model {record.model!r} and "
-        f"seed {record.seed}, which belong in {place.as_posix()}/."
-    )
-
-
-def _unlike_ranks(record: Record) -> str:
-    ranks = record.ranks()
-    if (best := ranks.min()) < 1:
-        return f"{record.files.ranks}: holds rank {best}, and ranks count from 1."
-    if len(ranks) != len(record.target_counts()):
-        return f"{record.files.target_counts}: holds other users than ranks.npy."
-    for metric, found in _metrics(record.test, ranks).items():
-        said = record.test[metric]
-        if not math.isclose(said, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-            return (
-                f"{record.files.metrics}: has {metric} {said:.6f} in the test, and ranks.npy gives "
-                f"{found:.6f}: the two are not of one run."
-            )
-    return ""
-
-
-def _unlike_history(record: Record) -> str:
-    content = record.read(record.files.history)
-    try:
-        epochs = epochs_in(content) if content is not None else []
-    except ValueError as error:
-        return f"{record.files.history}: is not a training history ({_short(error)})."
-    if record.epochs is None and epochs:
-        return f"{record.files.history}: holds epochs, and metrics.json says that there were none."
-    if record.epochs is None and record.best_epoch is not None:
-        return f"{record.files.metrics}: has a best epoch, and no epochs."
-    if record.epochs is not None and record.best_epoch not in epochs:
-        return f"{record.files.history}: lacks the best epoch, {record.best_epoch}."
-    return ""
-
-
-def _metrics(names: Iterable[str], ranks: npt.NDArray[np.int32]) -> dict[str, float]:
-    """Compute those of the metrics `<name>@<k>` that follow from 1-based `ranks` `[users]`."""
-    parts = [(metric, *metric.partition("@")[::2]) for metric in names]
-    asked = [(metric, name, int(k)) for metric, name, k in parts if name in GAINS and k.isdecimal()]
-    asked = [one for one in asked if one[-1] <= MOST_CUTOFF]
-    most = max((k for *_, k in asked), default=0)
-    # Other ranks add nothing, and the same rank always adds the same.
-    counts = np.bincount(ranks[ranks <= most], minlength=most + 1)
-    return {
-        metric: float(counts[1 : k + 1] @ _gains(name, most)[:k]) / len(ranks)
-        for metric, name, k in asked
-    }
-
-
-@cache
-def _gains(name: str, most: int) -> npt.NDArray[np.float64]:
-    """Gains of the ranks from 1 to `most`, as `[most]`."""
-    return GAINS[name](np.arange(1.0, most + 1))

@@ -8,16 +8,12 @@ from typing import NamedTuple, TypeVar
 from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import is_the_papers, model_order
 from seqrec.layout import LogFiles, ResultFiles, Run
+from seqrec.records.errors import DamagedRecord, UnusableRecord
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
 from seqrec.records.json_files import read_json
-from seqrec.records.record import (
-    DamagedRecord,
-    Record,
-    UnusableRecord,
-    has_record,
-    read_record,
-)
+from seqrec.records.reading import has_record, read_record
+from seqrec.records.record import Record
 from seqrec.records.wanted import models_in_order, wanted_runs
 
 NEVER_STARTED = "not run."

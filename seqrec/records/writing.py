@@ -1,22 +1,21 @@
 """Write the record of a finished run: all of its files, or none."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import yaml
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, sha256
 from seqrec.protocol.epoch import Epoch
+from seqrec.records.arrays import as_array
+from seqrec.records.history import as_csv
 from seqrec.records.json_files import as_json, not_finite
-from seqrec.records.record import Record, require_replaceable
-from seqrec.records.tables import HISTORY_COLUMNS
+from seqrec.records.reading import require_replaceable
+from seqrec.records.record import Record
 
 
 def write_record(
@@ -47,9 +46,9 @@ def write_record(
         # The parts take their names in the reverse of this order, once all of them are whole.
         metrics = stack.enter_context(replacing(files.metrics))
         contents = {
-            files.target_counts: _as_array(target_counts),
-            files.ranks: _as_array(ranks),
-            files.history: None if history is None else _as_csv(history),
+            files.target_counts: as_array(target_counts),
+            files.ranks: as_array(ranks),
+            files.history: None if history is None else as_csv(history),
             files.config: yaml.safe_dump(record.config, sort_keys=True).encode(),
             files.weights: weights,
         }
@@ -66,15 +65,3 @@ def write_record(
         files.metrics.unlink(missing_ok=True)
     files.failure.unlink(missing_ok=True)
     return renewed
-
-
-def _as_array(numbers: npt.NDArray[np.integer]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, np.asarray(numbers, dtype=np.int32))
-    return file.getvalue()
-
-
-def _as_csv(history: Sequence[Epoch]) -> bytes:
-    lines: list[dict[str, Any]] = [epoch.line() for epoch in history]
-    table = pd.DataFrame(lines, columns=None if lines else list(HISTORY_COLUMNS))
-    return table.to_csv(index=False, lineterminator="\n").encode()

@@ -16,7 +16,8 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import run_order
 from seqrec.layout import ResultFiles, RunFiles
 from seqrec.protocol.metrics import REPORTED_METRICS
-from seqrec.records.record import Record, read_record
+from seqrec.records.reading import read_record
+from seqrec.records.record import Record
 from seqrec.records.survey import Survey, dataset_and_model, grouped, holds_experiment, survey
 from seqrec.report.differences import of_unknown_scatter, scatters, share
 from seqrec.report.inference import Difference, Scatter, difference, holm

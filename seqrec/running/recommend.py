@@ -29,7 +29,8 @@ from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.ranking import ScoreUsers, require_finite
 from seqrec.protocol.splits import Split
-from seqrec.records.record import Record, has_record, read_metrics
+from seqrec.records.reading import has_record, read_metrics
+from seqrec.records.record import Record
 from seqrec.running.device import choose_device
 from seqrec.running.histories import Ids, histories_of, texts_of
 from seqrec.running.trust import require_trusted

@@ -14,7 +14,8 @@ from seqrec.models.network import Network
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.sampled import require_enough_items
 from seqrec.protocol.splits import leave_one_out
-from seqrec.records.record import Record, read_record
+from seqrec.records.reading import read_record
+from seqrec.records.record import Record
 from seqrec.records.writing import write_record
 from seqrec.running.engine import choose_engine
 from seqrec.running.options import EngineOptions

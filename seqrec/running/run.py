@@ -24,7 +24,8 @@ from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.sampled import require_enough_items
 from seqrec.protocol.splits import Splits, leave_one_out
-from seqrec.records.record import Data, Piece, Provenance, Record, require_replaceable
+from seqrec.records.reading import require_replaceable
+from seqrec.records.record import Data, Piece, Provenance, Record
 from seqrec.records.writing import write_record
 from seqrec.running.device import device_title
 from seqrec.running.device_places import Place, place_on_device

@@ -76,7 +76,7 @@ def resident(users: int) -> dict[str, float]:
 
 def draw_batches(folder: Path, users: int) -> dict[str, float]:
     """What `resident` runs in a process of its own."""
-    from seqrec.models.tasks import NextItem
+    from seqrec.models import NextItem
     from seqrec.protocol.splits import Split
     from seqrec.training.batches import training_batch
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from seqrec.records.survey import read_records
+from seqrec.records import read_records
 
 PRECISION_CASE = ("ml-1m", "sasrec+")
 """The model whose trainings in either precision are set side by side."""

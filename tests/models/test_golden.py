@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqrec.models import Network
 from seqrec.models.bert4rec import BERT4Rec
 from seqrec.models.gpt4rec import GPT4Rec
 from seqrec.models.gru4rec import GRU4Rec
-from seqrec.models.network import Network
 from seqrec.models.sasrec import SASRec
 from seqrec.protocol.ranking import rank_targets
 from seqrec.training import losses

@@ -9,7 +9,7 @@ from small_runs import NETWORKS
 from torch import Tensor, nn
 
 from seqrec.experiment.registry import import_model
-from seqrec.models.layers import Attention, Dropout
+from seqrec.models import Attention, Dropout
 
 
 @given(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_runs import log_of
 from torch import Tensor
 
-from seqrec.models.tasks import MaskedItem, NextItem
+from seqrec.models import MaskedItem, NextItem
 from seqrec.protocol.splits import leave_one_out
 
 histories = st.lists(st.lists(st.integers(1, 9), min_size=3, max_size=12), min_size=1, max_size=5)

@@ -12,9 +12,8 @@ from record_factory import (
 )
 
 from seqrec.files import sha256
-from seqrec.records import fingerprint
+from seqrec.records import fingerprint, read_record
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
-from seqrec.records.record import read_record
 from seqrec.records.survey import stale_records
 
 
@@ -36,8 +35,8 @@ def is_stale(package: Path, tmp_path: Path) -> bool:
     [
         ("training/building.py", "torch.manual_seed(config.seed)", "torch.manual_seed(0)"),
         ("training/fitting.py", "config.seed", "0"),
-        ("training/precision.py", "allow_tf32 = False", "allow_tf32 = True"),
-        ("training/precision.py", "mkldnn.enabled =", "mkldnn.disabled ="),
+        ("training/arithmetic.py", "allow_tf32 = False", "allow_tf32 = True"),
+        ("training/arithmetic.py", "mkldnn.enabled =", "mkldnn.disabled ="),
         ("protocol/metrics.py", "np.log2(", "np.log("),
     ],
 )

@@ -13,8 +13,8 @@ from record_factory import (
 )
 
 from seqrec.errors import SeqrecError
+from seqrec.records import read_records
 from seqrec.records.promote import promote
-from seqrec.records.survey import read_records
 
 
 def test_promotion_copies_records_without_checkpoints_and_merges_the_grid(tmp_path: Path) -> None:

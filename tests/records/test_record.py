@@ -182,9 +182,14 @@ def test_metrics_of_other_ranks_are_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("seconds", "-1.0"), ("seconds", ""), ("seconds", "inf")]
+    ("column", "value"),
+    [
+        *(("seconds", value) for value in ("-1.0", "", "inf")),
+        *(("training_loss", value) for value in ("nan", "inf", "-inf", "", "1e999", "1" * 400)),
+        ("ndcg@10", "nan"),
+    ],
 )
-def test_a_history_with_times_that_cannot_be_is_damage(
+def test_a_history_with_a_number_that_cannot_be_is_damage(
     tmp_path: Path, column: str, value: str
 ) -> None:
     folder = without_digests(make_record(tmp_path))

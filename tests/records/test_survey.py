@@ -14,8 +14,8 @@ from record_factory import (
 
 from seqrec.errors import SeqrecError
 from seqrec.layout import Run
-from seqrec.records.record import read_record
-from seqrec.records.survey import Missing, missing_runs, read_records
+from seqrec.records import read_record, read_records
+from seqrec.records.survey import Missing, missing_runs
 
 
 def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_path: Path) -> None:

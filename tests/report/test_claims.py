@@ -6,7 +6,7 @@ import pytest
 from reading_tables import decided_claims, notes, ranks_with_hits, write_grid
 from record_factory import make_history, make_record
 
-from seqrec.records.record import read_record
+from seqrec.records import read_record
 from seqrec.report.timing import seconds_to_best
 
 

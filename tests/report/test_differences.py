@@ -7,7 +7,8 @@ import pandas as pd
 from reading_tables import notes, ranks_with_hits, rows, write
 from record_factory import make_record, without_digests
 
-from seqrec.records.survey import read_records, survey
+from seqrec.records import read_records
+from seqrec.records.survey import survey
 from seqrec.report.differences import by_target, leaders, pairs, scatters
 from seqrec.report.measured import measure_dataset
 

@@ -11,7 +11,7 @@ from small_runs import copied_config
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import resolve_cell
 from seqrec.layout import ConfigFiles
-from seqrec.records.survey import read_records
+from seqrec.records import read_records
 from seqrec.report.paper import curve_negatives, read_published
 from seqrec.report.tables import write_tables
 

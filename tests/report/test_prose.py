@@ -10,8 +10,8 @@ import pytest
 from small_runs import ROOT
 
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.record import Record
-from seqrec.records.survey import dataset_and_model, grouped, read_records
+from seqrec.records import Record, read_records
+from seqrec.records.survey import dataset_and_model, grouped
 from seqrec.report.measured import measure
 from seqrec.report.paper import read_published
 

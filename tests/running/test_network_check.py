@@ -16,10 +16,8 @@ from seqrec.experiment.built_in import built_in_names
 from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
-from seqrec.models.fitted import Fitted
-from seqrec.models.layers import initialise_normal, read_at
-from seqrec.models.network import Network
-from seqrec.models.tasks import MaskedItem, NextItem
+from seqrec.models import Fitted, MaskedItem, Network, NextItem, initialise_normal
+from seqrec.models.layers import read_at
 from seqrec.protocol.splits import Split
 from seqrec.running.network_check import check_network
 from seqrec.running.options import EngineOptions

@@ -16,7 +16,7 @@ from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
-from seqrec.records.record import Record
+from seqrec.records import Record
 from seqrec.running import progress as module
 from seqrec.running.options import EngineOptions
 from seqrec.running.progress import DEAD_SECONDS, Progress, read_progress, reported

@@ -21,14 +21,14 @@ from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
 from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
-from seqrec.models.network import Network
+from seqrec.models import Network
 from seqrec.models.sasrec import SASRec
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import leave_one_out
+from seqrec.records import Record, read_record
 from seqrec.records.fingerprint import training_code_fingerprint
-from seqrec.records.record import Record, read_record
 from seqrec.records.survey import missing_runs
 from seqrec.running import device_places
 from seqrec.running.options import EngineOptions

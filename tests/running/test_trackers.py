@@ -24,7 +24,7 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.workflow import WorkflowConfig
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
-from seqrec.records.record import Record
+from seqrec.records import Record
 from seqrec.running import trackers
 from seqrec.running.resume import STOPPED_EXIT_CODE
 from seqrec.running.trackers import TRACKERS, MLflow, TensorBoard, Tracking

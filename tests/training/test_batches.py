@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config, without_dropout
 
-from seqrec.models.network import Network
-from seqrec.models.tasks import MaskedItem, NextItem, Task
+from seqrec.models import MaskedItem, Network, NextItem
+from seqrec.models.tasks import Task
 from seqrec.protocol.splits import leave_one_out
 from seqrec.training import batches
 from seqrec.training.batches import TrainingSequences, length_groups, places

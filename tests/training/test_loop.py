@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from seqrec.errors import SeqrecError
 from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
-from seqrec.models.network import Network
-from seqrec.models.tasks import MaskedItem, NextItem
+from seqrec.models import MaskedItem, Network, NextItem
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users

@@ -1,0 +1,41 @@
+"""The arrays of a record: one int32 number for each user, in numpy's format."""
+
+import io
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '<i4', 'fortran_order': False, "
+    rb"'shape': \(([1-9][0-9]*),\), \} *\n",
+    re.DOTALL,
+)
+"""What `np.save` writes before int32 numbers; to parse it as Python takes most of the time."""
+
+
+def as_array(numbers: npt.NDArray[np.integer]) -> bytes:
+    """Return the content of a file with these numbers `[users]`."""
+    file = io.BytesIO()
+    np.save(file, np.asarray(numbers, dtype=np.int32))
+    return file.getvalue()
+
+
+def numbers_of_users(content: bytes, title: str) -> npt.NDArray[np.int32]:
+    """Parse a file with a `title` of each user, as `[users]`.
+
+    Raises `ValueError` for anything else: somebody else may have written the file.
+    """
+    if (header := HEADER.match(content)) and len(content) == header.end() + 4 * int(header[1]):
+        return np.frombuffer(content, np.dtype("<i4"), offset=header.end())
+    try:
+        numbers = np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # numpy parses the header as Python, and raises what it likes
+        raise ValueError(f"cannot be read ({error})") from None
+    if not isinstance(numbers, np.ndarray):
+        raise ValueError("holds an archive of arrays, not one array")
+    if numbers.ndim != 1 or numbers.dtype != np.int32 or not len(numbers):
+        raise ValueError(
+            f"holds {numbers.dtype} of shape {numbers.shape}, not an int32 {title} of each user"
+        )
+    return numbers
