@@ -7,6 +7,17 @@ from typing import Any, NamedTuple
 from seqrec.experiment.naming import in_order, model_title, sampled_negatives
 
 
+class Look(NamedTuple):
+    """The look of a model, the same in every figure."""
+
+    colour: str = "#746669"
+    dash: tuple[float, ...] = ()
+    """Lengths of strokes and gaps in turn, in widths of the line; empty: solid."""
+    marker: str = "circle"
+    strength: float = 1.0
+    """From 0 to 1: how solid its marker is, and how dark its line."""
+
+
 class Display(NamedTuple):
     """Title and look of a model, the same in every table and figure."""
 
