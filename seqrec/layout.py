@@ -220,9 +220,17 @@ def _folders_in(folder: Path, name: str) -> list[Path]:
     return [folder / one for one in sorted(names) if re.fullmatch(name, one)]
 
 
-def run_folder(dataset: str, model: str, seed: int) -> Path:
+def run_folder(dataset: str, model: str, seed: int | str) -> Path:
     """A run's folder, relative to the results of its experiment."""
     return Path("runs", dataset, model, f"seed-{seed}")
+
+
+def results_of(run: Path) -> Path | None:
+    """Return the folder of results in which a run's folder lies; None if it lies elsewhere."""
+    for results in run.parents[3:4]:
+        if ResultFiles(results).runs == run.parents[2]:
+            return results
+    return None
 
 
 @dataclass(frozen=True)
