@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from seqrec.errors import SeqrecError
 from seqrec.files import require_inside
-from seqrec.layout import ResultFiles, RunFiles, run_folder
+from seqrec.layout import RunFiles, results_of, run_folder
 from seqrec.protocol.metrics import GAINS
 from seqrec.records.errors import DamagedRecord, NewerRecord, UnreadableRecord, UnusableRecord
 from seqrec.records.history import epochs_in
@@ -90,8 +90,8 @@ def require_replaceable(folder: Path) -> None:
     That is so if a link leads out of the experiment's results, and if the folder holds a record
     that is unreadable or of a later format.
     """
-    if len(folder.parents) > 3 and ResultFiles(folder.parents[3]).runs == folder.parents[2]:
-        require_inside(folder, folder.parents[3])
+    if results := results_of(folder):
+        require_inside(folder, results)
     if not has_record(folder):
         return
     try:

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import run_order
-from seqrec.layout import ResultFiles, RunFiles
+from seqrec.layout import ResultFiles, RunFiles, results_of
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.reading import read_record
 from seqrec.records.record import Record
@@ -177,9 +177,9 @@ class _Experiments:
 def _experiment_of(record: Record) -> Path | None:
     """Return the folder of the experiment that a record lies in; None if it lies elsewhere."""
     folder = record.folder.resolve()
-    for root in folder.parents[3:4]:
-        if ResultFiles(root).run(*record.run).folder == folder and holds_experiment(root):
-            return root
+    root = results_of(folder)
+    if root and ResultFiles(root).run(*record.run).folder == folder and holds_experiment(root):
+        return root
     return None
 
 
