@@ -1,6 +1,9 @@
-"""Settings of the command line, `key=value`: checked and applied to an experiment."""
+"""Settings by flat names, such as `training.patience`: of the command line, and of a configuration.
 
-from collections.abc import Iterable, Sequence
+Those of the command line, `key=value`, are checked and applied to an experiment.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -68,6 +71,15 @@ def load_changed(path: Path, settings: Sequence[str] = ()) -> tuple[str, Experim
 def is_about_the_grid(setting: str) -> bool:
     """Whether a setting says which runs there are, rather than how they are done."""
     return setting.partition("=")[0] in GRID_KEYS
+
+
+def flat_settings(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten a configuration: `{"training": {"patience": 10}}` to `{"training.patience": 10}`."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        flat |= flat_settings(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
 
 
 def _written(settings: Iterable[str]) -> str:

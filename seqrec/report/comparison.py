@@ -14,6 +14,7 @@ import numpy as np
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import run_order
+from seqrec.experiment.settings import flat_settings
 from seqrec.layout import ResultFiles, RunFiles, results_of
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.reading import read_record
@@ -28,7 +29,6 @@ from seqrec.report.measured import (
     require_same_users,
     without_misfits,
 )
-from seqrec.report.settings import flat_settings
 
 Models: TypeAlias = Mapping[tuple[str, str], list[Record]]
 """The seeds of each model, by dataset and model."""

@@ -13,9 +13,10 @@ from seqrec.errors import SeqrecError, explained
 from seqrec.experiment.grid import resolve_cell
 from seqrec.experiment.naming import MODELS, sampled_negatives
 from seqrec.experiment.registry import load_model_entry
+from seqrec.experiment.settings import flat_settings
 from seqrec.layout import ConfigFiles
 from seqrec.records.record import Record
-from seqrec.report.settings import Settings, flat_settings
+from seqrec.report.settings import Settings
 
 Published: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float]]
 """Published numbers by column, for each key of a file."""

@@ -4,20 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from seqrec.errors import SeqrecError
+from seqrec.experiment.settings import flat_settings
 from seqrec.layout import Run
 from seqrec.records.record import Record
 
 Settings: TypeAlias = Mapping[str, Any]
 """Settings by flat names, such as `training.learning_rate`."""
-
-
-def flat_settings(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested settings: `{"training": {"patience": 10}}` to `{"training.patience": 10}`."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        flat |= flat_settings(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return flat
 
 
 def differing_settings(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -4,13 +4,14 @@ The number of threads, the libraries and the model of processor are not part of 
 continue with others, to a result that differs in its last bits; its record then names each piece.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from seqrec.data.interactions import Interactions
 from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.settings import flat_settings
 from seqrec.records.record import Piece, Provenance
 from seqrec.running.device import device_title
 from seqrec.running.provenance import library_versions
@@ -29,7 +30,7 @@ def training_key(config: RunConfig, log: Interactions, code: Provenance, engine:
     settings = config.model_dump(mode="json", exclude={"evaluation"})
     digests = (log.digest, code.training_code, code.model_code)
     return {
-        **dict(flat(settings)),
+        **flat_settings(settings),
         **dict(zip(DIGESTS, digests, strict=True)),
         "precision": engine.precision,
         "logits per chunk": engine.logits_per_chunk,
@@ -73,12 +74,3 @@ def changes(before: Piece, after: Piece) -> str:
 
 def _made_with(piece: Piece) -> Key:
     return {"threads": piece.threads, "device": piece.device, **piece.libraries}
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested dictionaries by names such as `training.max_epochs`."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

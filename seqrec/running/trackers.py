@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import click
 
 from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.settings import flat_settings
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.record import Record
-from seqrec.running.origin import flat
 from seqrec.wording import shortened
 
 LIMIT_SECONDS = 60.0
@@ -163,7 +163,7 @@ class MLflow:
         self.run = self.client.create_run(
             experiment, tags=tags, run_name=config.run.title
         ).info.run_id
-        for name, value in flat(config.model_dump(mode="json")):
+        for name, value in flat_settings(config.model_dump(mode="json")).items():
             self.client.log_param(self.run, name, value)
 
     def _experiment(self, name: str) -> str:
