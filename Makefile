@@ -63,7 +63,7 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/) up to tables and figu
 	@$(PREPARE)
 	@$(RUNS); status=$$?; test $$status -le 1 || exit $$status; \
 	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || exit; \
-	for table in $(RESULTS)/tables/*.md; do \
+	for table in $(RESULTS)/tables/results/*.md $(RESULTS)/tables/*.md; do \
 	case $$table in */missing.md) ;; *) cat "$$table"; echo ;; esac; done; \
 	if test $$status = 0; then $(SEQREC) missing $(RESULTS); \
 	else $(SEQREC) missing $(RESULTS) > /dev/null && $(SEQREC) status $(RESULTS); exit 1; fi

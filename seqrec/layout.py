@@ -21,12 +21,6 @@ REFERENCE = "reference"
 REFERENCE_RESULTS = RESULTS / REFERENCE
 RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
-TABLES = ("claims", "datasets", "missing", "runs", "verdicts")
-"""Tables of an experiment that are not named after a dataset; no dataset may be called so."""
-PAIRS, TARGETS = "pairs", "targets"
-"""Folders in `tables/`, with a table for each dataset."""
-LEARNING = "learning"
-"""Folder in `figures/`, with a page for each dataset."""
 PUBLISHED = ("results", "num_negatives", "datasets")
 """Files of `config/published/`."""
 
@@ -154,6 +148,11 @@ class RunFiles:
         return self.folder / "target_counts.npy"
 
     @property
+    def recommended_counts(self) -> Path:
+        """To how many test users each item is recommended; records of older versions lack it."""
+        return self.folder / "recommended_counts.npy"
+
+    @property
     def config(self) -> Path:
         return self.folder / "config.yaml"
 
@@ -188,7 +187,8 @@ class RunFiles:
     @property
     def promoted(self) -> tuple[Path, ...]:
         """The files of a record that are kept for good, `metrics` last; weights are not."""
-        return self.config, self.history, self.ranks, self.target_counts, self.metrics
+        arrays = (self.ranks, self.target_counts, self.recommended_counts)
+        return (self.config, self.history, *arrays, self.metrics)
 
 
 class Run(NamedTuple):

@@ -21,7 +21,7 @@ from seqrec.experiment.settings import (
     load_changed,
     results_name,
 )
-from seqrec.layout import CONFIG, TABLES, Run
+from seqrec.layout import CONFIG, Run
 from seqrec.wording import nearest, quoted, shortened
 
 
@@ -114,10 +114,6 @@ def _expand(resolver: Resolver) -> list[RunConfig]:
     models = _model_names(source, experiment)
     known = dataset_names(resolver.registry.files)
     for dataset in experiment.datasets:
-        if dataset in TABLES:
-            raise SeqrecError(
-                f"{source}: datasets: {dataset!r} is a table's name; rename the dataset's file."
-            )
         if dataset not in known:
             raise SeqrecError(f"{source}: datasets: no {dataset!r}; {nearest(dataset, known)}")
     for kind, names in (("datasets", experiment.datasets), ("models", models)):

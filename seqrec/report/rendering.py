@@ -11,6 +11,7 @@ import tabulate
 
 from seqrec.files import write_text
 from seqrec.report.cells import Cell, Mark, Table, Text, pieces
+from seqrec.report.contents import Item
 from seqrec.report.html_page import html_page
 
 ROWS_OF_NUMBERS, ROWS_OF_SENTENCES = 45, 12
@@ -133,9 +134,9 @@ def _latex(text: Text) -> str:
     return made.replace("--", "-{}-")
 
 
-def table_page(table: Table) -> str:
+def table_page(table: Table, caption: str = "") -> str:
     """Render a table as an HTML page."""
-    lines = []
+    lines = [f"<p>{html.escape(caption)}</p>"] if caption else []
     if table.cells:
         lines.append('<div class="wide"><table>\n<thead>')
         lines.append(_html_row("th", [html.escape(h) for h in table.headings], table.kinds))
@@ -159,17 +160,23 @@ def _html_row(tag: str, texts: Sequence[str], kinds: str) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def write_table(table: Table, folder: Path, name: str) -> list[Path]:
-    """Write the four forms of a table and return their paths; `name` may contain a subfolder."""
-    forms = {".md": markdown(table), ".tex": latex(table, name), ".html": table_page(table)}
-    stem = folder / name
-    # Not `with_suffix`, which would cut a dataset's name at its last dot.
-    for suffix, text in forms.items():
-        write_text(stem.with_name(stem.name + suffix), text)
-    write_csv(stem.with_name(stem.name + ".csv"), table.data)
-    return [stem.with_name(stem.name + suffix) for suffix in (*forms, ".csv")]
+def write_table(table: Table, folder: Path, item: Item) -> list[Path]:
+    """Write a table into `folder` in the forms of its entry, and return their paths."""
+    texts = {
+        "md": markdown(table),
+        "tex": latex(table, item.name),
+        "html": table_page(table, item.entry.caption),
+        "csv": _csv(table.data),
+    }
+    for path, form in zip(item.files, item.entry.forms, strict=True):
+        write_text(folder / path, texts[form])
+    return [folder / path for path in item.files]
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a table for programs, with the same bytes on every system."""
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    write_text(path, _csv(frame))
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, lineterminator="\n")

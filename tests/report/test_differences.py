@@ -67,8 +67,9 @@ def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> N
     folder = without_digests(make_record(tmp_path, "demo", "sasrec"))
     np.save(folder / "ranks.npy", np.ones((2, 2)))
     write(tmp_path)
-    assert "—" in rows(tmp_path, "demo")["SASRec"]
-    assert "ranks.npy: holds float64 of shape (2, 2)" in notes(tmp_path, "demo").replace("\\", "")
+    assert "—" in rows(tmp_path, "results/demo")["SASRec"]
+    said = notes(tmp_path, "results/demo").replace("\\", "")
+    assert "ranks.npy: holds float64 of shape (2, 2)" in said
 
 
 def test_a_record_of_other_users_is_left_out_aloud_and_stops_no_table(tmp_path: Path) -> None:
@@ -77,9 +78,9 @@ def test_a_record_of_other_users_is_left_out_aloud_and_stops_no_table(tmp_path: 
     make_record(tmp_path, "demo", "bert4rec", ranks=[1, 2, 3])
     make_record(tmp_path, "ml-1m", "sasrec+", ranks=ranks_with_hits(0.31))
     write(tmp_path)
-    assert rows(tmp_path, "demo")["BERT4Rec"][0] == "—"
-    assert "runs/demo/bert4rec/seed-0/target" in notes(tmp_path, "demo").replace("\\", "")
-    assert "95% interval" in rows(tmp_path, "demo")["Model"]
+    assert rows(tmp_path, "results/demo")["BERT4Rec"][0] == "—"
+    assert "runs/demo/bert4rec/seed-0/target" in notes(tmp_path, "results/demo").replace("\\", "")
+    assert "95% interval" in rows(tmp_path, "results/demo")["Model"]
     assert len(pd.read_csv(tmp_path / "results.csv")) == 4
 
 

@@ -8,6 +8,7 @@ from small_runs import ROOT
 
 from seqrec.layout import REFERENCE, ConfigFiles, run_folder
 from seqrec.records.survey import survey
+from seqrec.report import contents
 from seqrec.report.evidence import Evidence
 from seqrec.report.looks import looks
 from seqrec.report.paper import read_paper
@@ -48,6 +49,8 @@ def test_tables_list_own_models_as_the_file_does(tmp_path: Path) -> None:
     results = make_results(tmp_path / "mine")
     write_grid(results, *(("ml-1m", model, 0) for model in MODELS))
     evidence = Evidence.of(survey(results), read_paper(ConfigFiles(ROOT / "config"), []))
-    assert dataset_table(evidence, "ml-1m").data["model"].tolist() == LISTED
+    (table,) = [entry for entry in contents.TABLES if entry.name == "results"]
+    item = contents.Item(table, "ml-1m")
+    assert dataset_table(evidence, item).data["model"].tolist() == LISTED
     assert [*evidence.measured["ml-1m"]] == LISTED[:-1]
-    assert missing_table(evidence.found.missing).data["model"].tolist() == ["failed"]
+    assert missing_table(evidence, item).data["model"].tolist() == ["failed"]

@@ -41,12 +41,12 @@ def test_other_settings_than_the_papers_take_no_verdict_and_no_claim(tmp_path: P
         assert found.verdict["bert4rec"] == "worse"
         assert claimed.verdict["quality"] == ("holds" if name == "paper" else "undecided")
     assert claimed.evidence["quality"] == "Trained with other settings than the paper's: SASRec+§."
-    assert "SASRec+§" in rows(results, "ml-1m")
-    assert "§ Trained with other settings" in notes(results, "ml-1m")
+    assert "SASRec+§" in rows(results, "results/ml-1m")
+    assert "§ Trained with other settings" in notes(results, "results/ml-1m")
     note = "§ SASRec+ on MovieLens-1M: training.max\\_epochs 5 instead of 100."
     assert note in notes(results, "verdicts")
-    assert "§" not in (tmp_path / "paper/tables/ml-1m.md").read_text()
-    assert r"SASRec+\textsuperscript{\S}" in (results / "tables/ml-1m.tex").read_text()
+    assert "§" not in (tmp_path / "paper/tables/results/ml-1m.md").read_text()
+    assert r"SASRec+\textsuperscript{\S}" in (results / "tables/results/ml-1m.tex").read_text()
 
 
 def test_seeds_devices_and_evaluation_are_no_settings(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_entry_that_is_gone_stops_no_tables(tmp_path: Path) -> None:
     make_record(tmp_path, "ml-1m", "sasrec", ranks=ranks_with_hits(0.25))
     write_tables(tmp_path, ConfigFiles(config))
     assert "sasrec.yaml" in notes(tmp_path, "verdicts")
-    assert "SASRec§" in rows(tmp_path, "ml-1m")
+    assert "SASRec§" in rows(tmp_path, "results/ml-1m")
 
 
 # Published numbers

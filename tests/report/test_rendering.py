@@ -45,18 +45,18 @@ def test_an_own_models_name_survives_every_form(tmp_path: Path) -> None:
     name = r"my_model & co <b>|$5%#~^\ x"
     make_record(tmp_path, "demo", name)
     write(tmp_path)
-    latex = (tmp_path / "tables/demo.tex").read_text()
+    latex = (tmp_path / "tables/results/demo.tex").read_text()
     assert (
         r"my\_model \& co \textless{}b\textgreater{}\textbar{}\$5\%\#\textasciitilde{}"
         r"\textasciicircum{}\textbackslash{} x & "
     ) in latex
     page = PageCells()
-    page.feed((tmp_path / "tables/demo.html").read_text())
+    page.feed((tmp_path / "tables/results/demo.html").read_text())
     assert page.open == []
     assert name in page.cells
-    (shown,) = [row for row in rows(tmp_path, "demo") if row.startswith("my")]
+    (shown,) = [row for row in rows(tmp_path, "results/demo") if row.startswith("my")]
     assert re.sub(r"\\(.)", r"\1", shown) == name
-    assert pd.read_csv(tmp_path / "tables/demo.csv")["model"].tolist() == [name]
+    assert pd.read_csv(tmp_path / "tables/results/demo.csv")["model"].tolist() == [name]
 
 
 def test_latex_tables_are_balanced_and_rows_as_wide_as_their_heading(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_no_cell_of_latex_is_taken_for_an_option_of_the_row_before(tmp_path: Pat
     for model in ("[1]", "*"):
         make_record(tmp_path, "ml-1m", model)
     write(tmp_path)
-    text = (tmp_path / "tables/ml-1m.tex").read_text()
+    text = (tmp_path / "tables/results/ml-1m.tex").read_text()
     assert "{[}1]" in text
     assert not re.search(r"(\\\\|\\midrule)\n[\[*]", text)
 
@@ -128,7 +128,9 @@ def test_every_latex_table_has_a_label_of_its_own_beside_its_first_caption(tmp_p
         if path.suffix == ".tex":
             labels += re.findall(r"\\caption\{.*\}\\label\{(.*)\}\n", path.read_text())
     assert len(labels) == len(set(labels)) == 5 + 3 * 3
-    assert {"tab:ml-1m", "tab:pairs/my_shop", "tab:my-shop--1", "tab:claims"} <= {*labels}
+    assert {"tab:results/ml-1m", "tab:pairs/my_shop", "tab:results/my-shop--1", "tab:claims"} <= {
+        *labels
+    }
     rows = [[Cell("row"), Cell("1")]] * 100
     long = latex(Table("Long", ["Name", "Value"], rows, pd.DataFrame()), "long")
     assert long.count(r"\label{tab:long}") == 1

@@ -21,7 +21,7 @@ def test_published_values_stand_beside_ours_with_the_relative_difference(tmp_pat
     make_record(tmp_path, "ml-1m", "sasrec+")
     make_record(tmp_path, "ml-1m", "gru4rec", ndcg=0.1)
     write(tmp_path)
-    table = rows(tmp_path, "ml-1m")
+    table = rows(tmp_path, "results/ml-1m")
     assert table["Model"] == [
         *("HitRate@10", "95% interval", "paper", "diff."),
         *("NDCG@10", "95% interval", "paper", "diff."),
@@ -32,7 +32,7 @@ def test_published_values_stand_beside_ours_with_the_relative_difference(tmp_pat
         *("9", "63"),
     ]
     assert table["GRU4Rec"][6:8] == ["", ""], "no published value, none invented"
-    frame = pd.read_csv(tmp_path / "tables/ml-1m.csv").set_index("model")
+    frame = pd.read_csv(tmp_path / "tables/results/ml-1m.csv").set_index("model")
     assert frame.loc["sasrec+", "ndcg@10_difference"] == 0.18 / 0.1821 - 1
     assert frame.loc["sasrec+", "ndcg@10_published"] == 0.1821
 
@@ -41,15 +41,15 @@ def test_training_times_are_never_averaged(tmp_path: Path) -> None:
     make_record(tmp_path, "ml-1m", "sasrec+", 0, training_seconds=10.0)
     make_record(tmp_path, "ml-1m", "sasrec+", 1, training_seconds=990.0, device="Other CPU")
     write(tmp_path)
-    assert not any("Time" in heading for heading in rows(tmp_path, "ml-1m")["Model"])
-    assert not any("second" in name for name in pd.read_csv(tmp_path / "tables/ml-1m.csv"))
+    assert not any("Time" in heading for heading in rows(tmp_path, "results/ml-1m")["Model"])
+    assert not any("second" in name for name in pd.read_csv(tmp_path / "tables/results/ml-1m.csv"))
     assert pd.read_csv(tmp_path / "tables/runs.csv").training_seconds.tolist() == [10.0, 990.0]
 
 
 def test_a_dataset_that_the_paper_lacks_has_no_published_columns(tmp_path: Path) -> None:
     make_record(tmp_path, "demo")
     write(tmp_path)
-    assert rows(tmp_path, "demo")["Model"] == [
+    assert rows(tmp_path, "results/demo")["Model"] == [
         *("HitRate@10", "95% interval", "NDCG@10", "95% interval", "Best epoch"),
     ]
 
@@ -58,9 +58,9 @@ def test_the_interval_is_of_the_users_of_the_record(tmp_path: Path) -> None:
     # 100 of 1,000 users hit: binomially, 0.1 give or take twice 0.0095.
     make_record(tmp_path, "demo", "sasrec+", ranks=[1] * 100 + [99] * 900)
     write(tmp_path)
-    (low, high) = (float(end) for end in rows(tmp_path, "demo")["SASRec+"][1].split("–"))
+    (low, high) = (float(end) for end in rows(tmp_path, "results/demo")["SASRec+"][1].split("–"))
     assert (low, high) == pytest.approx((0.0815, 0.1187), abs=0.002)
-    frame = pd.read_csv(tmp_path / "tables/demo.csv").set_index("model")
+    frame = pd.read_csv(tmp_path / "tables/results/demo.csv").set_index("model")
     assert frame.loc["sasrec+", "hit_rate@10_low"] == pytest.approx(low, abs=5e-5)
 
 
@@ -71,13 +71,13 @@ def test_the_models_that_may_be_the_best_are_bold(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+", ranks=draw.permutation(good) + 0)
     make_record(tmp_path, "demo", "gru4rec", ranks=good + 3)
     write(tmp_path)
-    table = rows(tmp_path, "demo")
+    table = rows(tmp_path, "results/demo")
     bold = {name: ["**" in cell for cell in row] for name, row in table.items()}
     assert bold["SASRec"] == bold["SASRec+"] == [True, False, True, False, False]
     assert not any(bold["GRU4Rec"])
     shown = table["SASRec"][0].strip("*")
-    assert (tmp_path / "tables/demo.tex").read_text().count(rf"\textbf{{{shown}}}") == 2
-    assert (tmp_path / "tables/demo.html").read_text().count(f"<b>{shown}</b>") == 2
+    assert (tmp_path / "tables/results/demo.tex").read_text().count(rf"\textbf{{{shown}}}") == 2
+    assert (tmp_path / "tables/results/demo.html").read_text().count(f"<b>{shown}</b>") == 2
     told = pd.read_csv(tmp_path / "tables/pairs/demo.csv").query("metric == 'ndcg@10'")
     assert told.distinguishable.tolist() == [False, True, True]
     assert told.other.tolist()[1:] == ["gru4rec"] * 2
@@ -88,7 +88,7 @@ def test_runs_on_different_data_have_no_intervals_and_no_best(tmp_path: Path) ->
     make_record(tmp_path, "demo", "sasrec+")
     make_record(tmp_path, "demo", "sasrec", data={"sha256": "other", "statistics": {}})
     write(tmp_path)
-    table = rows(tmp_path, "demo")
+    table = rows(tmp_path, "results/demo")
     assert "95% interval" not in table["Model"]
     assert not any("**" in cell for row in table.values() for cell in row)
 
@@ -103,13 +103,13 @@ def test_seeds_give_their_number_and_both_values_of_two_or_the_deviation_of_more
     for seed, ndcg in enumerate((0.01, 0.02, 0.06)):
         make_record(tmp_path, "demo", "gru4rec", seed, ndcg=ndcg)
     write(tmp_path)
-    table = rows(tmp_path, "demo")
+    table = rows(tmp_path, "results/demo")
     assert table["SASRec+"][0] == "2/3"
     assert table["SASRec+"][3:6:2] == ["**0.1500 (0.1000, 0.2000)**", "4 (3, 5)"]
     assert table["GRU4Rec"][3].strip("*") == "0.0300 ± 0.0265"
     assert table["SASRec"][:4:3] == ["1", "**0.1000**"], "one seed has no deviation"
-    assert "SASRec+ (seed 1): not run" in notes(tmp_path, "demo")
-    frame = pd.read_csv(tmp_path / "tables/demo.csv").set_index("model")
+    assert "SASRec+ (seed 1): not run" in notes(tmp_path, "results/demo")
+    frame = pd.read_csv(tmp_path / "tables/results/demo.csv").set_index("model")
     assert frame.loc["sasrec+", "ndcg@10_sd"] == pytest.approx(0.05 * 2**0.5)
     assert pd.isna(frame.loc["sasrec", "ndcg@10_sd"])
 
@@ -128,14 +128,14 @@ def test_missing_runs_are_dashes_and_are_listed_with_reasons(tmp_path: Path) -> 
     (folder.parent.parent / "bert4rec/seed-0").mkdir(parents=True)
     (folder.parent.parent / "bert4rec/seed-0/metrics.json").write_text('{"test": {"ndcg@10": 0.9')
     write(tmp_path)
-    table = rows(tmp_path, "ml-1m")
+    table = rows(tmp_path, "results/ml-1m")
     assert table["GRU4Rec"] == ["—", "", "", "", "—", "", "", "", "—", ""]
     assert table["BERT4Rec"] == [
         *("—", "", "0.2843", "", "—", "", "0.1537", "", "—", "197"),
     ]
-    assert "— GRU4Rec (seed 0): out of memory. Halve the batch." in notes(tmp_path, "ml-1m")
-    assert "is not whole JSON" in notes(tmp_path, "ml-1m")
-    assert rows(tmp_path, "yelp")["SASRec"][0] == "—", "a table even where nothing ran"
+    assert "— GRU4Rec (seed 0): out of memory. Halve the batch." in notes(tmp_path, "results/ml-1m")
+    assert "is not whole JSON" in notes(tmp_path, "results/ml-1m")
+    assert rows(tmp_path, "results/yelp")["SASRec"][0] == "—", "a table even where nothing ran"
     listed = pd.read_csv(tmp_path / "tables/missing.csv")
     assert listed[["dataset", "model", "seed"]].to_numpy().tolist() == [
         ["ml-1m", "gru4rec", 0],
@@ -163,16 +163,16 @@ def test_an_experiment_without_any_run_still_has_its_tables(tmp_path: Path) -> N
 def test_a_model_without_epochs_leaves_the_best_epoch_blank(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "popularity", epochs=None, best_epoch=None)
     write(tmp_path)
-    assert rows(tmp_path, "demo")["Popularity"][-1] == ""
+    assert rows(tmp_path, "results/demo")["Popularity"][-1] == ""
 
 
 def test_records_of_other_training_code_carry_a_mark_and_a_footnote(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+")
     make_record(tmp_path, "demo", "sasrec", seqrec=OLD_CODE)
     write(tmp_path)
-    assert {"SASRec+", "SASRec†"} <= set(rows(tmp_path, "demo"))
-    assert "† Trained by another version of the training code" in notes(tmp_path, "demo")
-    assert r"SASRec\textsuperscript{\dag}" in (tmp_path / "tables/demo.tex").read_text()
+    assert {"SASRec+", "SASRec†"} <= set(rows(tmp_path, "results/demo"))
+    assert "† Trained by another version of the training code" in notes(tmp_path, "results/demo")
+    assert r"SASRec\textsuperscript{\dag}" in (tmp_path / "tables/results/demo.tex").read_text()
 
 
 def test_records_of_another_configuration_than_is_asked_for_carry_a_mark(tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_records_of_another_configuration_than_is_asked_for_carry_a_mark(tmp_pat
     ]
     (tmp_path / "grid.json").write_text(json.dumps({"experiment": "demo", "runs": runs}))
     write(tmp_path)
-    assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "demo"))
-    assert "‡ Has runs with another configuration" in notes(tmp_path, "demo")
+    assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "results/demo"))
+    assert "‡ Has runs with another configuration" in notes(tmp_path, "results/demo")
 
 
 @pytest.mark.parametrize("hashes", [{}, {"config_hash": "c" * 64}], ids=["promoted", "asked for"])
@@ -198,13 +198,13 @@ def test_seeds_of_unlike_configurations_carry_a_mark(
     runs = [{"dataset": "demo", "model": "sasrec+", "seed": 0, **hashes}]
     (tmp_path / "grid.json").write_text(json.dumps({"experiment": "demo", "runs": runs}))
     write(tmp_path)
-    assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "demo"))
+    assert {"SASRec+‡", "SASRec"} <= set(rows(tmp_path, "results/demo"))
 
 
 def test_without_stale_records_there_is_no_footnote(tmp_path: Path) -> None:
     make_record(tmp_path, "demo")
     write(tmp_path)
-    assert "†" not in (tmp_path / "tables/demo.md").read_text()
+    assert "†" not in (tmp_path / "tables/results/demo.md").read_text()
 
 
 def test_every_run_names_its_device_and_how_many_shared_it(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_models_whose_scatter_nothing_shows_are_named(tmp_path: Path) -> None:
         tmp_path, "demo", "popularity", config={"implementation": "popularity"}, epochs=None
     )
     write(tmp_path)
-    for table in ("demo", "pairs/demo"):
+    for table in ("results/demo", "pairs/demo"):
         assert "Scatter between seeds unknown: SASRec. No model" in notes(tmp_path, table)
 
 
@@ -244,7 +244,9 @@ def test_a_dataset_of_ones_own_is_called_by_its_title(
     listed = (tmp_path / "tables/runs.md").read_text()
     assert "| My shop " in listed
     assert "| theirs " in listed
-    assert (tmp_path / "tables/shop.md").read_text().startswith("## My shop: test metrics\n")
+    assert (
+        (tmp_path / "tables/results/shop.md").read_text().startswith("## My shop: test metrics\n")
+    )
 
 
 def test_a_model_of_ones_own_is_called_by_its_title(
@@ -258,7 +260,7 @@ def test_a_model_of_ones_own_is_called_by_its_title(
         make_record(tmp_path, "demo", model)
     monkeypatch.chdir(tmp_path)
     write(tmp_path)
-    assert set(rows(tmp_path, "demo")) == {"Model", "ConvRec", "bare", "spoilt", "theirs"}
+    assert set(rows(tmp_path, "results/demo")) == {"Model", "ConvRec", "bare", "spoilt", "theirs"}
     assert looks(["conv"])["conv"].title == "ConvRec"
 
 
@@ -266,7 +268,7 @@ def test_runs_on_different_data_are_not_compared_in_silence(tmp_path: Path) -> N
     make_record(tmp_path, "demo", "sasrec+")
     make_record(tmp_path, "demo", "sasrec", data={"sha256": "other", "statistics": {}})
     write(tmp_path)
-    assert "Not all runs were trained on the same data" in notes(tmp_path, "demo")
+    assert "Not all runs were trained on the same data" in notes(tmp_path, "results/demo")
 
 
 def test_tables_are_the_same_bytes_in_every_process_and_place(tmp_path: Path) -> None:

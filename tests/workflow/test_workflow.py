@@ -52,11 +52,11 @@ def test_one_command_makes_data_runs_tables_and_figures(finished: Project) -> No
     assert finished.path("data/processed/tiny/digest.json").is_file()
     assert len(finished.records()) == 3
     names = ["results.csv", "figures/num_negatives.png", "figures/convergence.svg"]
-    names += [f"tables/{name}.{form}" for name in ("tiny", "datasets") for form in ("md", "tex")]
+    names += [f"tables/{name}.{form}" for name in ("results/tiny", "datasets") for form in ("md", "tex")]
     names += ["tables/pairs/tiny.csv", "tables/claims.html", "figures/learning/tiny.html"]
     for name in names:
         assert (finished.results / name).stat().st_size > 0
-    assert "SASRec+" in (finished.results / "tables/tiny.md").read_text()
+    assert "SASRec+" in (finished.results / "tables/results/tiny.md").read_text()
 
 
 def test_a_second_call_does_nothing_and_empty_settings_are_none(finished: Project) -> None:
@@ -144,7 +144,7 @@ def test_touched_reordered_and_unrelated_files_and_trackers_make_nothing_again(
     project.write("config/tiny.yaml", reversed_keys(EXPERIMENT))
     project.write("config/datasets/tiny.yaml", reversed_keys(DATASET))
     project.append("seqrec/cli/main.py", "# A new thought.\n")
-    project.append("seqrec/running/trackers.py", "# A new thought.\n")
+    project.append("seqrec/running/trackers/tracking.py", "# A new thought.\n")
     touched = ["data/raw/tiny.json", "data/processed/tiny/digest.json"]
     for name in [*touched, "seqrec/training/losses.py", *project.records()]:
         project.path(name).touch()
@@ -168,7 +168,7 @@ def test_edited_training_code_trains_nothing_but_marks_tables(project: Project) 
     successes = [str(Path(name).with_name(".success")) for name in project.records()]
     assert sorted(stale) == sorted(successes)
     assert jobs(project.make("tables")) >= {"write_tables"}
-    assert "training code" in (project.results / "tables/tiny.md").read_text()
+    assert "training code" in (project.results / "tables/results/tiny.md").read_text()
 
 
 def test_records_outlive_the_workflows_own_memory(project: Project) -> None:
@@ -210,7 +210,7 @@ def test_a_record_that_somebody_put_in_its_place_is_looked_at_and_shown(project:
     project.prepare()
     assert jobs(project.make()) == {*trainings("sasrec+"), *REPORT}
     assert json.loads(record.read_text())["training_seconds"] == 12345
-    assert "12,345" in (project.results / "tables/tiny.md").read_text()
+    assert "12,345" in (project.results / "tables/results/tiny.md").read_text()
     record.write_text(json.dumps(content | {"config_hash": "another"}))
     project.prepare()
     project.make("runs")
@@ -220,14 +220,14 @@ def test_a_record_that_somebody_put_in_its_place_is_looked_at_and_shown(project:
 @pytest.mark.slow
 def test_a_record_whose_process_was_killed_later_is_kept(project: Project) -> None:
     record = project.record("sasrec+")
-    tracker = project.path("seqrec/running/trackers.py")
-    code = tracker.read_text()
+    name = "seqrec/running/trackers/tracking.py"
+    code = project.path(name).read_text()
     # As by a time limit, with a tracker that is slow to take the result.
     killed = "import os\n\nTracking.result = lambda *_: os.kill(os.getpid(), 9)\n"
-    project.append("seqrec/running/trackers.py", killed)
+    project.append(name, killed)
     shutil.rmtree(record.parent)
     assert project.snakemake("runs").returncode != 0
-    tracker.write_text(code)
+    project.path(name).write_text(code)
     made = record.read_bytes()
     assert jobs(project.make("runs")) == {*trainings("sasrec+"), "runs"}
     assert "finished before" in (project.results / "logs/tiny/sasrec+/seed-0.log").read_text()
@@ -472,7 +472,7 @@ def test_tables_of_a_changed_experiment_without_its_data_start_no_training(
     project.write("config/tiny.yaml", {**EXPERIMENT, **changes})
     steps = {"write_grid", "write_tables", "draw_figures", "tables", "figures"}
     assert jobs(project.make("tables", "figures")) == steps
-    table = (project.results / "tables/tiny.md").read_text()
+    table = (project.results / "tables/results/tiny.md").read_text()
     assert "Popularity" in table
     assert "SASRec+" in table
 
@@ -481,7 +481,7 @@ def test_tables_and_figures_can_be_made_before_any_run(tmp_path: Path) -> None:
     project = Project.new(tmp_path / "fresh")
     steps = {"write_grid", "write_tables", "draw_figures", "tables", "figures"}
     assert jobs(project.make("tables", "figures")) == steps
-    assert (project.results / "tables/tiny.md").is_file()
+    assert (project.results / "tables/results/tiny.md").is_file()
     assert (project.results / "tables/missing.md").read_text().count("not run") == 3
 
 
@@ -496,7 +496,7 @@ def test_promoted_records_are_shown_and_never_trained(project: Project) -> None:
     said = project.make("evidence", experiment="reference")
 
     assert jobs(said) == {"write_tables", "draw_figures", "evidence"}
-    assert project.path("results/reference/tables/tiny.md").is_file()
+    assert project.path("results/reference/tables/results/tiny.md").is_file()
     assert project.records() == before
     assert "train" not in project.make("--list-rules", experiment="reference").split()
     # To be committed are the records, and what the README shows of what is made from them.

@@ -1,45 +1,30 @@
 # Tables, figures and the report, from run records alone: no rule here can start a training.
 
+from seqrec.layout import ConfigFiles
+from seqrec.report import contents
+
 GRID_FILE = str(plan.results.grid)
-PUBLISHED = [f"config/published/{name}.csv" for name in ("results", "num_negatives", "datasets")]
+PUBLISHED = ConfigFiles().published_files
+TABLES = contents.items(contents.TABLES, plan.datasets)
+FIGURES = contents.items(contents.FIGURES, plan.datasets)
 
-TABLES = ["verdicts", "claims", "datasets", "runs", "missing", *plan.datasets]
-TABLES += [f"{kind}/{dataset}" for kind in ("pairs", "targets") for dataset in plan.datasets]
-FIGURES = ["num_negatives", "convergence", "convergence_seconds", "quality_by_time"]
 
-# The report's pages: category, labels and caption of each. Categories and labels are sorted by
-# their text.
-TABLE_PAGES = {
-    "verdicts": ("2 Against the paper", {"Table": "Published values"}, "verdicts"),
-    "claims": ("2 Against the paper", {"Table": "Claims"}, "claims"),
-    "datasets": ("5 Data", {"Table": "Sizes of the datasets"}, "datasets"),
-    "runs": ("4 Training", {"What": "How long and on what"}, "runs"),
-    "missing": ("4 Training", {"What": "Missing runs"}, "missing"),
-}
-FIGURE_PAGES = {
-    "num_negatives": ("3 Figures", {"Figure": "Quality by number of negatives"}, "num_negatives"),
-    "convergence": ("3 Figures", {"Figure": "Convergence"}, "convergence"),
-    "quality_by_time": ("3 Figures", {"Figure": "Quality by training time"}, "quality_by_time"),
-}
-for dataset, title in plan.dataset_titles.items():
-    TABLE_PAGES |= {
-        dataset: ("1 Results", {"Dataset": title, "Table": "results"}, "results"),
-        f"pairs/{dataset}": (
-            "1 Results",
-            {"Dataset": title, "Table": "which models differ"},
-            "pairs",
-        ),
-        f"targets/{dataset}": (
-            "5 Data",
-            {"Table": f"Seen and unseen targets: {title}"},
-            "targets",
-        ),
-    }
-    FIGURE_PAGES[f"learning/{dataset}"] = (
-        "4 Training",
-        {"What": f"Learning curves: {title}"},
-        "learning",
-    )
+def in_report(folder, items):
+    """The files of tables or figures, their pages marked for the report.
+
+    Snakemake sorts categories and labels by their text.
+    """
+    for item in items:
+        category = item.entry.category
+        for path in item.files:
+            if path.endswith(f".{contents.PAGE}"):
+                yield report(
+                    f"{folder}/{path}",
+                    category=f"{category.number} {category}",
+                    labels={"Contents": item.title},
+                )
+            else:
+                yield f"{folder}/{path}"
 
 
 if plan.grid:
@@ -70,16 +55,7 @@ rule write_tables:
         records=plan.records_and_failures,
     output:
         f"{RESULTS}/results.csv",
-        expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=TABLES, form=["md", "tex", "csv"]),
-        [
-            report(
-                f"{RESULTS}/tables/{page}.html",
-                category=category,
-                labels=labels,
-                caption=f"../report/{caption}.rst",
-            )
-            for page, (category, labels, caption) in TABLE_PAGES.items()
-        ],
+        *in_report(f"{RESULTS}/tables", TABLES),
     log:
         f"{RESULTS}/logs/tables.log",
     localrule: True
@@ -100,16 +76,7 @@ rule draw_figures:
         code=plan.figures_code,
         records=plan.records_and_failures,
     output:
-        expand(f"{RESULTS}/figures/{{figure}}.{{form}}", figure=FIGURES, form=["png", "pdf", "svg"]),
-        [
-            report(
-                f"{RESULTS}/figures/{page}.html",
-                category=category,
-                labels=labels,
-                caption=f"../report/{caption}.rst",
-            )
-            for page, (category, labels, caption) in FIGURE_PAGES.items()
-        ],
+        *in_report(f"{RESULTS}/figures", FIGURES),
     log:
         f"{RESULTS}/logs/figures.log",
     localrule: True

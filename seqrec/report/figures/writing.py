@@ -1,16 +1,16 @@
 """Write all figures of an experiment, for print and as pages that show values under the pointer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from seqrec.experiment.naming import dataset_title
 from seqrec.files import replacing, require_inside, write_text
 from seqrec.layout import ConfigFiles, ResultFiles
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.survey import Survey, survey
+from seqrec.report import contents
+from seqrec.report.contents import Item
 from seqrec.report.figures.convergence import convergence_figure
 from seqrec.report.figures.learning import learning_figure
 from seqrec.report.figures.negatives import negatives_figure
@@ -30,15 +30,6 @@ METADATA: dict[str, dict[str, None]] = {
 """The forms for print, each without the metadata that would differ from one drawing to the next."""
 
 
-class Page(NamedTuple):
-    """A page of figures, with the note above them."""
-
-    name: str
-    title: str
-    note: str
-    figures: list[Figure]
-
-
 def write_figures(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     """Write `figures/` of an experiment, and return what was written.
 
@@ -48,65 +39,43 @@ def write_figures(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     curve = read_published(config.published("num_negatives"), "dataset", "negatives")
     folder = ResultFiles(results).figures
     written = []
-    for name, figure in _prints(found, curve):
-        for form, metadata in METADATA.items():
-            path = folder / f"{name}.{form}"
-            require_inside(path.parent, results)
-            with own_style(), replacing(path) as part:
-                figure.savefig(part, format=form, metadata=metadata)
-            written.append(path)
-    for page in _pages(found, curve):
-        path = folder / f"{page.name}.html"
-        require_inside(path.parent, results)
+    for item in contents.items(contents.FIGURES, datasets_of(found)):
+        require_inside((folder / item.name).parent, results)
         with own_style():
-            write_text(path, figure_page(page.title, [page.note], page.figures))
-        written.append(path)
+            figure = PRINTS[item.entry.name](found, curve) if item.entry.name in PRINTS else None
+            for form, path in zip(item.entry.forms, map(folder.joinpath, item.files), strict=True):
+                if form == contents.PAGE:
+                    figures = _on_page(item, found, curve)
+                    write_text(path, figure_page(item.title, [item.entry.caption], figures))
+                elif figure:
+                    with replacing(path) as part:
+                        figure.savefig(part, format=form, metadata=METADATA[form])
+                written.append(path)
     return written
 
 
-def _prints(found: Survey, curve: Published) -> Iterator[tuple[str, Figure]]:
-    """Draw the figures for print, all datasets in one."""
-    yield "num_negatives", negatives_figure(found, curve)
-    yield "convergence", convergence_figure(found, "epoch")
-    yield "convergence_seconds", convergence_figure(found, "seconds")
-    yield "quality_by_time", quality_figure(found)
+PRINTS: dict[str, Callable[[Survey, Published], Figure]] = {
+    "num_negatives": negatives_figure,
+    "convergence": lambda found, _: convergence_figure(found, "epoch"),
+    "convergence_seconds": lambda found, _: convergence_figure(found, "seconds"),
+    "quality_by_time": lambda found, _: quality_figure(found),
+}
+"""What draws each figure for print, all datasets in one, by its name in `contents.FIGURES`."""
+
+PAGES: dict[str, Callable[[Survey, Published, str], list[Figure]]] = {
+    "num_negatives": lambda found, curve, dataset: [negatives_figure(found, curve, dataset)],
+    "convergence": lambda found, _, dataset: [
+        convergence_figure(found, by, dataset) for by in ("epoch", "seconds")
+    ],
+    "quality_by_time": lambda found, _, dataset: [quality_figure(found, dataset)],
+    "learning": lambda found, _, dataset: [
+        learning_figure(found, column, dataset) for column in ("training_loss", STOPPING_METRIC)
+    ],
+}
+"""What draws the figures of one dataset on each page."""
 
 
-def _pages(found: Survey, curve: Published) -> Iterator[Page]:
-    """Draw the pages, each dataset in a figure of its own."""
-    datasets = datasets_of(found)
-    yield Page(
-        "num_negatives",
-        "Quality by number of negatives",
-        "Test NDCG@10 of SASRec+ N for each number of negatives N (solid line); hollow circles are "
-        "the published values, read off the paper's figure. Dashed lines are models that do not "
-        "depend on N. Error bars are the standard deviation over seeds.",
-        [negatives_figure(found, curve, dataset) for dataset in datasets],
-    )
-    yield Page(
-        "convergence",
-        "Convergence",
-        "NDCG@10 on the validation items after every epoch, by epoch and by training time. Markers "
-        "show the best epoch, whose weights were kept; a line ends where training stopped. Times "
-        "compare only on the same device.",
-        [convergence_figure(found, by, name) for name in datasets for by in ("epoch", "seconds")],
-    )
-    yield Page(
-        "quality_by_time",
-        "Quality by training time",
-        "Test NDCG@10 of each run against its training time, validations included; up and left is "
-        "better. More solid markers of SASRec+ N mean more negatives. Horizontal lines are models "
-        "that train in less than a second. Times compare only on the same device; the table of "
-        "runs names the device of each run.",
-        [quality_figure(found, dataset) for dataset in datasets],
-    )
-    for dataset in datasets:
-        yield Page(
-            f"learning/{dataset}",
-            f"Learning curves: {dataset_title(dataset)}",
-            "Training loss and NDCG@10 on the validation items of every trained run, after every "
-            "epoch. Markers show the best epoch; darker lines and more solid markers of SASRec+ N "
-            "mean more negatives. Losses of different kinds do not compare: over all items, over "
-            "some negatives, or binary.",
-            [learning_figure(found, c, dataset) for c in ("training_loss", STOPPING_METRIC)],
-        )
+def _on_page(item: Item, found: Survey, curve: Published) -> list[Figure]:
+    """Draw the figures of a page: those of its dataset, or of each of them."""
+    datasets = [item.dataset] if item.dataset else datasets_of(found)
+    return [figure for name in datasets for figure in PAGES[item.entry.name](found, curve, name)]

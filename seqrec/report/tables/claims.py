@@ -1,12 +1,11 @@
 """What the paper claims, and what the records say about it."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.cells import Cell, Table, Text
-from seqrec.report.claims import Claim
+from seqrec.report.claims import Claim, claims
+from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.rendering import plain
 from seqrec.report.tables.notes import mark_notes
@@ -29,9 +28,10 @@ NOTES: list[Text] = [
 ]
 
 
-def claims_table(evidence: Evidence, claims: Sequence[Claim]) -> Table:
+def claims_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate claims with their evidence; datasets without a finished run are one sentence."""
-    run = [one for one in claims if evidence.records(one.dataset)]
+    decided = [claim for dataset in evidence.datasets for claim in claims(evidence, dataset)]
+    run = [one for one in decided if evidence.records(one.dataset)]
     cells = [
         [
             Cell(dataset_title(one.dataset)),
@@ -48,14 +48,14 @@ def claims_table(evidence: Evidence, claims: Sequence[Claim]) -> Table:
                 *(one.dataset, one.claim, one.published and one.published.value),
                 *(one.verdict.value, plain(one.evidence)),
             ]
-            for one in claims
+            for one in decided
         ],
         columns=list(Claim._fields),
     )
     headings = ["Dataset", "Claim", "paper", "Verdict", "Evidence"]
-    table = Table("The paper's claims", headings, cells, data, columns="lslls")
-    table.notes.extend(NOTES if claims else ["None of the paper's claims is about these models."])
-    lacking = dict.fromkeys(one.dataset for one in claims if not evidence.records(one.dataset))
+    table = Table(item.title, headings, cells, data, columns="lslls")
+    table.notes.extend(NOTES if decided else ["None of the paper's claims is about these models."])
+    lacking = dict.fromkeys(one.dataset for one in decided if not evidence.records(one.dataset))
     if lacking:
         names = ", ".join(map(dataset_title, lacking))
         table.notes.append(f"Undecided, as no run has finished: all claims on {names}.")

@@ -1,15 +1,13 @@
 """Which models of a dataset differ."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.contents import Item
 from seqrec.report.differences import of_unknown_scatter, pairs
+from seqrec.report.evidence import Evidence
 from seqrec.report.looks import display
-from seqrec.report.measured import Measured
 from seqrec.report.tables.columns import (
     DIFFERENCE_HEADINGS,
     DIFFERENCE_NAMES,
@@ -21,8 +19,9 @@ from seqrec.report.tables.columns import (
 )
 
 
-def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
+def pairs_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate every pair of a dataset's models, and whether they differ significantly."""
+    models = evidence.comparable[item.dataset]
     tested = [pair for metric in REPORTED_METRICS for pair in pairs(models, metric)]
     cells = [
         [
@@ -51,7 +50,7 @@ def pairs_table(dataset: str, models: Mapping[str, Measured]) -> Table:
             *scatter_notes(of_unknown_scatter(models)),
         ]
     return Table(
-        f"{dataset_title(dataset)}: which models differ",
+        item.title,
         ["Metric", "Model", "minus", "significant", *DIFFERENCE_HEADINGS],
         cells,
         pd.DataFrame(

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title, in_order
+from seqrec.experiment.naming import in_order
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.record import Record
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, Text, marks_in
+from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval, mean_and_deviation
@@ -94,8 +95,9 @@ class Line:
         return line
 
 
-def dataset_table(evidence: Evidence, dataset: str) -> Table:
+def dataset_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the models of a dataset beside the paper's, with intervals and the best in bold."""
+    dataset = item.dataset
     wanted = evidence.wanted(dataset)
     models = evidence.comparable[dataset]
     lines = [_line(evidence, dataset, model) for model in in_order(wanted)]
@@ -124,7 +126,7 @@ def dataset_table(evidence: Evidence, dataset: str) -> Table:
         notes.append("Not all runs were trained on the same data: compare them with care.")
     notes += missing_notes(one for one in evidence.found.missing if one.run.dataset == dataset)
     return Table(
-        f"{dataset_title(dataset)}: test metrics",
+        item.title,
         [heading for heading, _ in columns],
         [list(row) for row in zip(*(column for _, column in columns), strict=True)],
         pd.DataFrame([line.data() for line in lines]),

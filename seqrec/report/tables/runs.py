@@ -8,6 +8,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.records.record import Record
 from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.numbers import number, seconds
 from seqrec.report.tables.notes import mark_notes
@@ -23,7 +24,7 @@ NAMES = [
 """Columns of the table for programs."""
 
 
-def runs_table(evidence: Evidence) -> Table:
+def runs_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the finished runs."""
     records = in_paper_order(evidence.found.records)
     lines = [_line(record, _published_epoch(evidence, record)) for record in records]
@@ -34,7 +35,7 @@ def runs_table(evidence: Evidence) -> Table:
     headings = ["Dataset", "Model", "Seed", "Time, s", "To best, s", "Best epoch", "Epoch, s"]
     headings += ["paper", "Memory, GB", "Device", "Commit"]
     data = pd.DataFrame(lines, columns=NAMES).astype({"epochs": "Int64", "best_epoch": "Int64"})
-    table = Table("Runs", headings, cells, data, columns="llrrrrrrrll")
+    table = Table(item.title, headings, cells, data, columns="llrrrrrrrll")
     table.notes.append(_note(records))
     table.notes.extend(mark_notes(table.marks))
     return table

@@ -7,6 +7,7 @@ import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Table, Text, marked_note
+from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.numbers import number
 from seqrec.report.tables.notes import trained_on_different_data
@@ -45,7 +46,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 """How statistics other than counts are shown."""
 
 
-def sizes_table(evidence: Evidence) -> Table:
+def sizes_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the datasets as the runs saw them."""
     lines = [_line(evidence, dataset) for dataset in evidence.datasets]
     counted = [name for name in COUNTED if any(line.get(name) for line in lines)]
@@ -58,7 +59,7 @@ def sizes_table(evidence: Evidence) -> Table:
     notes = _notes(evidence, lines)
     notes += [f"{COUNTED[name][0]}: {COUNTED[name][1]}." for name in counted]
     return Table(
-        "Datasets",
+        item.title,
         ["Dataset", *SIZES.values(), *(COUNTED[name][0] for name in counted)],
         cells,
         pd.DataFrame(lines, columns=[*first, *others], dtype=object),

@@ -1,15 +1,15 @@
 """How models do on test targets that occur in training, and on the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.contents import Item
 from seqrec.report.differences import TargetGroup, by_target
+from seqrec.report.evidence import Evidence
 from seqrec.report.looks import display
-from seqrec.report.measured import Measured
 from seqrec.report.numbers import interval, number
 from seqrec.report.tables.columns import METRIC_TITLES
 
@@ -17,8 +17,9 @@ GROUPS = {True: "trained on", False: "never seen"}
 """Titles of the groups of targets, by whether they occur in training."""
 
 
-def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
+def targets_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate each model on targets that occur in training, and on those it cannot have learnt."""
+    models = evidence.comparable[item.dataset]
     found = by_target(models)
     shown = {(one.model, one.occurs, one.metric): one for one in found}
     groups = [occurs for occurs in GROUPS if any(one.occurs == occurs for one in found)]
@@ -43,8 +44,7 @@ def targets_table(dataset: str, models: Mapping[str, Measured]) -> Table:
             "median_rank",
         ],
     )
-    title = f"{dataset_title(dataset)}: targets that occur in training, and others"
-    return Table(title, headings, cells, data, _notes(found))
+    return Table(item.title, headings, cells, data, _notes(found))
 
 
 def _notes(found: Sequence[TargetGroup]) -> list[Text]:

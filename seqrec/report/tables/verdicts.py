@@ -7,12 +7,13 @@ import pandas as pd
 
 from seqrec.experiment.naming import dataset_title, run_order
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Table, Text, marked_note
+from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.looks import display
 from seqrec.report.numbers import number, percent
 from seqrec.report.tables.columns import METRIC_TITLES
 from seqrec.report.tables.notes import mark_notes, other_settings_notes
-from seqrec.report.verdicts import BEST_EPOCH, Outcome, Source, Verdict
+from seqrec.report.verdicts import BEST_EPOCH, Outcome, Source, Verdict, verdicts
 
 TITLES = METRIC_TITLES | {BEST_EPOCH: "Best epoch"}
 
@@ -25,15 +26,15 @@ COLUMNS = [
 """Columns of the table for programs."""
 
 
-def verdicts_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> Table:
+def verdicts_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate verdicts in the paper's order; what has not been run is one sentence below."""
-    ordered = sorted(verdicts, key=_order)
+    ordered = sorted(verdicts(evidence), key=_order)
     shown = [one for one in ordered if one.outcome is not Outcome.NOT_RUN]
     cells = [_cells(evidence, one) for one in shown]
     data = pd.DataFrame([_values(one) for one in ordered], columns=COLUMNS)
     headings = ["Dataset", "Model", "Value", "Verdict", "paper", "ours", "diff."]
     headings += ["Seeds", "one more run"]
-    table = Table("Against the paper", headings, cells, data, columns="llllrrrrr")
+    table = Table(item.title, headings, cells, data, columns="llllrrrrr")
     table.notes.extend(_notes(ordered))
     table.notes.extend(mark_notes(table.marks))
     table.notes.extend(other_settings_notes(evidence))

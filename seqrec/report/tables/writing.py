@@ -1,13 +1,14 @@
 """Write all tables of an experiment."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from seqrec.files import require_inside
 from seqrec.layout import ConfigFiles, ResultFiles
 from seqrec.records.survey import dataset_and_model, survey
+from seqrec.report import contents
 from seqrec.report.cells import Table
-from seqrec.report.claims import claims
+from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.paper import read_paper
 from seqrec.report.rendering import write_csv, write_table
@@ -20,7 +21,6 @@ from seqrec.report.tables.sizes import sizes_table
 from seqrec.report.tables.targets import targets_table
 from seqrec.report.tables.tidy import results_table
 from seqrec.report.tables.verdicts import verdicts_table
-from seqrec.report.verdicts import verdicts
 
 CONFIG = ConfigFiles()
 
@@ -36,22 +36,21 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     files = ResultFiles(results)
     write_csv(files.csv, results_table(evidence.found.records))
     written = [files.csv]
-    for name, table in _tables(evidence):
-        require_inside((files.tables / name).parent, results)
-        written += write_table(table, files.tables, name)
+    for item in contents.items(contents.TABLES, evidence.datasets):
+        require_inside((files.tables / item.name).parent, results)
+        table = MAKERS[item.entry.name](evidence, item)
+        written += write_table(table, files.tables, item)
     return written
 
 
-def _tables(evidence: Evidence) -> Iterator[tuple[str, Table]]:
-    """Make every table with its name."""
-    for dataset in evidence.datasets:
-        models = evidence.comparable[dataset]
-        yield dataset, dataset_table(evidence, dataset)
-        yield f"pairs/{dataset}", pairs_table(dataset, models)
-        yield f"targets/{dataset}", targets_table(dataset, models)
-    yield "verdicts", verdicts_table(evidence, verdicts(evidence))
-    decided = [claim for dataset in evidence.datasets for claim in claims(evidence, dataset)]
-    yield "claims", claims_table(evidence, decided)
-    yield "datasets", sizes_table(evidence)
-    yield "runs", runs_table(evidence)
-    yield "missing", missing_table(evidence.found.missing)
+MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
+    "results": dataset_table,
+    "pairs": pairs_table,
+    "verdicts": verdicts_table,
+    "claims": claims_table,
+    "runs": runs_table,
+    "missing": missing_table,
+    "datasets": sizes_table,
+    "targets": targets_table,
+}
+"""What makes each table of `contents.TABLES`, by its name."""

@@ -1,0 +1,207 @@
+"""The contents of a report: every table and figure with its title, category, caption and files.
+
+The workflow reads this while it is parsed, so nothing here imports pandas or matplotlib.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from seqrec.experiment.naming import dataset_title
+
+TABLE_FORMS = ("md", "tex", "html", "csv")
+PRINTED = ("png", "pdf", "svg")
+PAGE = "html"
+"""The form of a table or figure that a browser shows."""
+
+
+class Category(StrEnum):
+    """The parts of a report, in their order."""
+
+    RESULTS = "Results"
+    PAPER = "Against the paper"
+    FIGURES = "Figures"
+    TRAINING = "Training"
+    DATA = "Data"
+
+    @property
+    def number(self) -> int:
+        """Place in the report, from 1."""
+        return list(Category).index(self) + 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table or a figure."""
+
+    name: str
+    """Its path in `tables/` or `figures/`, without an ending; a folder if `per_dataset`."""
+    title: str
+    category: Category
+    caption: str
+    """What it shows and how to read it, in a few sentences; its page begins with them."""
+    forms: tuple[str, ...]
+    """Endings of its files."""
+    per_dataset: bool = False
+    """Whether every dataset has one of its own."""
+
+
+class Item(NamedTuple):
+    """An entry, or what it is for one dataset."""
+
+    entry: Entry
+    dataset: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its path in `tables/` or `figures/`, without an ending."""
+        return f"{self.entry.name}/{self.dataset}" if self.dataset else self.entry.name
+
+    @property
+    def title(self) -> str:
+        """The title, which names the dataset."""
+        title = self.entry.title
+        return f"{dataset_title(self.dataset)}: {title}" if self.dataset else title
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of its files in `tables/` or `figures/`."""
+        return [f"{self.name}.{form}" for form in self.entry.forms]
+
+
+TABLES = (
+    Entry(
+        "results",
+        "test metrics",
+        Category.RESULTS,
+        "Test metrics under full ranking, as the mean over the seeds that have finished, with "
+        "their standard deviation (of two seeds, both values) and a 95% bootstrap interval over "
+        "users. Bold marks the models that may be the best.",
+        TABLE_FORMS,
+        per_dataset=True,
+    ),
+    Entry(
+        "pairs",
+        "which models differ",
+        Category.RESULTS,
+        "Every pair of models, the better one first: the difference with its 95% interval, the "
+        "effect size (Cohen's d over users), and the p-value of a paired t-test, without and with "
+        "Holm's correction. With hundreds of thousands of users even very small differences are "
+        "significant: look at the difference and the effect before the p-value.",
+        TABLE_FORMS,
+        per_dataset=True,
+    ),
+    Entry(
+        "verdicts",
+        "Against the paper",
+        Category.PAPER,
+        "Each published value beside ours. Reproduced: our mean is within 5% of it. Plausible: it "
+        "is not, but the published value lies in the 95% prediction interval of one more run of "
+        "ours.",
+        TABLE_FORMS,
+    ),
+    Entry(
+        "claims",
+        "The paper's claims",
+        Category.PAPER,
+        "What the paper claims, dataset by dataset. A claim about quality holds if a paired test "
+        "finds the difference, does not hold if it finds the opposite, and is undecided otherwise "
+        "or while a run is missing. The column paper is what the paper's own numbers say.",
+        TABLE_FORMS,
+    ),
+    Entry(
+        "runs",
+        "Runs",
+        Category.TRAINING,
+        "How long each run trained, up to its best epoch and in all, with how much memory, on "
+        "which device, and how many runs shared that device at most.",
+        TABLE_FORMS,
+    ),
+    Entry(
+        "missing",
+        "Runs without a finished record",
+        Category.TRAINING,
+        "Runs that the experiment asks for but that have no finished record, with the reason and "
+        "what to do.",
+        TABLE_FORMS,
+    ),
+    Entry(
+        "datasets",
+        "Datasets",
+        Category.DATA,
+        "Sizes after preprocessing, as the runs saw them. Below the table: where they differ from "
+        "the paper's, and how many users and targets the protocol leaves out or counts as misses.",
+        TABLE_FORMS,
+    ),
+    Entry(
+        "targets",
+        "targets that occur in training, and others",
+        Category.DATA,
+        "Each model on the users whose test target occurs in some user's train part, and on the "
+        "others, about whose targets no model can have learned anything from training.",
+        TABLE_FORMS,
+        per_dataset=True,
+    ),
+)
+"""The tables, in the order of the report."""
+
+FIGURES = (
+    Entry(
+        "num_negatives",
+        "Quality by number of negatives",
+        Category.FIGURES,
+        "Test NDCG@10 of SASRec+ N for each number of negatives N (solid line); hollow circles are "
+        "the published values, read off the paper's figure. Dashed lines are models that do not "
+        "depend on N. Error bars are the standard deviation over seeds.",
+        (*PRINTED, PAGE),
+    ),
+    Entry(
+        "convergence",
+        "Convergence",
+        Category.FIGURES,
+        "NDCG@10 on the validation items after every epoch, by epoch and by training time. Markers "
+        "show the best epoch, whose weights were kept; a line ends where training stopped. Times "
+        "compare only on the same device.",
+        (*PRINTED, PAGE),
+    ),
+    Entry(
+        "convergence_seconds",
+        "Convergence by training time",
+        Category.FIGURES,
+        "NDCG@10 on the validation items by training time.",
+        PRINTED,
+    ),
+    Entry(
+        "quality_by_time",
+        "Quality by training time",
+        Category.FIGURES,
+        "Test NDCG@10 of each run against its training time, validations included; up and left is "
+        "better. More solid markers of SASRec+ N mean more negatives. Horizontal lines are models "
+        "that train in less than a second. Times compare only on the same device; the table of "
+        "runs names the device of each run.",
+        (*PRINTED, PAGE),
+    ),
+    Entry(
+        "learning",
+        "learning curves",
+        Category.TRAINING,
+        "Training loss and NDCG@10 on the validation items of every trained run, after every "
+        "epoch. Markers show the best epoch; darker lines and more solid markers of SASRec+ N "
+        "mean more negatives. Losses of different kinds do not compare: over all items, over "
+        "some negatives, or binary.",
+        (PAGE,),
+        per_dataset=True,
+    ),
+)
+"""The figures, in the order of the report."""
+
+
+def items(entries: Iterable[Entry], datasets: Iterable[str]) -> list[Item]:
+    """List what these datasets have of each entry."""
+    datasets = list(datasets)
+    return [
+        item
+        for entry in entries
+        for item in ([Item(entry, d) for d in datasets] if entry.per_dataset else [Item(entry)])
+    ]
