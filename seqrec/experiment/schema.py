@@ -134,39 +134,51 @@ class ModelEntry(Strict):
     title: str = ""
     """Title of a custom model in tables and figures. Default: its name."""
     description: str = ""
+    """What the model is, for those who read the file."""
     hyperparameters: dict[str, Any] = {}
     """Arguments of the implementation's constructor that differ from its defaults."""
     loss: Loss | None = None
     """Left out for models that fit themselves (popularity, bpr-mf)."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+    """How the model is trained, where an experiment does not say otherwise."""
 
 
 class NamedModel(Strict):
     """A model of one experiment alone: an entry of `config/models/` with some values changed."""
 
     name: Name
+    """The model's name in this experiment."""
     like: Name
     """The entry of `config/models/` to start from."""
     hyperparameters: dict[str, Any] = {}
+    """Hyperparameters that differ from the entry's."""
     loss: Loss | None = None
+    """A loss in place of the entry's, given as a whole."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+    """Values of training that differ from the entry's."""
 
 
 class Override(Strict):
     """Values for the runs of the named datasets and models; a key left out means all of them."""
 
     datasets: list[str] | None = None
+    """Names, or patterns such as `ml-*`."""
     models: list[str] | None = None
     """Names, or patterns such as `sasrec*`."""
     seeds: Seeds | None = None
     """Seeds to run in place of the experiment's."""
     max_length: PositiveInt | None = None
+    """How many of a user's most recent items the model reads, in place of the dataset's value."""
     hyperparameters: dict[str, Any] = {}
+    """Hyperparameters to set."""
     loss: Loss | None = None
+    """A loss in place of the model's, given as a whole."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+    """Values of training to set."""
     evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
         default_factory=EvaluationValues
     )
+    """Values of evaluation to set."""
 
     def applies(self, dataset: str, model: str) -> bool:
         return all(
@@ -183,7 +195,9 @@ class Experiment(Strict):
     """`config/<experiment>.yaml`: a grid of runs, and the values in which they differ."""
 
     description: str = ""
+    """What the experiment is for, for those who read the file."""
     datasets: Annotated[list[Name], Field(min_length=1), BeforeValidator(_listed)]
+    """Names of `config/datasets/`."""
     models: Annotated[list[Name | NamedModel], Field(min_length=1), BeforeValidator(_listed)]
     """Names of `config/models/`, or models of this experiment alone (`name`, `like`, changes)."""
     negatives: Annotated[list[PositiveInt], BeforeValidator(_listed)] = []
@@ -191,10 +205,13 @@ class Experiment(Strict):
     seeds: Seeds = [0]
     """A list of seeds, one run for each: `[0, 1, 2]` means three runs."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
+    """Values of training for all runs; they take precedence over those of the models' entries."""
     evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
         default_factory=EvaluationValues
     )
+    """Values of evaluation for all runs."""
     overrides: list[Override] = []
+    """Values for some datasets or models; where two apply, the later one counts."""
 
 
 class RunConfig(Strict):
