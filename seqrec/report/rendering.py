@@ -166,7 +166,7 @@ def write_table(table: Table, folder: Path, item: Item) -> list[Path]:
         "md": markdown(table),
         "tex": latex(table, item.name),
         "html": table_page(table, item.entry.caption),
-        "csv": _csv(table.data),
+        "csv": csv_text(table.data),
     }
     for path, form in zip(item.files, item.entry.forms, strict=True):
         write_text(folder / path, texts[form])
@@ -174,9 +174,10 @@ def write_table(table: Table, folder: Path, item: Item) -> list[Path]:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table for programs, with the same bytes on every system."""
-    write_text(path, _csv(frame))
+    """Write a table for programs."""
+    write_text(path, csv_text(frame))
 
 
-def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, lineterminator="\n")
+def csv_text(frame: pd.DataFrame) -> str:
+    """Render a table for programs as CSV, with the same bytes on every system."""
+    return frame.tocsv_text(index=False, lineterminator="\n")

@@ -1,6 +1,6 @@
 """Write all tables of an experiment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from seqrec.files import require_inside
@@ -36,11 +36,16 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     files = ResultFiles(results)
     write_csv(files.csv, results_table(evidence.found.records))
     written = [files.csv]
-    for item in contents.items(contents.TABLES, evidence.datasets):
+    for item, table in make_tables(evidence):
         require_inside((files.tables / item.name).parent, results)
-        table = MAKERS[item.entry.name](evidence, item)
         written += write_table(table, files.tables, item)
     return written
+
+
+def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
+    """Make all tables of an experiment, in the order of the report."""
+    for item in contents.items(contents.TABLES, evidence.datasets):
+        yield item, MAKERS[item.entry.name](evidence, item)
 
 
 MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
