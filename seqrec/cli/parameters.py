@@ -10,6 +10,7 @@ import click
 from seqrec.cli import completion
 from seqrec.errors import SeqrecError
 from seqrec.running.options import AUTOMATIC, Precision
+from seqrec.running.trackers import TRACKERS
 from seqrec.wording import shortened
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -64,7 +65,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--track",
-            type=click.Choice(["tensorboard", "clearml", "mlflow"]),
+            type=click.Choice(list(TRACKERS)),
             multiple=True,
             help="Also report to this tracker; may be repeated.",
         ),

@@ -221,7 +221,7 @@ def _execute(
     from seqrec.errors import Stopped
     from seqrec.running.resume import STOPPED_EXIT_CODE
     from seqrec.running.run import run
-    from seqrec.running.trackers import Tracking
+    from seqrec.running.trackers.tracking import Tracking
 
     click.echo(config.run.title, err=True)
     try:

@@ -25,9 +25,10 @@ from seqrec.experiment.workflow import WorkflowConfig
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.records import Record
-from seqrec.running import trackers
 from seqrec.running.resume import STOPPED_EXIT_CODE
-from seqrec.running.trackers import TRACKERS, MLflow, TensorBoard, Tracking
+from seqrec.running.trackers import TRACKERS, mlflow, tracking
+from seqrec.running.trackers.mlflow import MLflow
+from seqrec.running.trackers.tensorboard import TensorBoard
 from seqrec.typed_yaml import load_yaml
 
 CONFIG = small_config()
@@ -240,7 +241,7 @@ def test_a_tracker_that_raises_is_reported_once_and_dropped(
     data: Path, folder: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Broken, "moment", moment)
-    monkeypatch.setitem(trackers.TRACKERS, "mlflow", Broken)
+    monkeypatch.setattr(mlflow, "MLflow", Broken)
     before = signal.getsignal(signal.SIGTERM)
     result = execute(data, folder, "--track", "mlflow", "--track", "tensorboard")
     assert result.exit_code == 0
@@ -266,8 +267,8 @@ class Silent(Broken):
 def test_one_that_does_not_answer_is_dropped_in_time(
     data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(trackers.TRACKERS, "mlflow", Silent)
-    monkeypatch.setattr(trackers, "LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(mlflow, "MLflow", Silent)
+    monkeypatch.setattr(tracking, "LIMIT_SECONDS", 0.2)
     before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     began = time.monotonic()
     result = execute(data, folder, "--track", "mlflow")
@@ -304,7 +305,7 @@ def test_passwords_in_the_address_of_a_server_are_not_told(
     def refused(*_: object) -> None:
         raise ConnectionError("https://joe:secret@host:80/x and ftp://key@host do not answer")
 
-    monkeypatch.setitem(trackers.TRACKERS, "mlflow", refused)
+    monkeypatch.setattr(mlflow, "MLflow", refused)
     said = execute(data, folder, "--track", "mlflow").stderr
     assert "(https://***@host:80/x and ftp://***@host do not answer)" in said
 
@@ -333,7 +334,7 @@ def test_nothing_is_tracked_unless_asked_for(data: Path, folder: Path, tmp_path:
     execute(data, folder)
     assert not list(tmp_path.rglob("events.*"))
     assert not (tmp_path / "mlruns").exists()
-    assert Tracking([], CONFIG, folder).trackers == {}
+    assert tracking.Tracking([], CONFIG, folder).trackers == {}
 
 
 def test_the_command_the_workflow_and_the_extras_know_the_same_trackers() -> None:
