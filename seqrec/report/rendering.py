@@ -180,4 +180,4 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 def csv_text(frame: pd.DataFrame) -> str:
     """Render a table for programs as CSV, with the same bytes on every system."""
-    return frame.tocsv_text(index=False, lineterminator="\n")
+    return frame.to_csv(index=False, lineterminator="\n")
