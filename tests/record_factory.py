@@ -118,12 +118,14 @@ def make_record(
     ndcg: float | None = None,
     ranks: Sequence[int] | np.ndarray | None = None,
     target_counts: Sequence[int] | np.ndarray | None = None,
+    recommended_counts: Sequence[int] | np.ndarray | None = None,
     history: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
     """Write a finished record with its weights and configuration; returns its folder.
 
-    Its test metrics are those of its ranks, `ranks` or `make_ranks` of `ndcg` and the seed.
+    Its test metrics are those of its ranks, `ranks` or `make_ranks` of `ndcg` and the seed. Without
+    `recommended_counts` it is one of the older records, which lack them.
     """
     folder = folder_of(results, dataset, model, seed)
     if ranks is None:
@@ -135,7 +137,9 @@ def make_record(
     if target_counts is None:
         target_counts = np.arange(len(ranks))
     epochs = [epoch_of(line) for line in history]
-    write_record(record, epochs, np.asarray(ranks), np.asarray(target_counts), b"weights")
+    arrays = [np.asarray(ranks), np.asarray(target_counts)]
+    counts = None if recommended_counts is None else np.asarray(recommended_counts)
+    write_record(record, epochs, *arrays, b"weights", counts)
     return folder
 
 

@@ -18,7 +18,7 @@ from seqrec.report.paper import read_published
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.building import build_model
 from seqrec.training.objective import make_objective
-from seqrec.training.precision import Engine
+from seqrec.training.arithmetic import Engine
 from seqrec.training.scoring import network_scorer
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ import click
 
 from seqrec.cli import completion
 from seqrec.errors import SeqrecError
-from seqrec.running.options import AUTOMATIC, Precision
+from seqrec.running.options import AUTOMATIC, PrecisionOption
 from seqrec.running.trackers import TRACKERS
 from seqrec.wording import shortened
 
@@ -28,7 +28,7 @@ output_option = click.option("--output", type=File(), required=True, help="File 
 
 
 def _device(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    from seqrec.experiment.workflow import DEVICE
+    from seqrec.running.workflow import DEVICE
 
     if not DEVICE.matches(value):
         raise SeqrecError(f"--device {shortened(value)}: {DEVICE.meant}.")
@@ -77,7 +77,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--precision",
-            type=click.Choice(get_args(Precision)),
+            type=click.Choice(get_args(PrecisionOption)),
             default=AUTOMATIC.precision,
             show_default=True,
             help="Precision of the loss's matrix products; on a GPU, of the whole training step. "

@@ -172,14 +172,16 @@ class _Lines:
     def epoch(self, epoch: "Epoch") -> None:
         click.echo(
             f"epoch {epoch.number:3d}  loss {epoch.training_loss:.4f}  "
-            f"validation NDCG@10 {epoch.quality:.4f}  {epoch.seconds:.1f} s",
+            f"validation NDCG@10 {epoch.stopping_metric:.4f}  {epoch.seconds:.1f} s",
             err=True,
         )
 
     def result(self, record: "Record") -> None:
+        from seqrec.protocol.metrics import STOPPING_METRIC
+
         test = record.test
         click.echo(
-            f"{record.folder}: test NDCG@10 {test['ndcg@10']:.4f}, "
+            f"{record.folder}: test NDCG@10 {test[STOPPING_METRIC]:.4f}, "
             f"HitRate@10 {test['hit_rate@10']:.4f}, "
             f"{record.training_seconds:.1f} s of training on {record.device}"
         )

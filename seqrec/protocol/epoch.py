@@ -21,8 +21,8 @@ class Epoch:
     """Metrics of the validation targets, by names such as `ndcg@10`."""
 
     @property
-    def quality(self) -> float:
-        """The metric by which training is stopped."""
+    def stopping_metric(self) -> float:
+        """The value of `STOPPING_METRIC`, by which training is stopped."""
         return self.validation[STOPPING_METRIC]
 
     def line(self) -> dict[str, Any]:

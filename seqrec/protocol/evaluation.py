@@ -6,7 +6,7 @@ import numpy as np
 
 from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
-from seqrec.protocol.ranking import ScoreUsers, rank_all
+from seqrec.protocol.ranking import ScoreUsers, rank_all, rank_and_recommend
 from seqrec.protocol.sampled import sampled_metrics
 from seqrec.protocol.splits import Splits
 
@@ -29,6 +29,8 @@ class Quality:
     """int32 `[users]`, from 1."""
     target_counts: np.ndarray
     """int64 `[users]`: how often each user's test target occurs in the train part."""
+    recommended_counts: np.ndarray
+    """int64 `[items]`: to how many users each item is recommended in the test."""
     validation: dict[str, float]
     test: dict[str, float]
     test_sampled: dict[str, dict[str, float]] | None
@@ -36,15 +38,21 @@ class Quality:
 
 
 def evaluate(scorers: Scorers, splits: Splits, config: RunConfig) -> Quality:
-    """Rank the validation and test targets of all users, and compute the metrics."""
+    """Rank the validation and test targets of all users, and compute the metrics.
+
+    Raises `NotFinite`, a `SeqrecError`, if a score is not finite.
+    """
     evaluation = config.evaluation
     cutoffs = with_stopping_cutoff(evaluation.cutoffs)
-    test_ranks = rank_all(scorers.test, splits.test, evaluation.batch_size)
+    test_ranks, recommended_counts = rank_and_recommend(
+        scorers.test, splits.test, evaluation.batch_size
+    )
     validation_ranks = rank_all(scorers.validation, splits.validation, evaluation.batch_size)
     targets = splits.test.targets(np.arange(splits.test.num_users))
     return Quality(
         test_ranks,
         splits.train.item_counts()[targets],
+        recommended_counts,
         metrics_from_ranks(validation_ranks, cutoffs),
         metrics_from_ranks(test_ranks, cutoffs),
         sampled_metrics(scorers.test, splits, evaluation, config.seed),

@@ -4,10 +4,13 @@ Ranks come first, and metrics follow from ranks (`seqrec.protocol.metrics`). All
 has not seen are ranked; special rows never are; ties count against the model.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
@@ -19,8 +22,15 @@ ScoreUsers = Callable[[np.ndarray], Tensor]
 MISS = np.iinfo(np.int32).max
 """Rank of a target that cannot be recommended: beyond every cutoff, however few items there are."""
 
+LIST_LENGTH = 10
+"""Items that are recommended to a user: the cutoff of the reported metrics."""
+
 UNRANKED = 0
 """Stands for the ranks of a batch whose scores are not all finite."""
+
+
+Found = TypeVar("Found")
+"""What is computed for a batch."""
 
 
 class NotFinite(SeqrecError):
@@ -46,20 +56,63 @@ def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: i
     accelerator receives all batches before the host waits for its first answer. Raises
     `NotFinite`, a `SeqrecError`.
     """
-    users_by_length = np.argsort(split.lengths(users), kind="stable")
+    order = _by_length(split, users)
+    batches = in_batches(
+        lambda places: _rank_batch(score, split, users[order[places]])[0], len(users), batch_size
+    )
+    return _in_place(on_host(batches), order)
 
-    def rank(places: np.ndarray) -> Tensor:
-        batch = users[users_by_length[places]]
-        scores = score(batch)
-        finite = _all_finite(scores)
-        seen_user, seen_item = split.pairs(batch)
-        arrays = (split.targets(batch) - 1, seen_user, seen_item - 1)
-        on_device = (to_device(scores.device, torch.from_numpy(array)) for array in arrays)
-        return torch.where(finite, rank_targets(scores, *on_device), UNRANKED)
 
-    ranks = np.empty(len(users), np.int32)
-    ranks[users_by_length] = rank_in_batches(rank, len(users), batch_size)
-    return ranks
+def rank_and_recommend(
+    score: ScoreUsers, split: Split, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rank the targets of all users, and count the items that are recommended to them.
+
+    Returns the ranks of `rank_users`, int32 `[users]`, and how many users find each item among
+    their `LIST_LENGTH` best unseen ones, int64 `[items]`; see `best_items`. Raises `NotFinite`, a
+    `SeqrecError`.
+    """
+    users = _by_length(split, np.arange(split.num_users))
+
+    def rank(places: np.ndarray) -> tuple[Tensor, Tensor]:
+        ranks, scores, targets = _rank_batch(score, split, users[places])
+        return ranks, best_items(scores, targets, ranks, LIST_LENGTH)
+
+    ranks, counts = [], torch.zeros(split.num_items + 1, dtype=torch.int64)
+    with torch.inference_mode():
+        for ranked, items in in_batches(rank, len(users), batch_size):
+            ranks.append(ranked)
+            counts = counts.to(items.device)
+            counts.index_add_(0, items.flatten(), torch.ones_like(items).flatten())
+        return _in_place(on_host(ranks), users), counts[1:].cpu().numpy()
+
+
+def _by_length(split: Split, users: np.ndarray) -> np.ndarray:
+    """Order the places of `users` by the lengths of their histories."""
+    return np.argsort(split.lengths(users), kind="stable")
+
+
+def _in_place(ranks: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Put the i-th of `ranks` at the place `order[i]`. Raises `NotFinite`."""
+    if (ranks == UNRANKED).any():
+        raise NotFinite
+    placed = np.empty_like(ranks)
+    placed[order] = ranks
+    return placed
+
+
+def _rank_batch(
+    score: ScoreUsers, split: Split, users: np.ndarray
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rank one batch: ranks `[users]`, scores `[users, items]` that are -inf where seen, and the
+    columns of the targets `[users]`."""
+    scores = score(users)
+    finite = _all_finite(scores)
+    seen_user, seen_item = split.pairs(users)
+    arrays = (split.targets(users) - 1, seen_user, seen_item - 1)
+    targets, *seen = (to_device(scores.device, torch.from_numpy(array)) for array in arrays)
+    ranks = rank_targets(scores, targets, *seen)
+    return torch.where(finite, ranks, UNRANKED), scores, targets
 
 
 def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor) -> Tensor:
@@ -78,29 +131,59 @@ def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: 
     return torch.where(missed, MISS, ranks)
 
 
-def rank_in_batches(
-    rank: Callable[[np.ndarray], Tensor], count: int, batch_size: int
-) -> np.ndarray:
-    """Apply `rank` to 0, ..., `count` - 1, at most `batch_size` at a time; int32 `[count]`.
+def best_items(scores: Tensor, targets: Tensor, ranks: Tensor, length: int) -> Tensor:
+    """Return the numbers of the best items, `[users, length]` in no order, 0 for none.
+
+    `scores` `[users, items]` are -inf where seen, and are overwritten at `targets` `[users]`. The
+    best are those with the highest scores. Of equal scores the target's comes last, so that it is
+    among the best exactly if its rank is at most `length`, and the others come by their number.
+    """
+    users = torch.arange(len(scores), device=scores.device)
+    scores[users, targets] = torch.where(ranks > length, -torch.inf, scores[users, targets])
+    items = scores.shape[1]
+    # Each of the best lies in one of the `length` blocks with the highest maxima. To sort these
+    # maxima and blocks costs a fraction of sorting all scores.
+    width = max(1, math.isqrt(items // length))
+    blocks = _first_highest(F.max_pool1d(scores, width, ceil_mode=True), length).sort(1).values
+    inside = torch.arange(width, device=scores.device)
+    columns = (blocks[:, :, None] * width + inside).flatten(1)
+    candidates = scores.gather(1, columns.clamp(max=items - 1))
+    candidates.masked_fill_(columns >= items, -torch.inf)
+    chosen = _first_highest(candidates, length)
+    found = torch.isfinite(candidates.gather(1, chosen))
+    return torch.where(found, columns.gather(1, chosen) + 1, 0)
+
+
+def _first_highest(values: Tensor, count: int) -> Tensor:
+    """Return where the highest of `values` `[rows, columns]` are, `[rows, count]`, or all columns
+    where there are fewer; the first of equal ones."""
+    return values.sort(dim=1, descending=True, stable=True).indices[:, :count]
+
+
+def in_batches(
+    compute: Callable[[np.ndarray], Found], count: int, batch_size: int
+) -> Iterator[Found]:
+    """Apply `compute` to 0, ..., `count` - 1, at most `batch_size` at a time.
 
     When an accelerator runs out of memory, this batch and all later ones are halved.
     """
-    parts: list[Tensor] = []
     first = 0
     while first < count:
         batch = np.arange(first, min(first + batch_size, count))
         try:
-            parts.append(rank(batch))
+            found = compute(batch)
         except torch.OutOfMemoryError:
             if batch_size == 1:
                 raise
             batch_size //= 2
             continue
+        yield found
         first += len(batch)
-    ranks = torch.cat(parts).to(torch.int32).cpu().numpy()
-    if (ranks == UNRANKED).any():
-        raise NotFinite
-    return ranks
+
+
+def on_host(ranks: Iterable[Tensor]) -> np.ndarray:
+    """Join the ranks of batches into one array, int32 `[users]`; only now the host waits."""
+    return torch.cat(list(ranks)).to(torch.int32).cpu().numpy()
 
 
 def require_finite(scores: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import Evaluation
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
-from seqrec.protocol.ranking import MISS, ScoreUsers, rank_in_batches, require_finite
+from seqrec.protocol.ranking import MISS, ScoreUsers, in_batches, on_host, require_finite
 from seqrec.protocol.splits import USERS_AT_ONCE, Split, Splits
 
 
@@ -108,4 +108,4 @@ def rank_among_sampled(score: ScoreUsers, split: Split, draw: Draw, batch_size: 
         seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
         return torch.from_numpy(np.where(seen_target, MISS, found))
 
-    return rank_in_batches(rank, split.num_users, batch_size)
+    return on_host(in_batches(rank, split.num_users, batch_size))

@@ -1,4 +1,4 @@
-"""The arrays of a record: one int32 number for each user, in numpy's format."""
+"""The arrays of a record: one int32 number for each user or item, in numpy's format."""
 
 import io
 import re
@@ -15,14 +15,14 @@ HEADER = re.compile(
 
 
 def as_array(numbers: npt.NDArray[np.integer]) -> bytes:
-    """Return the content of a file with these numbers `[users]`."""
+    """Return the content of a file with these numbers, `[users]` or `[items]`."""
     file = io.BytesIO()
     np.save(file, np.asarray(numbers, dtype=np.int32))
     return file.getvalue()
 
 
-def numbers_of_users(content: bytes, title: str) -> npt.NDArray[np.int32]:
-    """Parse a file with a `title` of each user, as `[users]`.
+def numbers_in(content: bytes, title: str) -> npt.NDArray[np.int32]:
+    """Parse a file with numbers such as a `title` "rank of each user", as `[users]`.
 
     Raises `ValueError` for anything else: somebody else may have written the file.
     """
@@ -35,7 +35,5 @@ def numbers_of_users(content: bytes, title: str) -> npt.NDArray[np.int32]:
     if not isinstance(numbers, np.ndarray):
         raise ValueError("holds an archive of arrays, not one array")
     if numbers.ndim != 1 or numbers.dtype != np.int32 or not len(numbers):
-        raise ValueError(
-            f"holds {numbers.dtype} of shape {numbers.shape}, not an int32 {title} of each user"
-        )
+        raise ValueError(f"holds {numbers.dtype} of shape {numbers.shape}, not an int32 {title}")
     return numbers

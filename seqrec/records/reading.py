@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from seqrec.records.record import FROM_JSON, Record
 from seqrec.typed_yaml import check_values
 from seqrec.wording import shortened
 
-FORMAT = 1
+FORMAT: Final = 1
 """The format of the records that this version writes and reads."""
 
 TOLERANCE = 1e-9

@@ -22,10 +22,11 @@ from seqrec.errors import SeqrecError
 from seqrec.files import open_regular, read_regular
 from seqrec.layout import Run, RunFiles
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
-from seqrec.records.arrays import numbers_of_users
+from seqrec.records.arrays import numbers_in
 from seqrec.records.errors import DamagedRecord, UnreadableRecord
 from seqrec.records.history import history_table, seconds_after
 from seqrec.records.json_files import plain_values
+from seqrec.training.precision import Precision
 from seqrec.typed_yaml import check_values
 from seqrec.wording import shortened
 
@@ -155,7 +156,7 @@ class Record(Part):
     threads: Positive
     runs_sharing_device: Positive
     """The most runs, this one included, that were seen on the device at once."""
-    precision: str
+    precision: Precision
     job: dict[str, str] | None = None
     """Variables that identify the cluster's job; None outside of one."""
     peak_memory_bytes: Count
@@ -227,18 +228,29 @@ class Record(Part):
 
     def ranks(self) -> npt.NDArray[np.int32]:
         """Read the rank of each user's test target among all items, from 1, as `[users]`."""
-        return self._number_of_each_user(self.files.ranks, "rank")
+        return self._numbers(self.files.ranks, "rank of each user")
 
     def target_counts(self) -> npt.NDArray[np.int32]:
         """Read how often each user's test target occurs in the train part, as `[users]`."""
-        return self._number_of_each_user(self.files.target_counts, "count")
+        return self._numbers(self.files.target_counts, "count of each user")
 
-    def _number_of_each_user(self, path: Path, title: str) -> npt.NDArray[np.int32]:
+    def recommended_counts(self) -> npt.NDArray[np.int32] | None:
+        """Read to how many test users each item is recommended, as `[items]`; item 1 is first.
+
+        A user is recommended the ten unseen items with the highest scores, or all where there are
+        fewer. None for a record of an older version, which lacks the counts.
+        """
+        path = self.files.recommended_counts
+        if path.name not in (self.digests or {}):
+            return None
+        return self._numbers(path, "count of each item")
+
+    def _numbers(self, path: Path, title: str) -> npt.NDArray[np.int32]:
         content = self.read(path)
         if content is None:
             raise DamagedRecord(self.folder, f"{path}: is missing.")
         try:
-            return numbers_of_users(content, title)
+            return numbers_in(content, title)
         except ValueError as error:
             raise DamagedRecord(self.folder, f"{path}: {shortened(str(error))}.") from None
 

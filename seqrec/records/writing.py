@@ -24,13 +24,15 @@ def write_record(
     ranks: npt.NDArray[np.integer],
     target_counts: npt.NDArray[np.integer],
     weights: bytes | None = None,
+    recommended_counts: npt.NDArray[np.integer] | None = None,
 ) -> Record:
     """Write `record` and its files into its folder, and return it with their digests.
 
-    `ranks` `[users]` and `target_counts` `[users]` are those of the test targets; `weights` is the
-    content of the file of weights. Where `history` or `weights` is None, the file that is there
-    stays. The digests in `metrics.json` bind the files together, so that no reader takes files of
-    two runs for one record. The failure of an earlier attempt is removed.
+    `ranks` `[users]` and `target_counts` `[users]` are those of the test targets,
+    `recommended_counts` `[items]` tells to how many test users each item is recommended, and
+    `weights` is the content of the file of weights. Where one of the arguments is None, the file
+    that is there stays. The digests in `metrics.json` bind the files together, so that no reader
+    takes files of two runs for one record. The failure of an earlier attempt is removed.
 
     Raises `SeqrecError` and leaves the folder as it was if a number of the record is not finite, if
     the files cannot be written, or if a record of a later format is there.
@@ -46,6 +48,9 @@ def write_record(
         # The parts take their names in the reverse of this order, once all of them are whole.
         metrics = stack.enter_context(replacing(files.metrics))
         contents = {
+            files.recommended_counts: (
+                None if recommended_counts is None else as_array(recommended_counts)
+            ),
             files.target_counts: as_array(target_counts),
             files.ranks: as_array(ranks),
             files.history: None if history is None else as_csv(history),

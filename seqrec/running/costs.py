@@ -61,7 +61,7 @@ def _activation_bytes(config: RunConfig, hidden: int) -> int:
     layers = _size(config, "layers", _size(config, "blocks", 2))
     positions = config.training.batch_size * config.max_length
     attention = 8 * _size(config, "heads", 1) * config.max_length
-    # A GELU also leaves gaps between blocks in the heap (see `training.precision.set_arithmetic`).
+    # A GELU also leaves gaps between blocks in the heap (see `training.arithmetic.set_arithmetic`).
     inner = 30 * _size(config, "intermediate_size", 0)
     needed = layers * positions * (40 * hidden + attention + inner) * FLOAT_BYTES
     if config.loss and config.loss.negatives:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.workflow import DEVICE
+from seqrec.running.workflow import DEVICE
 from seqrec.wording import shortened
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def device_title(device: torch.device) -> str:
+def product_name(device: torch.device) -> str:
     """Return the product name of the processor or accelerator."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

@@ -110,8 +110,8 @@ def _running(statuses: Sequence[Status]) -> Table:
         table.add_row(
             status.run.title,
             f"{now.epoch} of at most {now.max_epochs}",
-            f"{now.ndcg:.4f}",
-            f"{now.best_ndcg:.4f} in epoch {now.best_epoch}",
+            f"{now.stopping_metric:.4f}",
+            f"{now.best_stopping_metric:.4f} in epoch {now.best_epoch}",
             _duration(now.seconds_per_epoch or 0.0),
             _range(*left) if left else "",
         )
@@ -120,7 +120,7 @@ def _running(statuses: Sequence[Status]) -> Table:
 
 def _stopped(progress: Progress) -> str:
     after = (
-        f"stopped after epoch {progress.epoch}, validation NDCG@10 {progress.ndcg:.4f}"
+        f"stopped after epoch {progress.epoch}, validation NDCG@10 {progress.stopping_metric:.4f}"
         if progress.epoch
         else "stopped during its first epoch"
     )

@@ -7,8 +7,8 @@ import torch
 
 from seqrec.running.device import choose_device
 from seqrec.running.options import EngineOptions
+from seqrec.training.arithmetic import Engine
 from seqrec.training.losses import LOGITS_PER_CHUNK
-from seqrec.training.precision import Engine
 
 GPU_LOGITS_PER_CHUNK = 2**27
 """Fits thousands of positions even with a large item table, in 256 MiB of bfloat16."""

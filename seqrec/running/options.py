@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Precision = Literal["auto", "float32", "bfloat16"]
+from seqrec.training.precision import Precision
+
+PrecisionOption = Literal["auto", Precision]
+"""A precision, or `auto` for the one that is faster on the device."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class EngineOptions:
     """auto, cpu, cuda or cuda:<number>."""
     threads: int | None = None
     """CPU threads; None for one for each core, but at most four."""
-    precision: Precision = "auto"
+    precision: PrecisionOption = "auto"
     """Precision of matrix products; `auto` takes the faster one."""
     logits_per_chunk: int | None = None
     """Logits that a loss computes at a time; None for what suits the device."""

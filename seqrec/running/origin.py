@@ -13,9 +13,9 @@ from seqrec.data.interactions import Interactions
 from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.settings import flat_settings
 from seqrec.records.record import Piece, Provenance
-from seqrec.running.device import device_title
+from seqrec.running.device import product_name
 from seqrec.running.provenance import library_versions
-from seqrec.training.precision import Engine
+from seqrec.training.arithmetic import Engine
 from seqrec.wording import quoted, shortened
 
 Key = dict[str, Any]
@@ -57,12 +57,12 @@ def piece_from(first_epoch: int, engine: Engine) -> Piece:
     return Piece(
         first_epoch=first_epoch,
         threads=torch.get_num_threads(),
-        device=device_title(engine.device),
+        device=product_name(engine.device),
         libraries=library_versions(),
     )
 
 
-def joined(pieces: Sequence[Piece], piece: Piece) -> list[Piece]:
+def with_piece(pieces: Sequence[Piece], piece: Piece) -> list[Piece]:
     """Append a piece, unless it computes with the same things as the last one."""
     return [*pieces] if pieces and not changes(pieces[-1], piece) else [*pieces, piece]
 

@@ -21,13 +21,13 @@ from seqrec.experiment.grid import Grid, load_experiment
 from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.settings import is_about_the_grid
-from seqrec.experiment.workflow import WorkflowConfig
 from seqrec.files import require_writable
 from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
 from seqrec.records.json_files import read_json
 from seqrec.records.wanted import promoted_datasets, settings_of, variant_of
 from seqrec.running import costs
+from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import check_values
 
 PACKAGE = Path("seqrec")

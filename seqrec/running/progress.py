@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
@@ -32,6 +33,10 @@ DEAD_SECONDS = 120.0
 """Silence after which a run counts as dead; shared disks may show a change a minute late."""
 
 
+OLDER_NAMES = {"ndcg": "stopping_metric", "best_ndcg": "best_stopping_metric"}
+"""Names that a report of an older version has, and today's."""
+
+
 class Progress(Strict):
     """How far a run has come. Epochs count from 1; a model that fits itself has none."""
 
@@ -42,24 +47,32 @@ class Progress(Strict):
     patience: PositiveInt | None
     epoch: NonNegativeInt = 0
     """The last finished epoch."""
-    ndcg: float = 0.0
-    """Validation NDCG@10 after that epoch."""
+    stopping_metric: float = 0.0
+    """The validation metric `STOPPING_METRIC` after that epoch."""
     best_epoch: NonNegativeInt = 0
-    best_ndcg: float = 0.0
+    best_stopping_metric: float = 0.0
     seconds_per_epoch: float | None = None
     stopped: bool = False
     """Whether the process left the run unfinished, and said so."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_names_of_today(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {OLDER_NAMES.get(name, name): value for name, value in data.items()}
 
     def after(self, epoch: Epoch) -> "Progress":
         """Return the progress after one more epoch."""
         changes = {
             "epoch": epoch.number,
-            "ndcg": epoch.quality,
+            "stopping_metric": epoch.stopping_metric,
             "seconds_per_epoch": epoch.seconds / epoch.number,
         }
         # A training that starts over, as one with other data does, has no best epoch yet.
-        if epoch.quality > self.best_ndcg or not self.best_epoch or epoch.number <= self.epoch:
-            changes |= {"best_epoch": epoch.number, "best_ndcg": epoch.quality}
+        better = epoch.stopping_metric > self.best_stopping_metric
+        if better or not self.best_epoch or epoch.number <= self.epoch:
+            changes |= {"best_epoch": epoch.number, "best_stopping_metric": epoch.stopping_metric}
         return self.model_copy(update=changes)
 
     def seconds_left(self) -> tuple[float, float] | None:

@@ -12,15 +12,12 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
 from seqrec.models.network import Network
 from seqrec.protocol.evaluation import evaluate
-from seqrec.protocol.sampled import require_enough_items
-from seqrec.protocol.splits import leave_one_out
 from seqrec.records.reading import read_record
 from seqrec.records.record import Record
 from seqrec.records.writing import write_record
 from seqrec.running.engine import choose_engine
 from seqrec.running.options import EngineOptions
-from seqrec.training.building import build_model
-from seqrec.training.precision import set_arithmetic
+from seqrec.training.beginning import begin
 from seqrec.training.scoring import network_scorers
 
 
@@ -48,15 +45,12 @@ def evaluate_again(
     found.pop("evaluation", None)
     if found != wanted or record.data.sha256 != log.digest:
         return None
-    splits = leave_one_out(log)
-    require_enough_items(splits, config.evaluation)
-    engine = choose_engine(replace(options, precision="float32", compile=False))
-    set_arithmetic(engine)
-    network = build_model(config, log.num_items)
+    engine = choose_engine(replace(options, precision=record.precision, compile=False))
+    splits, network = begin(config, log, engine)
     if not isinstance(network, Network):
         return None
     network.load_state_dict(weights)
-    network.to(engine.device).eval()
+    network.eval()
     scorers = network_scorers(network, splits, config.max_length, engine.device)
     quality = evaluate(scorers, splits, config)
     renewed = record.model_copy(
@@ -68,4 +62,10 @@ def evaluate_again(
             "test_sampled": quality.test_sampled,
         }
     )
-    return write_record(renewed, None, quality.test_ranks, quality.target_counts)
+    return write_record(
+        renewed,
+        None,
+        quality.test_ranks,
+        quality.target_counts,
+        recommended_counts=quality.recommended_counts,
+    )

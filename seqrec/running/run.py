@@ -4,11 +4,10 @@ This is where the parts meet. Read `run` first: it trains or fits a model and re
 it. The loop over epochs is in `_train`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import click
 import torch
@@ -18,16 +17,14 @@ from seqrec.data.interactions import Interactions
 from seqrec.errors import Stopped
 from seqrec.experiment.custom import custom_code, is_custom
 from seqrec.experiment.schema import RunConfig
-from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
-from seqrec.protocol.sampled import require_enough_items
-from seqrec.protocol.splits import Splits, leave_one_out
-from seqrec.records.reading import require_replaceable
+from seqrec.protocol.splits import Splits
+from seqrec.records.reading import FORMAT, require_replaceable
 from seqrec.records.record import Data, Piece, Provenance, Record
 from seqrec.records.writing import write_record
-from seqrec.running.device import device_title
+from seqrec.running.device import product_name
 from seqrec.running.device_places import Place, place_on_device
 from seqrec.running.engine import choose_engine, usable_cores
 from seqrec.running.epoch_ticker import ticking
@@ -36,15 +33,16 @@ from seqrec.running.folder_lock import alone_in
 from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, peak_memory
 from seqrec.running.network_check import check_network
 from seqrec.running.options import AUTOMATIC, EngineOptions
-from seqrec.running.origin import Key, changes, joined, piece_from, training_key
+from seqrec.running.origin import Key, changes, piece_from, training_key, with_piece
 from seqrec.running.progress import Reporter, reported
 from seqrec.running.provenance import cluster_job, code_version, library_versions
 from seqrec.running.resume import ResumeFiles, SavedState, stopped_by_signals
-from seqrec.training.building import seeded_model
+from seqrec.training.arithmetic import Engine
+from seqrec.training.beginning import begin
 from seqrec.training.fitting import fit
 from seqrec.training.loop import Trainer, train
-from seqrec.training.precision import Engine, set_arithmetic
-from seqrec.training.scoring import Outcome
+from seqrec.training.precision import Precision
+from seqrec.training.scoring import TrainingResult
 
 
 class Observer(Protocol):
@@ -99,19 +97,16 @@ def run(
         log = Interactions.load(data)
         # Read before training: the code that runs is the code of this moment.
         code = code_version(config)
-        engine = _as_begun(
-            choose_engine(options), options, partial(training_key, config, log, code), folder
-        )
-        set_arithmetic(engine)
-        splits = leave_one_out(log)
-        require_enough_items(splits, config.evaluation)
+        engine = choose_engine(options)
+        engine = _as_begun(engine, options, training_key(config, log, code, engine), folder)
+        _check_custom_network(config, log, engine)
+        splits, model = begin(config, log, engine)
         job = Job(config, folder, log, splits, engine, code, place)
-        model = _checked_model(job)
         if isinstance(model, Network):
-            outcome, pieces = _train(model, job, progress, observers)
+            result, pieces = _train(model, job, progress, observers)
         else:
-            outcome, pieces = fit(model, job.splits, config), []
-        record = _write(job, outcome, pieces)
+            result, pieces = fit(model, splits, config), []
+        record = _write(job, result, pieces)
     for observer in observers:
         observer.result(record)
     return record
@@ -119,12 +114,12 @@ def run(
 
 def _train(
     network: Network, job: Job, progress: Reporter, observers: Sequence[Observer]
-) -> tuple[Outcome, list[Piece]]:
+) -> tuple[TrainingResult, list[Piece]]:
     """Train `network` to the end, from its saved state if there is one.
 
-    Returns the outcome, and the pieces in which it was trained.
+    Returns the result, and the pieces in which it was trained.
     """
-    trainer = Trainer(network.to(job.engine.device), job.splits, job.config, job.engine)
+    trainer = Trainer(network, job.splits, job.config, job.engine)
     resume, place = ResumeFiles(job.folder), job.place
     key = training_key(job.config, job.log, job.code, job.engine)
     pieces: list[Piece] = []
@@ -147,7 +142,7 @@ def _train(
         if trainer.stop_requested:
             resume.save(SavedState(key, trainer.snapshot(), place.most_runs, pieces))
             raise Stopped
-    return trainer.outcome(), pieces
+    return trainer.result(), pieces
 
 
 def _with_this_piece(pieces: list[Piece], trainer: Trainer, job: Job) -> list[Piece]:
@@ -161,28 +156,28 @@ def _with_this_piece(pieces: list[Piece], trainer: Trainer, job: Job) -> list[Pi
             "names the pieces.",
             err=True,
         )
-    return joined(pieces, piece)
+    return with_piece(pieces, piece)
 
 
-def _checked_model(job: Job) -> Network | Fitted:
-    """Build the model from the run's seed; a custom network is tried on a few sequences first."""
-    config, num_items = job.config, job.log.num_items
-    model = seeded_model(config, num_items)
-    if isinstance(model, Network) and is_custom(config.implementation):
-        check_network(model.to(job.engine.device), config, num_items)
-        # The check leaves other weights and has drawn numbers, so begin anew.
-        model = seeded_model(config, num_items)
-    return model
+def _check_custom_network(config: RunConfig, log: Interactions, engine: Engine) -> None:
+    """Try a custom network on a few sequences; raises `SeqrecError` for what it does wrong.
+
+    Comes before the run begins: it leaves other weights and draws random numbers.
+    """
+    if config.loss and is_custom(config.implementation):
+        _, model = begin(config, log, engine)
+        if isinstance(model, Network):
+            check_network(model, config, log.num_items)
 
 
-def _write(job: Job, outcome: Outcome, pieces: list[Piece]) -> Record:
+def _write(job: Job, result: TrainingResult, pieces: list[Piece]) -> Record:
     """Evaluate what was trained, and write weights, configuration and record."""
     config, splits, engine, place = job.config, job.splits, job.engine, job.place
-    quality = evaluate(outcome.scorers, splits, config)
+    quality = evaluate(result.scorers, splits, config)
     plain_config = config.model_dump(mode="json")
     record = Record(
         folder=job.folder,
-        format=1,
+        format=FORMAT,
         dataset=config.dataset,
         model=config.model,
         negatives=config.loss.negatives if config.loss else None,
@@ -192,7 +187,7 @@ def _write(job: Job, outcome: Outcome, pieces: list[Piece]) -> Record:
         data=Data(sha256=job.log.digest, statistics=job.log.statistics),
         seqrec=job.code,
         libraries=library_versions(),
-        device=device_title(engine.device),
+        device=product_name(engine.device),
         device_kind=engine.device.type,
         device_id=place.device,
         threads=torch.get_num_threads(),
@@ -202,10 +197,10 @@ def _write(job: Job, outcome: Outcome, pieces: list[Piece]) -> Record:
         logits_per_chunk=engine.logits_per_chunk,
         compile=engine.compile,
         job=cluster_job(),
-        parameters=sum(tensor.numel() for tensor in outcome.weights.values()),
-        epochs=len(outcome.history) or None,
-        best_epoch=outcome.best_epoch,
-        training_seconds=outcome.training_seconds,
+        parameters=sum(tensor.numel() for tensor in result.weights.values()),
+        epochs=len(result.history) or None,
+        best_epoch=result.best_epoch,
+        training_seconds=result.training_seconds,
         validation=quality.validation,
         test=quality.test,
         test_sampled=quality.test_sampled,
@@ -215,32 +210,36 @@ def _write(job: Job, outcome: Outcome, pieces: list[Piece]) -> Record:
     # Copies: safetensors refuses weights that share memory, as tied ones do.
     weights = {
         name: tensor.clone(memory_format=torch.contiguous_format)
-        for name, tensor in outcome.weights.items()
+        for name, tensor in result.weights.items()
     }
-    arrays = (quality.test_ranks, quality.target_counts)
-    # Not save_file: its error for a full disk is no OSError.
-    record = write_record(record, outcome.history, *arrays, weights=save(weights))
+    record = write_record(
+        record,
+        result.history,
+        quality.test_ranks,
+        quality.target_counts,
+        # Not save_file: its error for a full disk is no OSError.
+        save(weights),
+        quality.recommended_counts,
+    )
     ResumeFiles(job.folder).remove()
     return record
 
 
-def _as_begun(
-    engine: Engine, options: EngineOptions, key_of: Callable[[Engine], Key], folder: Path
-) -> Engine:
+def _as_begun(engine: Engine, options: EngineOptions, key: Key, folder: Path) -> Engine:
     """Return the engine in the precision with which the training in `folder` was begun, if any.
 
     Also takes as many threads as that training. The nodes of a cluster may differ in which
-    precision is faster. `key_of` gives the training's key with an engine.
+    precision is faster. `key` is that of the training with `engine`.
     """
     begun = ResumeFiles(folder).newest()
     if begun is None:
         return engine
-    precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
-    for precision in precisions if options.precision == "auto" else (engine.precision,):
-        other = replace(engine, precision=precision)
-        if key_of(other) == begun.key:
-            _take_threads(begun.pieces[-1].threads, options.threads, folder)
-            return other
+    other: Precision = "float32" if engine.precision == "bfloat16" else "bfloat16"
+    if options.precision == "auto" and begun.key == key | {"precision": other}:
+        engine = replace(engine, precision=other)
+    elif begun.key != key:
+        return engine
+    _take_threads(begun.pieces[-1].threads, options.threads, folder)
     return engine
 
 

@@ -21,7 +21,7 @@ from seqrec.protocol.splits import Split
 PADDING_PER_GROUP = 512
 """Padded positions that cost about as much as one more call of the network, on a CPU."""
 
-USERS_AT_ONCE = 4096
+COUNTED_AT_ONCE = 4096
 """Users whose sequences are counted at a time."""
 
 
@@ -91,8 +91,8 @@ class TrainingSequences:
     def most_distinct_items(self) -> int:
         """Count the distinct items of the sequence that has the most."""
         most = 0
-        for first in range(0, len(self.users), USERS_AT_ONCE):
-            users = self.users[first : first + USERS_AT_ONCE]
+        for first in range(0, len(self.users), COUNTED_AT_ONCE):
+            users = self.users[first : first + COUNTED_AT_ONCE]
             items = np.sort(self.split.last_items(users, self.window), axis=1)
             new = (items[:, 1:] != items[:, :-1]) & (items[:, 1:] > 0)
             most = max(most, int((new.sum(1) + (items[:, 0] > 0)).max()))

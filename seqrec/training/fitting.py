@@ -14,10 +14,10 @@ from seqrec.protocol.evaluation import Scorers
 from seqrec.protocol.ranking import ScoreUsers
 from seqrec.protocol.splits import Split, Splits
 from seqrec.training.building import build_model
-from seqrec.training.scoring import Outcome
+from seqrec.training.scoring import TrainingResult
 
 
-def fit(model: Fitted, splits: Splits, config: RunConfig) -> Outcome:
+def fit(model: Fitted, splits: Splits, config: RunConfig) -> TrainingResult:
     """Fit `model` for the test targets, and a second one like it for the validation targets.
 
     The time of the first is the training time. Neither gets to see the targets that it predicts.
@@ -31,7 +31,7 @@ def fit(model: Fitted, splits: Splits, config: RunConfig) -> Outcome:
     scorers = Scorers(
         fitted_scorer(validated, config, num_items), fitted_scorer(model, config, num_items)
     )
-    return Outcome([], None, seconds, checked_state(model, config), scorers)
+    return TrainingResult([], None, seconds, checked_state(model, config), scorers)
 
 
 def _fit(model: Fitted, split: Split, config: RunConfig) -> float:

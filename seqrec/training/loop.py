@@ -21,10 +21,10 @@ from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import NotFinite, rank_users
 from seqrec.protocol.splits import Split, Splits
+from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.objective import make_encoder, make_objective, make_sampler
-from seqrec.training.precision import Engine
-from seqrec.training.scoring import Outcome, network_scorer, network_scorers
+from seqrec.training.scoring import TrainingResult, network_scorer, network_scorers
 
 
 def train(trainer: "Trainer") -> Iterator[Epoch]:
@@ -65,7 +65,7 @@ class Position:
     labels: int = 0
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
-    best_quality: float = -1.0
+    best_stopping_metric: float = -1.0
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
     """Training time so far, over all pieces of the training."""
@@ -188,8 +188,8 @@ class Trainer:
             ) from None
         epoch = Epoch(at.epoch, self._seconds(), training_loss, validation)
         at.history.append(epoch)
-        if epoch.quality > at.best_quality:
-            at.best_epoch, at.best_quality = epoch.number, epoch.quality
+        if epoch.stopping_metric > at.best_stopping_metric:
+            at.best_epoch, at.best_stopping_metric = epoch.number, epoch.stopping_metric
             at.best_weights = {
                 name: tensor.clone() for name, tensor in self.network.state_dict().items()
             }
@@ -238,7 +238,7 @@ class Trainer:
 
     # The end
 
-    def outcome(self) -> Outcome:
+    def result(self) -> TrainingResult:
         """Return what a finished training produced, with the network ready to score."""
         network, history = self.network.eval(), self.position.history
         # Cutoffs may have changed before the training went on: a curve has a point every epoch.
@@ -247,7 +247,7 @@ class Trainer:
             replace(epoch, validation={k: v for k, v in epoch.validation.items() if k in measured})
             for epoch in history
         ]
-        return Outcome(
+        return TrainingResult(
             curves,
             self.position.best_epoch,
             history[-1].seconds,

@@ -9,9 +9,9 @@ from torch import Tensor
 from seqrec.experiment.schema import Loss
 from seqrec.models.network import Network
 from seqrec.training import losses
+from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import Batch, TrainingSequences
 from seqrec.training.negatives import NegativeSampler
-from seqrec.training.precision import Engine
 
 Encoder = Callable[[Tensor], Tensor]
 """Hidden states `[batch, time, width]`, in float32, of inputs `[batch, time]`."""

@@ -15,7 +15,7 @@ from seqrec.protocol.splits import Split, Splits
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What a trained or fitted model hands to its record."""
 
     history: Sequence[Epoch]

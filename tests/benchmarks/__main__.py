@@ -32,7 +32,7 @@ from seqrec.experiment.grid import load_experiment
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
 from seqrec.layout import PROCESSED, RunFiles, run_folder
-from seqrec.running.device import device_title
+from seqrec.running.device import product_name
 from seqrec.running.memory import keep_freed_memory
 
 HERE = Path(__file__).parent
@@ -148,8 +148,8 @@ def main() -> None:
     rates = machine_rates(device)
     result: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device_title(device),
-        "cpu": device_title(torch.device("cpu")),
+        "device": product_name(device),
+        "cpu": product_name(torch.device("cpu")),
         "threads": threads,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -31,7 +31,7 @@ from seqrec.files import write_text
 from seqrec.layout import ConfigFiles, LogFiles
 from seqrec.records.fingerprint import training_code_fingerprint
 from seqrec.report.paper import read_published
-from seqrec.running.device import device_title
+from seqrec.running.device import product_name
 from seqrec.running.memory import keep_freed_memory
 
 STEPS = 4
@@ -134,7 +134,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     output = arguments.output or Path(f"results/benchmark/whole-{device.type}.json")
     conditions = {
-        "device": device_title(device),
+        "device": product_name(device),
         "threads": arguments.threads,
         "torch": torch.__version__,
         "python": platform.python_version(),

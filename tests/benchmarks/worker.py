@@ -39,7 +39,7 @@ from seqrec.training.batches import TrainingSequences
 from seqrec.training.building import build_model, seeded_model
 from seqrec.training.loop import Trainer
 from seqrec.training.negatives import NegativeSampler
-from seqrec.training.precision import set_arithmetic
+from seqrec.training.arithmetic import set_arithmetic
 
 Commands = dict[str, Callable[[int], Any]]
 """What a side can be asked for."""

@@ -12,8 +12,8 @@ from seqrec.data.datasets import Dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import parameters
 from seqrec.experiment.schema import Experiment, ModelEntry, RunConfig
-from seqrec.experiment.workflow import WorkflowConfig
-from seqrec.records.record import Record
+from seqrec.running.workflow import WorkflowConfig
+from seqrec.records import Record
 from seqrec.typed_yaml import Name, Strict, check_values
 from seqrec.wording import CHECKS, KINDS, explain, nearest, quoted
 

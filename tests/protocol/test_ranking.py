@@ -15,7 +15,13 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.registry import import_model
 from seqrec.models import MaskedItem, Network, NextItem
 from seqrec.protocol.metrics import metrics_from_ranks
-from seqrec.protocol.ranking import MISS, rank_users, require_finite
+from seqrec.protocol.ranking import (
+    LIST_LENGTH,
+    MISS,
+    rank_and_recommend,
+    rank_users,
+    require_finite,
+)
 from seqrec.protocol.sampled import Draw, rank_among_sampled
 from seqrec.protocol.splits import Split, leave_one_out
 from seqrec.training.scoring import network_scorer
@@ -63,6 +69,40 @@ def test_ranks_are_those_of_a_slow_loop_over_users(
     assert ranks.dtype == np.int32
 
 
+def slow_list(scores: Sequence[float], history: Sequence[int], target: int) -> list[int]:
+    """One user: the best unseen items; of equal ones the target last, then by their number."""
+    unseen = set(range(1, len(scores) + 1)) - set(history)
+    return sorted(unseen, key=lambda item: (-scores[item - 1], item == target, item))[:LIST_LENGTH]
+
+
+@given(st.data(), st.sampled_from([3, 9, 10, 11, 12, 25, 150]), st.integers(1, 7))
+def test_an_item_is_counted_for_each_user_who_finds_it_among_the_best_unseen_ones(
+    data: st.DataObject, items: int, batch_size: int
+) -> None:
+    histories = st.lists(st.integers(1, items), min_size=3, max_size=8)
+    users = data.draw(st.lists(histories, min_size=1, max_size=6))
+    values = data.draw(st.sampled_from([2, 5, 10_000]))  # ties are the rule, or few
+    seed = data.draw(st.integers(0, 10_000))
+    table = np.random.default_rng(seed).integers(-values, values, size=(len(users), items))
+    split = leave_one_out(log_of(users, items)).test
+    ranks, counts = rank_and_recommend(table_scorer(table), split, batch_size)
+    lists = [
+        slow_list(scores.tolist(), user[:-1], user[-1])
+        for scores, user in zip(table, users, strict=True)
+    ]
+    expected = np.bincount(np.concatenate(lists).astype(int), minlength=items + 1)[1:]
+    assert counts.tolist() == expected.tolist()
+    assert counts.dtype == np.int64
+    unseen = [items - len(set(user[:-1])) for user in users]
+    assert counts.sum() == sum(min(LIST_LENGTH, number) for number in unseen)
+    # A hit is a target that is recommended.
+    hits = [user[-1] in best for user, best in zip(users, lists, strict=True)]
+    assert (ranks <= LIST_LENGTH).tolist() == hits
+    assert np.array_equal(
+        ranks, rank_users(table_scorer(table), split, np.arange(len(users)), batch_size)
+    )
+
+
 @pytest.mark.parametrize("fits", [1, 3, 100])
 def test_too_little_memory_for_a_batch_is_met_by_a_smaller_one(fits: int) -> None:
     log = simulated_log(items=200)
@@ -79,8 +119,14 @@ def test_too_little_memory_for_a_batch_is_met_by_a_smaller_one(fits: int) -> Non
 
     found = rank_users(limited, split, everyone, 64)
     assert np.array_equal(found, rank_users(table_scorer(table), split, everyone, 64))
+    for one, other in zip(
+        rank_and_recommend(limited, split, 64),
+        rank_and_recommend(table_scorer(table), split, 64),
+        strict=True,
+    ):
+        assert np.array_equal(one, other)
     # It is not tried again and again.
-    assert sum(size > fits for size in asked) <= 6
+    assert sum(size > fits for size in asked) <= 12
     uniform = np.ones(200)
     sampled = [
         rank_among_sampled(scorer, split, Draw(uniform, 5, np.random.default_rng(1)), 64)
@@ -129,6 +175,8 @@ def test_scores_that_are_not_finite_are_an_error_with_a_remedy(value: float) -> 
     split = leave_one_out(log_of([[1, 2, 3], [1, 2, 3]], ITEMS)).test
     with pytest.raises(SeqrecError, match=r"not finite.*Lower its learning rate"):
         rank_users(table_scorer(table), split, np.arange(2), 1)
+    with pytest.raises(SeqrecError, match=r"not finite.*Lower its learning rate"):
+        rank_and_recommend(table_scorer(table), split, 1)
     assert require_finite(torch.zeros(1)) == 0
 
 

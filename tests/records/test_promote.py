@@ -21,13 +21,14 @@ def test_promotion_copies_records_without_checkpoints_and_merges_the_grid(tmp_pa
     source, reference = tmp_path / "paper", tmp_path / "reference"
     write_grid(source, ("ml-1m", "sasrec+", 0), ("yelp", "sasrec+", 0))
     write_grid(reference, ("beauty", "sasrec", 3))
-    folder = make_record(source)
+    folder = make_record(source, recommended_counts=[1, 2])
     (folder / "resume.pt").write_bytes(b"state")
     make_failure(folder_of(source, "ml-1m", "gru4rec"))
     copied = promote(source, reference)
     target = folder_of(reference, "ml-1m", "sasrec+")
     assert copied == [target / "metrics.json"]
-    kept = ("config.yaml", "history.csv", "metrics.json", "ranks.npy", "target_counts.npy")
+    arrays = ("ranks.npy", "target_counts.npy", "recommended_counts.npy")
+    kept = ("config.yaml", "history.csv", "metrics.json", *arrays)
     assert files_below(target) == {name: (folder / name).read_bytes() for name in kept}
     assert not list(reference.rglob("failure.json"))
     grid = json.loads((reference / "grid.json").read_text())

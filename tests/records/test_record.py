@@ -160,6 +160,26 @@ def test_counts_of_other_users_than_were_ranked_for_are_damage(tmp_path: Path) -
         read_record(folder)
 
 
+def test_a_record_has_the_counts_of_recommended_items_unless_it_is_an_older_one(
+    tmp_path: Path,
+) -> None:
+    older = make_record(tmp_path, model="sasrec")
+    assert read_record(older).recommended_counts() is None
+    assert without_digests(older)
+    assert read_record(older).recommended_counts() is None
+
+    folder = make_record(tmp_path, recommended_counts=[0, 3, 7])
+    counts = read_record(folder).recommended_counts()
+    assert counts is not None
+    assert counts.tolist() == [0, 3, 7]
+    np.save(folder / "recommended_counts.npy", np.ones(3, np.int32))
+    with pytest.raises(SeqrecError, match=r"recommended_counts\.npy: is not the file.*Delete"):
+        read_record(folder).recommended_counts()
+    (folder / "recommended_counts.npy").unlink()
+    with pytest.raises(SeqrecError, match=r"recommended_counts\.npy: is missing.*Delete"):
+        read_record(folder).recommended_counts()
+
+
 def test_ranks_count_from_one(tmp_path: Path) -> None:
     folder = without_digests(make_record(tmp_path))
     ranks = np.load(folder / "ranks.npy")

@@ -11,7 +11,7 @@ import torch
 from seqrec.errors import SeqrecError
 from seqrec.running import device as devices
 from seqrec.running import engine
-from seqrec.running.device import choose_device, device_title
+from seqrec.running.device import choose_device, product_name
 from seqrec.running.engine import GPU_LOGITS_PER_CHUNK, bfloat16_is_faster, choose_engine
 from seqrec.running.options import EngineOptions
 from seqrec.training.losses import LOGITS_PER_CHUNK
@@ -131,7 +131,7 @@ def test_freed_memory_below_what_is_in_use_is_handed_back() -> None:
 GELUS = """
 import torch
 from pathlib import Path
-from seqrec.training.precision import Engine, set_arithmetic
+from seqrec.training.arithmetic import Engine, set_arithmetic
 set_arithmetic(Engine(torch.device("cpu"), "float32"))
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
@@ -160,5 +160,5 @@ def test_two_generations_of_processors_of_one_name_have_two_titles(
         block = f"cpu family\t: {family}\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t:\n"
         processors.write_text(f"processor\t: 0\n{block}\nprocessor\t: 1\n{block}\n")
         monkeypatch.setattr(devices, "CPUINFO", processors)
-        titles.add(device_title(CPU))
+        titles.add(product_name(CPU))
     assert titles == {"AMD EPYC (family 25, model 1)", "AMD EPYC (family 26, model 1)"}

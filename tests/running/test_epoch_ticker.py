@@ -10,9 +10,9 @@ from small_runs import simulated_log, small_config
 from seqrec.protocol.splits import leave_one_out
 from seqrec.running import epoch_ticker
 from seqrec.running.epoch_ticker import CLEAR_LINE, ticking
+from seqrec.training.arithmetic import Engine
 from seqrec.training.building import seeded_model
 from seqrec.training.loop import Trainer
-from seqrec.training.precision import Engine
 
 
 class Terminal(io.StringIO):

@@ -58,8 +58,9 @@ def test_a_run_tells_each_epoch_while_it_is_under_way_and_nothing_once_it_is_don
     assert [progress.epoch for _, progress, _ in seen] == [1, 2, 3]
     assert all(alive for _, _, alive in seen)
     for epoch, progress, _ in seen:
-        assert progress.ndcg == epoch.quality
-        assert progress.best_ndcg == max(e.quality for e, *_ in seen[: progress.epoch])
+        assert progress.stopping_metric == epoch.stopping_metric
+        so_far = [one.stopping_metric for one, *_ in seen[: progress.epoch]]
+        assert progress.best_stopping_metric == max(so_far)
         assert progress.seconds_per_epoch == epoch.seconds / progress.epoch
         assert (progress.max_epochs, progress.patience) == (3, 2)
         assert progress.config_hash == config.hash()
@@ -83,13 +84,13 @@ def test_a_stopped_run_leaves_word_of_how_far_it_came_and_goes_on_from_there(
         raise Stopped
     progress, alive = read(tmp_path)
     assert not alive
-    assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (2, 1, 0.2)
+    assert (progress.epoch, progress.best_epoch, progress.best_stopping_metric) == (2, 1, 0.2)
 
     with reported(LONG, tmp_path) as reporter:
         assert read(tmp_path)[1]
         reporter.epoch(entry(3, 0.15))
         progress, _ = read(tmp_path)
-    assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (3, 1, 0.2)
+    assert (progress.epoch, progress.best_epoch, progress.best_stopping_metric) == (3, 1, 0.2)
 
 
 def test_a_training_that_starts_over_has_no_best_epoch_of_the_one_before(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_training_that_starts_over_has_no_best_epoch_of_the_one_before(tmp_pat
     with reported(LONG, tmp_path) as reporter:
         reporter.epoch(entry(1, 0.1))
         progress, _ = read(tmp_path)
-    assert (progress.epoch, progress.best_epoch, progress.best_ndcg) == (1, 1, 0.1)
+    assert (progress.epoch, progress.best_epoch, progress.best_stopping_metric) == (1, 1, 0.1)
 
 
 def test_another_configuration_does_not_take_over_what_was_left(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
         "history.csv",
         "ranks.npy",
         "target_counts.npy",
+        "recommended_counts.npy",
         "config.yaml",
         "model.safetensors",
     }
@@ -125,6 +126,10 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     trained_on = Counter(item for part in parts for item in part[:-2].tolist())
     counts = np.load(folder / "target_counts.npy")
     assert counts.tolist() == [trained_on[part[-1]] for part in parts]
+    recommended = read_record(folder).recommended_counts()
+    assert recommended is not None
+    assert recommended.shape == (log.num_items,)
+    assert recommended.sum() == 10 * log.num_users
     assert set(metrics["validation"]) == METRICS
     assert "test_sampled" not in metrics
     if trained:  # everybody was validated, so the best epoch's figures are the final ones
@@ -166,7 +171,12 @@ def test_the_same_run_gives_the_same_record_clock_and_memory_aside(
         assert {k: v for k, v in first.items() if k not in clock} == {
             k: v for k, v in second.items() if k not in clock
         }
-        for name in ("ranks.npy", "model.safetensors", "config.yaml"):
+        for name in (
+            "ranks.npy",
+            "recommended_counts.npy",
+            "model.safetensors",
+            "config.yaml",
+        ):
             assert (one / name).read_bytes() == (two / name).read_bytes()
 
 

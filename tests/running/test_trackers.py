@@ -21,7 +21,6 @@ from small_runs import ROOT, preprocessed_log, small_config
 
 from seqrec.cli.main import main
 from seqrec.experiment.schema import RunConfig
-from seqrec.experiment.workflow import WorkflowConfig
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.records import Record
@@ -29,6 +28,7 @@ from seqrec.running.resume import STOPPED_EXIT_CODE
 from seqrec.running.trackers import TRACKERS, mlflow, tracking
 from seqrec.running.trackers.mlflow import MLflow
 from seqrec.running.trackers.tensorboard import TensorBoard
+from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import load_yaml
 
 CONFIG = small_config()

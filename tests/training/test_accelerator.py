@@ -17,9 +17,9 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.models import Network
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import leave_one_out
+from seqrec.training.arithmetic import Engine
 from seqrec.training.building import seeded_model
 from seqrec.training.loop import Trainer
-from seqrec.training.precision import Engine
 from seqrec.training.scoring import network_scorer
 
 META = torch.device("meta")

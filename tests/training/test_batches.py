@@ -13,10 +13,10 @@ from seqrec.models import MaskedItem, Network, NextItem
 from seqrec.models.tasks import Task
 from seqrec.protocol.splits import leave_one_out
 from seqrec.training import batches
+from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences, length_groups, places
 from seqrec.training.building import build_model
 from seqrec.training.objective import make_objective, make_sampler
-from seqrec.training.precision import Engine
 
 CPU = torch.device("cpu")
 META = torch.device("meta")

@@ -18,11 +18,11 @@ from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import Splits, leave_one_out
+from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.building import build_model, seeded_model
 from seqrec.training.loop import Position, Trainer, sample_users, train
 from seqrec.training.objective import make_encoder
-from seqrec.training.precision import Engine
 from seqrec.training.scoring import network_scorer
 
 CPU = Engine(torch.device("cpu"))
@@ -134,7 +134,7 @@ OVERFITTING = with_training(
 
 def test_training_stops_after_patience_and_keeps_the_best_epochs_weights() -> None:
     result, network = trained(OVERFITTING)
-    curve = [epoch.quality for epoch in result.history]
+    curve = [epoch.stopping_metric for epoch in result.history]
     assert result.best_epoch == 1 + int(np.argmax(curve))
     assert len(curve) == result.best_epoch + 3 < 60
     kept = metrics_from_ranks(ranks_of(network, OVERFITTING, "validation"), [10])
@@ -172,7 +172,7 @@ def test_what_is_done_with_an_epoch_takes_no_training_time(monkeypatch: pytest.M
     trainer = Trainer(network_of(config), SPLITS, config, CPU)
     for _ in train(trainer):
         waited += 10_000
-    assert trainer.outcome().training_seconds < 10_000
+    assert trainer.result().training_seconds < 10_000
 
 
 def test_validation_uses_one_sample_of_users_for_the_whole_run() -> None:

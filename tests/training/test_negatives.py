@@ -12,10 +12,10 @@ from small_runs import log_of, small_config
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
+from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.negatives import NegativeSampler
 from seqrec.training.objective import make_objective, make_sampler
-from seqrec.training.precision import Engine
 
 ITEMS = 20
 

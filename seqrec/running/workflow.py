@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PositiveInt
 
+from seqrec.running.options import PrecisionOption
+from seqrec.running.trackers import TRACKERS
 from seqrec.typed_yaml import Name, Pattern, Strict, name_problem
 
 DEVICE = Pattern(r"^(auto|cpu|cuda(:[0-9]{1,3})?)$", "write auto, cpu, cuda or cuda:<number>")
 """How a device is named."""
-TRACKERS = ("tensorboard", "clearml", "mlflow")
 
 
 def _as_text(value: Any) -> Any:
@@ -42,7 +43,7 @@ class WorkflowConfig(Strict):
     """Most runs that share a GPU; `profiles/gpu` starts as many."""
     threads: PositiveInt
     """CPU threads per run."""
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: PrecisionOption
     """Precision of the loss's matrix products; on a GPU, of the whole training step."""
     logits_per_chunk: Annotated[
         Text, Pattern(r"^(auto|[1-9][0-9]*)$", "write auto or a whole number from 1")
