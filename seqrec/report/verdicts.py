@@ -5,6 +5,7 @@ else whether one more training of ours might come out as theirs did. Training ti
 they say more about a machine than about a model.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from statistics import fmean, variance
@@ -22,6 +23,14 @@ BEST_EPOCH = "best_epoch"
 
 ROUNDING_VARIANCE = 1 / 12
 """Variance that rounding to whole epochs adds; two equal best epochs are not known exactly."""
+
+
+KINDS = (
+    "metrics of the paper's table",
+    "best epochs of the paper's table",
+    "points of the paper's figure",
+)
+"""The kinds of published values, of which each is counted apart."""
 
 
 class Outcome(StrEnum):
@@ -109,6 +118,22 @@ def verdicts(evidence: Evidence) -> list[Verdict]:
         for published in _published(evidence)
         if published.dataset in evidence.measured
     ]
+
+
+def counts(verdicts: Sequence[Verdict]) -> dict[str, Counter[Outcome]]:
+    """Count the outcomes of each kind of published value, by its name, of those that were run."""
+    found: dict[str, Counter[Outcome]] = {}
+    for one in verdicts:
+        if one.outcome is not Outcome.NOT_RUN:
+            found.setdefault(_kind(one.published), Counter())[one.outcome] += 1
+    return {kind: found[kind] for kind in KINDS if kind in found}
+
+
+def _kind(published: Published) -> str:
+    metrics, epochs, points = KINDS
+    if published.source is Source.FIGURE:
+        return points
+    return epochs if published.quantity == BEST_EPOCH else metrics
 
 
 def _published(evidence: Evidence) -> Iterator[Published]:

@@ -65,7 +65,7 @@ def test_epochs_and_points_of_the_figure_have_verdicts_and_times_have_none(tmp_p
     assert (point.published, point.tolerance, point.verdict) == (0.0297, 0.0005, "better")
     text = (tmp_path / "tables/verdicts.md").read_text()
     assert "| 0.0297 ± 0.0005 |" in text
-    assert "Of 1 points of its figure: 1 better." in text
+    assert "Of 1 points of the paper's figure: 1 better." in text
 
 
 def test_equal_best_epochs_are_not_taken_for_certain(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Each published value beside ours, with a verdict."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -13,7 +12,7 @@ from seqrec.report.looks import display
 from seqrec.report.numbers import number, percent
 from seqrec.report.tables.columns import METRIC_TITLES
 from seqrec.report.tables.notes import mark_notes, other_settings_notes
-from seqrec.report.verdicts import BEST_EPOCH, Outcome, Source, Verdict, verdicts
+from seqrec.report.verdicts import BEST_EPOCH, Outcome, Source, Verdict, counts, verdicts
 
 TITLES = METRIC_TITLES | {BEST_EPOCH: "Best epoch"}
 
@@ -103,22 +102,11 @@ def _notes(verdicts: Sequence[Verdict]) -> list[Text]:
 
 
 def _counts(verdicts: Sequence[Verdict]) -> list[Text]:
-    """Count the outcomes of each source, those that were decided."""
-    parts = {
-        "metrics in the paper's table": [
-            v.published.source is Source.TABLE and v.published.quantity != BEST_EPOCH
-            for v in verdicts
-        ],
-        "best epochs in it": [v.published.quantity == BEST_EPOCH for v in verdicts],
-        "points of its figure": [v.published.source is Source.FIGURE for v in verdicts],
-    }
+    """Say how many values of each kind had which outcome."""
     sentences: list[Text] = []
-    for title, belongs in parts.items():
-        counts = Counter(v.outcome for v, is_in in zip(verdicts, belongs, strict=True) if is_in)
-        run = {outcome: n for outcome, n in counts.items() if outcome is not Outcome.NOT_RUN}
-        if run:
-            listed = ", ".join(f"{n} {outcome}" for outcome, n in sorted(run.items()))
-            sentences.append(f"Of {sum(run.values())} {title}: {listed}.")
+    for kind, found in counts(verdicts).items():
+        listed = ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.items()))
+        sentences.append(f"Of {found.total()} {kind}: {listed}.")
     return sentences
 
 
