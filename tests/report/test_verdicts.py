@@ -102,7 +102,7 @@ def test_every_published_cell_has_a_verdict(tmp_path: Path) -> None:
         "sasrec+": "reproduced",
         "sasrec+3000": "not run",
     }
-    assert "Of 4 metrics in the paper's table: " in notes(tmp_path, "verdicts")
+    assert "Of 4 metrics of the paper's table: " in notes(tmp_path, "verdicts")
     text = (tmp_path / "tables/verdicts.md").read_text()
     assert "0.3152" in text
 
