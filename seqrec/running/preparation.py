@@ -52,11 +52,11 @@ def prepare(plan: Plan) -> list[str]:
         with alone_in(plan.results.folder, doing="making this experiment"):
             return [_made(repair, plan) for repair in list(repairs(plan))]
     except SeqrecError as error:
-        return [f"Nothing was mended. {error}"]
+        return [f"Nothing was repaired. {error}"]
 
 
 def repairs(plan: Plan) -> Iterator[Repair]:
-    """Find what `prepare` would mend, without touching anything."""
+    """Find what `prepare` would repair, without touching anything."""
     yield from _future_dates(plan)
     if plan.grid:
         yield from _void_successes(plan)
@@ -107,14 +107,28 @@ def _void_successes(plan: Plan) -> Iterator[Repair]:
     Snakemake does not miss it. The run is looked at again; a record that is its result is kept.
     """
     for success in plan.successes:
-        record = RunFiles(success.parent).metrics
         with suppress(OSError):  # absent, or being written
-            if not success.exists():
-                continue
-            if not record.exists():
-                yield Repair(success, "its record is gone")
-            elif success.read_bytes() != record.read_bytes():
-                yield Repair(success, "its record was changed")
+            if reason := _void(success, RunFiles(success.parent).metrics):
+                yield Repair(success, reason)
+
+
+def _void(success: Path, record: Path) -> str:
+    """Say why a success is void; empty if it is not.
+
+    A workflow is parsed often, and reading thousands of files takes long on a network disk, so the
+    two are read only if the record may be younger. `cp -p` and `touch` set the time at which it was
+    written, but not that at which it was last changed.
+    """
+    then = success.stat()
+    try:
+        now = record.stat()
+    except FileNotFoundError:
+        return "its record is gone"
+    may_be_younger = now.st_mtime >= then.st_mtime or now.st_ctime >= then.st_ctime
+    is_same = now.st_size == then.st_size and (
+        not may_be_younger or record.read_bytes() == success.read_bytes()
+    )
+    return "" if is_same else "its record was changed"
 
 
 def _outdated_data(plan: Plan, dataset: str) -> Iterator[Repair]:

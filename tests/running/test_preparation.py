@@ -1,4 +1,4 @@
-"""`seqrec prepare` mends what Snakemake would not notice, says so, and disturbs nobody."""
+"""`seqrec prepare` repairs what Snakemake would not notice, says so, and disturbs nobody."""
 
 import json
 import os
@@ -76,7 +76,9 @@ def test_a_folder_in_order_is_left_as_it_is_without_a_word(project: Project) -> 
 def test_a_success_without_its_record_or_with_another_is_removed(project: Project) -> None:
     gone, changed, kept = plan().successes
     RunFiles(gone.parent).metrics.unlink()
-    RunFiles(changed.parent).metrics.write_text('{"by": "somebody"}')
+    changed_record = RunFiles(changed.parent).metrics
+    changed_record.write_text(changed_record.read_text()[::-1])
+    os.utime(changed_record, (0, 0))  # as one that was copied with its date
     assert sorted(prepare(plan())) == sorted(
         [
             f"{gone}: removed: its record is gone.",
@@ -84,7 +86,7 @@ def test_a_success_without_its_record_or_with_another_is_removed(project: Projec
         ]
     )
     assert [path.exists() for path in (gone, changed, kept)] == [False, False, True]
-    assert RunFiles(changed.parent).metrics.exists()
+    assert changed_record.exists()
     assert prepare(plan()) == []
 
 
@@ -113,7 +115,7 @@ def test_files_of_the_future_are_dated_now(project: Project) -> None:
 def test_a_dataset_that_was_obtained_by_other_means_has_not_failed(project: Project) -> None:
     failure = plan().results.data_failure("tiny")
     failure.parent.mkdir()
-    failure.write_text('{"dataset": "tiny", "error": "no network", "remedy": "Mend it."}')
+    failure.write_text('{"dataset": "tiny", "error": "no network", "remedy": "Plug it in."}')
     assert prepare(plan()) == []  # it is younger than the log
     digest = LogFiles.of("tiny").digest
     os.utime(failure, (digest.stat().st_mtime - 1, digest.stat().st_mtime - 1))
@@ -141,7 +143,7 @@ def test_nothing_that_a_running_experiment_uses_is_touched(project: Project) -> 
     RunFiles(success.parent).metrics.unlink()
     with held(plan().results.folder):
         (line,) = prepare(plan())
-        assert line.startswith("Nothing was mended. results/tiny: another process is making")
+        assert line.startswith("Nothing was repaired. results/tiny: another process is making")
     with held(digest.parent):
         said = prepare(plan())
         assert f"{success}: removed: its record is gone." in said
