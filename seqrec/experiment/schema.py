@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +20,9 @@ from pydantic_core import PydanticCustomError
 
 from seqrec.data.datasets import Dataset
 from seqrec.layout import ConfigFiles, Run, run_folder
-from seqrec.typed_yaml import FileName, Name, Strict
+from seqrec.typed_yaml import FileName, Name, Pattern, Strict
+
+Listed = TypeVar("Listed", int, str)
 
 
 def _refuse_a_number(value: Any) -> Any:
@@ -29,7 +31,8 @@ def _refuse_a_number(value: Any) -> Any:
     return value
 
 
-def _each_once(values: list[int]) -> list[int]:
+def _each_once(values: list[Listed]) -> list[Listed]:
+    """Refuse a list that has a value twice."""
     for value, count in Counter(values).items():
         if count > 1:
             raise ValueError(f"{value} is listed twice")
@@ -150,6 +153,8 @@ class NamedModel(Strict):
     """The model's name in this experiment."""
     like: Name
     """The entry of `config/models/` to start from."""
+    title: str = ""
+    """Title in tables and figures. Default: its name."""
     hyperparameters: dict[str, Any] = {}
     """Hyperparameters that differ from the entry's."""
     loss: Loss | None = None
@@ -191,6 +196,25 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+MetricName = Annotated[
+    str,
+    Pattern(
+        r"^(hit_rate|ndcg|mrr)@[1-9][0-9]{0,8}$",
+        "write hit_rate@k, ndcg@k or mrr@k with a number, as in ndcg@20",
+    ),
+]
+
+
+class Report(Strict):
+    """What the tables and figures of an experiment show; it changes no run."""
+
+    metrics: Annotated[
+        list[MetricName], Field(min_length=1), BeforeValidator(_listed), AfterValidator(_each_once)
+    ] = ["hit_rate@10", "ndcg@10"]
+    """Test metrics: `hit_rate@k`, `ndcg@k` or `mrr@k`, at any k. They follow from the ranks that
+    every run records, so nothing is trained again."""
+
+
 class Experiment(Strict):
     """`config/<experiment>.yaml`: a grid of runs, and the values in which they differ."""
 
@@ -210,6 +234,8 @@ class Experiment(Strict):
         default_factory=EvaluationValues
     )
     """Values of evaluation for all runs."""
+    report: Report = Report()
+    """What tables and figures show."""
     overrides: list[Override] = []
     """Values for some datasets or models; where two apply, the later one counts."""
 
