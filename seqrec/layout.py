@@ -281,3 +281,8 @@ class ResultFiles:
     @property
     def figures(self) -> Path:
         return self.folder / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows everything."""
+        return self.folder / "report.html"

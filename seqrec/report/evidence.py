@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from seqrec.layout import Run
+from seqrec.layout import ConfigFiles, Run
 from seqrec.records.record import Record
-from seqrec.records.survey import Survey, grouped
+from seqrec.records.survey import Survey, dataset_and_model, grouped, survey
 from seqrec.report.cells import NO_MARK, Mark, Piece
 from seqrec.report.looks import display
 from seqrec.report.measured import (
@@ -17,7 +18,7 @@ from seqrec.report.measured import (
     measure_dataset,
     without_misfits,
 )
-from seqrec.report.paper import Paper
+from seqrec.report.paper import Paper, read_paper
 from seqrec.report.settings import other_settings
 
 
@@ -106,3 +107,9 @@ class Evidence:
 
 def _models(runs: Iterable[Run]) -> set[tuple[str, str]]:
     return {(run.dataset, run.model) for run in runs}
+
+
+def read_evidence(results: Path, config: ConfigFiles) -> Evidence:
+    """Read an experiment's records beside the paper's numbers and settings in `config`."""
+    found = survey(results)
+    return Evidence.of(found, read_paper(config, map(dataset_and_model, found.records)))

@@ -5,12 +5,10 @@ from pathlib import Path
 
 from seqrec.files import require_inside
 from seqrec.layout import ConfigFiles, ResultFiles
-from seqrec.records.survey import dataset_and_model, survey
 from seqrec.report import contents
 from seqrec.report.cells import Table
 from seqrec.report.contents import Item
-from seqrec.report.evidence import Evidence
-from seqrec.report.paper import read_paper
+from seqrec.report.evidence import Evidence, read_evidence
 from seqrec.report.rendering import write_csv, write_table
 from seqrec.report.tables.claims import claims_table
 from seqrec.report.tables.missing import missing_table
@@ -30,9 +28,7 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
 
     Published numbers and the settings of the paper's models are read from `config`.
     """
-    found = survey(results)
-    paper = read_paper(config, map(dataset_and_model, found.records))
-    evidence = Evidence.of(found, paper)
+    evidence = read_evidence(results, config)
     files = ResultFiles(results)
     write_csv(files.csv, results_table(evidence.found.records))
     written = [files.csv]
