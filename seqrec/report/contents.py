@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from seqrec.experiment.naming import dataset_title
 
-TABLE_FORMS = ("md", "tex", "html", "csv")
+TABLE_FORMS = ("md", "tex", "csv")
 PRINTED = ("png", "pdf", "svg")
 PAGE = "html"
 """The form of a table or figure that a browser shows."""

@@ -1,8 +1,6 @@
-"""The forms of a table: Markdown, LaTeX, an HTML page, CSV, and text for a terminal."""
+"""The forms of a table: Markdown, LaTeX, CSV, and text for a terminal."""
 
-import html
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import tabulate
 from seqrec.files import write_text
 from seqrec.report.cells import Cell, Mark, Table, Text, pieces
 from seqrec.report.contents import Item
-from seqrec.report.html_page import html_page
 
 ROWS_OF_NUMBERS, ROWS_OF_SENTENCES = 45, 12
 """How many rows of a table fit on a page of LaTeX."""
@@ -134,38 +131,11 @@ def _latex(text: Text) -> str:
     return made.replace("--", "-{}-")
 
 
-def table_page(table: Table, caption: str = "") -> str:
-    """Render a table as an HTML page."""
-    lines = [f"<p>{html.escape(caption)}</p>"] if caption else []
-    if table.cells:
-        lines.append('<div class="wide"><table>\n<thead>')
-        lines.append(_html_row("th", [html.escape(h) for h in table.headings], table.kinds))
-        lines.append("</thead>\n<tbody>")
-        for row in table.cells:
-            lines.append(_html_row("td", [_html_cell(cell) for cell in row], table.kinds))
-        lines.append("</tbody>\n</table></div>")
-    lines += [f"<p>{html.escape(plain(note))}</p>" for note in table.notes]
-    return html_page(table.title, lines)
-
-
-def _html_cell(cell: Cell) -> str:
-    text = html.escape(plain(cell.text))
-    return f"<b>{text}</b>" if cell.bold else text
-
-
-def _html_row(tag: str, texts: Sequence[str], kinds: str) -> str:
-    cells = [
-        f'<{tag} class="{kind}">{text}</{tag}>' for text, kind in zip(texts, kinds, strict=True)
-    ]
-    return f"<tr>{''.join(cells)}</tr>"
-
-
 def write_table(table: Table, folder: Path, item: Item) -> list[Path]:
     """Write a table into `folder` in the forms of its entry, and return their paths."""
     texts = {
         "md": markdown(table),
         "tex": latex(table, item.name),
-        "html": table_page(table, item.entry.caption),
         "csv": csv_text(table.data),
     }
     for path, form in zip(item.files, item.entry.forms, strict=True):

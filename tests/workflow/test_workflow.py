@@ -52,8 +52,10 @@ def test_one_command_makes_data_runs_tables_and_figures(finished: Project) -> No
     assert finished.path("data/processed/tiny/digest.json").is_file()
     assert len(finished.records()) == 3
     names = ["results.csv", "figures/num_negatives.png", "figures/convergence.svg"]
-    names += [f"tables/{name}.{form}" for name in ("results/tiny", "datasets") for form in ("md", "tex")]
-    names += ["tables/pairs/tiny.csv", "tables/claims.html", "figures/learning/tiny.html"]
+    names += [
+        f"tables/{name}.{form}" for name in ("results/tiny", "datasets") for form in ("md", "tex")
+    ]
+    names += ["tables/pairs/tiny.csv", "tables/claims.csv", "figures/learning/tiny.html"]
     for name in names:
         assert (finished.results / name).stat().st_size > 0
     assert "SASRec+" in (finished.results / "tables/results/tiny.md").read_text()
@@ -89,7 +91,7 @@ def every_file(folder: Path) -> dict[str, tuple[int, int, int]]:
     }
 
 
-def test_nothing_that_only_reads_changes_anything_and_what_prepare_mends_is_told(
+def test_nothing_that_only_reads_changes_anything_and_what_prepare_repairs_is_told(
     project: Project,
 ) -> None:
     digest = project.path("data/processed/tiny/digest.json")
@@ -120,9 +122,9 @@ def test_nothing_that_only_reads_changes_anything_and_what_prepare_mends_is_told
         assert done.returncode == (words[0] == "missing"), done.stderr
         assert every_file(project.folder) == before, words
 
-    mended = sorted(line.split(":")[0] for line in project.prepare())
+    repaired = sorted(line.split(":")[0] for line in project.prepare())
     changed = [manifest, digest, success]
-    assert mended == sorted(str(path.relative_to(project.folder)) for path in changed)
+    assert repaired == sorted(str(path.relative_to(project.folder)) for path in changed)
     assert project.prepare() == []
     expected = {"preprocess tiny", *EVERY_TRAINING, "runs"}
     said = project.make("runs", "--dry-run")
@@ -430,7 +432,9 @@ def test_a_mistake_in_make_is_told_and_a_first_run_has_nothing_stale(tmp_path: P
     assert record.is_file()
 
 
-def test_a_failed_retraining_leaves_the_old_record(project: Project) -> None:
+def test_a_failed_retraining_leaves_the_old_record_and_the_log_of_every_attempt(
+    project: Project,
+) -> None:
     before = project.records()
     loss = {"kind": "sampled-cross-entropy", "negatives": 5000}
     overrides = [*EXPERIMENT["overrides"], {"models": ["sasrec+"], "loss": loss}]
@@ -447,6 +451,9 @@ def test_a_failed_retraining_leaves_the_old_record(project: Project) -> None:
     project.make("runs")
     assert project.records() == before
     assert "3 of 3 runs done" in project.seqrec("status", "results/tiny").stdout
+    said = (project.results / "logs/tiny/sasrec+/seed-0.log").read_text()
+    places = [said.index(text) for text in ("s of training on", "5000", "finished before")]
+    assert places == sorted(places)
 
 
 def test_make_stops_where_nothing_could_be_done_and_says_why_last(project: Project) -> None:
