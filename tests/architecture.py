@@ -31,7 +31,7 @@ LAYERS = (
 
 HEIGHTS = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 
-GROUND_MODULES = {"errors", "files", "layout", "signals", "typed_yaml", "wording"}
+GROUND_MODULES = {"errors", "files", "json_files", "layout", "signals", "typed_yaml", "wording"}
 ENTRIES = {"__init__": GROUND, "__main__": "cli"}
 """The package's own two files, by the room that each counts to."""
 

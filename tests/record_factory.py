@@ -14,6 +14,7 @@ from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import Record
 from seqrec.records.failure import Failure, write_failure
 from seqrec.records.fingerprint import training_code_fingerprint
+from seqrec.records.grid_file import AskedRun, GridFile
 from seqrec.records.history import HISTORY_COLUMNS
 from seqrec.records.writing import write_record
 from seqrec.typed_yaml import check_values
@@ -167,9 +168,8 @@ def make_failure(
 
 def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
     """Write the grid of an experiment that asks for `runs`, by dataset, model and seed."""
-    grid = {"experiment": results.name, "runs": [Run(*run)._asdict() for run in runs]}
-    results.mkdir(parents=True, exist_ok=True)
-    ResultFiles(results).grid.write_text(json.dumps(grid))
+    asked = [AskedRun(**Run(*run)._asdict()) for run in runs]
+    GridFile(experiment=results.name, runs=asked).write(ResultFiles(results).grid)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -34,8 +34,9 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
     Example: seqrec grid paper --output results/paper/grid.json
     """
     from seqrec.experiment.grid import load_experiment
+    from seqrec.records.grid_file import GridFile
 
-    write_text(output, load_experiment(experiment, settings, name).json() + "\n")
+    GridFile.of(load_experiment(experiment, settings, name)).write(output)
 
 
 @click.command()

@@ -87,7 +87,7 @@ def train(
 def _require_its_place(config: "RunConfig", title: str, experiment: str) -> None:
     """Refuse to put a run among results that do not ask for it, or ask for it otherwise."""
     from seqrec.experiment.grid import load_experiment
-    from seqrec.records.wanted import wanted_runs
+    from seqrec.records.grid_file import GridFile
 
     results = ResultFiles.of(title).folder
     if title == experiment:
@@ -98,7 +98,7 @@ def _require_its_place(config: "RunConfig", title: str, experiment: str) -> None
                 f"{config.dataset}, and its tables would show one. Give --name <new name>, or "
                 "--experiment with one that has it."
             )
-    elif wanted_runs(results).get(config.run, config.hash()) not in (None, config.hash()):
+    elif GridFile.read(results).wanted().get(config.run) not in (None, config.hash()):
         raise SeqrecError(
             f"{results}: asks for {config.run.title} with other settings. Give --name <new name>."
         )

@@ -3,9 +3,8 @@
 Nothing here imports torch, so that a workflow of thousands of runs is planned in seconds.
 """
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from seqrec.data.datasets import dataset_names
 from seqrec.errors import SeqrecError
 from seqrec.experiment.resolving import Resolver
-from seqrec.experiment.schema import Experiment, NamedModel, RunConfig
+from seqrec.experiment.schema import Experiment, NamedModel, Report, RunConfig
 from seqrec.experiment.settings import (
     GRID_KEYS,
     experiment_file,
@@ -35,26 +34,14 @@ class Grid:
     settings: list[str]
     """`key=value` settings by which the experiment differs from its file."""
     runs: list[RunConfig]
+    report: Report
+    """What its tables and figures show."""
+    titles: Mapping[str, str]
+    """Titles that the experiment's file gives to models, by their names."""
 
     @property
     def datasets(self) -> list[str]:
         return list(dict.fromkeys(run.dataset for run in self.runs))
-
-    def json(self) -> str:
-        """Return the content of `grid.json`, which tells tables what to expect."""
-        runs = [
-            {
-                "dataset": run.dataset,
-                "model": run.model,
-                "seed": run.seed,
-                "config_hash": run.hash(),
-            }
-            for run in self.runs
-        ]
-        content = {"experiment": self.name, "settings": self.settings, "runs": runs}
-        if self.experiment != self.name:
-            content["variant_of"] = self.experiment
-        return json.dumps(content, sort_keys=True)
 
 
 def load_experiment(
@@ -66,6 +53,8 @@ def load_experiment(
     `SeqrecError` for every mistake in the files or the settings.
     """
     unchanged = _resolver(name, (), config)
+    experiment = unchanged.experiment
+    titles = {one: model.title for one, model in unchanged.named.items() if model.title}
     runs = _expand(unchanged)
     _refuse_idle_overrides(unchanged, runs)
     if settings:
@@ -74,7 +63,8 @@ def load_experiment(
         of_grid = [setting for setting in settings if is_about_the_grid(setting)]
         if len(of_grid) < len(settings):
             _refuse_models_made_alike(_expand(_resolver(name, of_grid, config)), runs, settings)
-    return Grid(results_name(name, settings, rename, config), name, list(settings), runs)
+    title = results_name(name, settings, rename, config)
+    return Grid(title, name, list(settings), runs, experiment.report, titles)
 
 
 def load_run(

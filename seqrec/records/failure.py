@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from seqrec.errors import SeqrecError
 from seqrec.files import write_text
+from seqrec.json_files import as_json, read_json
 from seqrec.layout import Run, RunFiles
-from seqrec.records.json_files import as_json, read_json
 
 RUN_AGAIN = "Run the experiment again."
 

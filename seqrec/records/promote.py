@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from seqrec.errors import SeqrecError
-from seqrec.files import replacing, write_text
-from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, RunFiles
-from seqrec.records.json_files import as_json
+from seqrec.files import replacing
+from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run, RunFiles
+from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import require_replaceable
 from seqrec.records.record import Record
 from seqrec.records.survey import (
@@ -17,7 +17,6 @@ from seqrec.records.survey import (
     read_records,
     survey,
 )
-from seqrec.records.wanted import wanted_runs
 
 
 def promote(
@@ -93,6 +92,5 @@ def _copy(copies: Mapping[RunFiles, Content]) -> None:
 
 def _ask_for(runs: Iterable[Run], reference: Path) -> None:
     """Add runs to those that the reference's grid asks for."""
-    wanted = sorted({*wanted_runs(reference), *runs})
-    grid = {"experiment": REFERENCE, "runs": [run._asdict() for run in wanted]}
-    write_text(ResultFiles(reference).grid, as_json(grid))
+    wanted = sorted({*GridFile.read(reference).wanted(), *runs})
+    GridFile.of_reference(wanted).write(ResultFiles(reference).grid)

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from seqrec.errors import SeqrecError
 from seqrec.files import require_inside
+from seqrec.json_files import read_json
 from seqrec.layout import RunFiles, results_of, run_folder
 from seqrec.protocol.metrics import GAINS
 from seqrec.records.errors import DamagedRecord, NewerRecord, UnreadableRecord, UnusableRecord
 from seqrec.records.history import epochs_in
-from seqrec.records.json_files import read_json
 from seqrec.records.record import FROM_JSON, Record
 from seqrec.typed_yaml import check_values
 from seqrec.wording import shortened

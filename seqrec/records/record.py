@@ -20,12 +20,12 @@ from pydantic import (
 
 from seqrec.errors import SeqrecError
 from seqrec.files import open_regular, read_regular
+from seqrec.json_files import plain_values
 from seqrec.layout import Run, RunFiles
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.arrays import numbers_in
 from seqrec.records.errors import DamagedRecord, UnreadableRecord
 from seqrec.records.history import history_table, seconds_after
-from seqrec.records.json_files import plain_values
 from seqrec.training.precision import Precision
 from seqrec.typed_yaml import check_values
 from seqrec.wording import shortened

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.naming import is_the_papers, model_order
+from seqrec.experiment.naming import dataset_order, model_order, model_title
+from seqrec.experiment.schema import Report
+from seqrec.json_files import read_json
 from seqrec.layout import LogFiles, ResultFiles, Run
 from seqrec.records.errors import DamagedRecord, UnusableRecord
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
-from seqrec.records.json_files import read_json
+from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import has_record, read_record
 from seqrec.records.record import Record
-from seqrec.records.wanted import models_in_order, wanted_runs
 
 NEVER_STARTED = "not run."
 """The reason why a run that nobody has started is missing."""
@@ -41,7 +42,12 @@ class Survey:
     """Finished runs made by other training code than today's, or by another version of a custom
     model's file."""
     places: Mapping[str, int] = field(default_factory=dict)
-    """The places of models that are not the paper's, in the order of the experiment's file."""
+    """The places of models: those of the experiment's file in its order, then others, the paper's
+    before those that are not."""
+    shown: Report = field(default_factory=Report)
+    """What tables and figures show."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Titles that the experiment gives to models, by their names."""
 
     @property
     def runs(self) -> list[Run]:
@@ -49,9 +55,14 @@ class Survey:
         runs = [one.run for one in self.records] + [one.run for one in self.missing]
         return sorted(runs, key=self.order)
 
-    def order(self, run: Run) -> tuple[str, int, str, int]:
-        """Sort key of runs: by dataset, then by model, own ones as their file lists them."""
-        return run.dataset, self.places.get(run.model, -1), run.model, run.seed
+    def order(self, run: Run) -> tuple[Any, ...]:
+        """Sort key of runs: by dataset in the paper's order, by model as `places`, by seed."""
+        place = self.places.get(run.model, len(self.places))
+        return *dataset_order(run.dataset), place, run.model, run.seed
+
+    def title(self, model: str) -> str:
+        """Return what tables and figures call a model."""
+        return self.titles.get(model) or model_title(model)
 
 
 Item = TypeVar("Item")
@@ -92,7 +103,8 @@ def survey(results: Path) -> Survey:
             f"{results}: holds no experiment: neither grid.json nor runs/. Name one, as in "
             "results/paper."
         )
-    files, wanted = ResultFiles(results), wanted_runs(results)
+    files, grid = ResultFiles(results), GridFile.read(results)
+    wanted = grid.wanted()
     records, missing = _found(files)
     known = {one.run for one in records} | {one.run for one in missing}
     missing += [_not_found(files, run) for run in wanted.keys() - known]
@@ -102,7 +114,9 @@ def survey(results: Path) -> Survey:
         missing,
         outdated=_outdated(records, wanted),
         stale={record.run for record in records if not is_current(record, code)},
-        places=_places(results, {run.model for run in known | wanted.keys()}),
+        places=_places(grid, {run.model for run in known | wanted.keys()}),
+        shown=grid.report,
+        titles=grid.titles,
     )
     return replace(
         found,
@@ -111,11 +125,10 @@ def survey(results: Path) -> Survey:
     )
 
 
-def _places(results: Path, models: Iterable[str]) -> dict[str, int]:
-    """Place the models that are not the paper's: those of the file first, then others by name."""
-    listed = [*models_in_order(results), *sorted(models, key=model_order)]
-    own = [model for model in dict.fromkeys(listed) if not is_the_papers(model)]
-    return {model: place for place, model in enumerate(own)}
+def _places(grid: GridFile, models: Iterable[str]) -> dict[str, int]:
+    """Place all models: those of the file first, then others in the paper's order."""
+    listed = dict.fromkeys([*grid.models_in_order(), *sorted(models, key=model_order)])
+    return {model: place for place, model in enumerate(listed)}
 
 
 def _found(files: ResultFiles) -> tuple[list[Record], list[Missing]]:
@@ -196,5 +209,5 @@ def stale_records(results: Path) -> list[Path]:
     Where there is a grid, these are only runs that it asks for, as the workflow knows no others.
     """
     found = survey(results)
-    stale = found.stale.intersection(wanted_runs(results) or found.stale)
+    stale = found.stale.intersection(GridFile.read(results).wanted() or found.stale)
     return [record.files.success for record in found.records if record.run in stale]

@@ -10,10 +10,10 @@ import yaml
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, sha256
+from seqrec.json_files import as_json, not_finite
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.arrays import as_array
 from seqrec.records.history import as_csv
-from seqrec.records.json_files import as_json, not_finite
 from seqrec.records.reading import require_replaceable
 from seqrec.records.record import Record
 

@@ -15,7 +15,7 @@ from seqrec.data.freshness import is_current
 from seqrec.errors import SeqrecError
 from seqrec.files import require_writable
 from seqrec.layout import RESULTS, ConfigFiles, LogFiles
-from seqrec.records.wanted import wanted_runs
+from seqrec.records.grid_file import GridFile
 from seqrec.running.folder_lock import HELD_RESULTS, alone_in, is_held
 from seqrec.running.planning import Plan
 from seqrec.signals import end_with_parent
@@ -65,6 +65,6 @@ def made_from(dataset: str, besides: Path) -> Path | None:
     for results in sorted(RESULTS.glob("*")):
         if results.resolve() == besides.resolve() or not is_held(results):
             continue
-        if any(run.dataset == dataset for run in wanted_runs(results)):
+        if any(run.dataset == dataset for run in GridFile.read(results).runs):
             return results
     return None

@@ -22,10 +22,10 @@ from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.settings import is_about_the_grid
 from seqrec.files import require_writable
+from seqrec.json_files import read_json
 from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
-from seqrec.records.json_files import read_json
-from seqrec.records.wanted import promoted_datasets, settings_of, variant_of
+from seqrec.records.grid_file import GridFile, promoted_datasets
 from seqrec.running import costs
 from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import check_values
@@ -115,7 +115,9 @@ class Plan:
     def has_new_grid(self) -> bool:
         """Whether the experiment asks for other runs than when its grid was last written."""
         path = self.results.grid
-        return bool(self.grid and path.exists() and path.read_text() != f"{self.grid.json()}\n")
+        if self.grid is None or not path.exists():
+            return False
+        return path.read_text() != GridFile.of(self.grid).text()
 
     @property
     def records_and_failures(self) -> list[Path]:
@@ -144,7 +146,7 @@ class Plan:
     def titles(self) -> list[str]:
         """What tables and figures call the datasets and models, from their YAML files."""
         models = {model_title(run.model) for run in self.runs}
-        return [*self.dataset_titles.values(), *sorted(models)]
+        return [*map(dataset_title, self.datasets), *sorted(models)]
 
 
 def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
@@ -171,7 +173,8 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
 
 def _require_same_results(results: ResultFiles, grid: Grid) -> None:
     """Refuse a name whose results were made by another experiment, other settings or `train`."""
-    begun_with, origin = settings_of(results.folder), variant_of(results.folder)
+    before = GridFile.read(results.folder)
+    begun_with, origin = before.settings, before.variant_of
     finished = [folder for folder in results.run_folders() if RunFiles(folder).metrics.is_file()]
     problem = ""
     if origin not in ("", grid.experiment):
@@ -229,7 +232,7 @@ def grid_digest(experiment: str) -> str:
 
 
 def _digest(grid: Grid) -> str:
-    return sha256(grid.json().encode()).hexdigest()
+    return sha256(GridFile.of(grid).text().encode()).hexdigest()
 
 
 def dataset_source(dataset: str) -> str:

@@ -83,15 +83,6 @@ def test_a_runs_folder_tells_dataset_model_and_seed() -> None:
     assert small_config(model="sasrec+30", seed=2).folder == Path("runs/small/sasrec+30/seed-2")
 
 
-def test_the_grid_lists_its_runs_for_the_tables() -> None:
-    grid = load_experiment("demo", config=CONFIG)
-    content = json.loads(grid.json())
-    assert content["experiment"] == "demo"
-    assert [(r["dataset"], r["model"], r["seed"]) for r in content["runs"]] == [
-        (run.dataset, run.model, run.seed) for run in grid.runs
-    ]
-
-
 @pytest.mark.parametrize(
     ("experiment", "dataset", "model", "settings", "expected"),
     [

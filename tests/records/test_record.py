@@ -21,9 +21,9 @@ from record_factory import (
 )
 
 from seqrec.errors import SeqrecError
+from seqrec.json_files import as_json
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import read_record, read_records
-from seqrec.records.json_files import as_json
 from seqrec.records.survey import missing_runs
 from seqrec.records.writing import write_record
 

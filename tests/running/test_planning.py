@@ -13,6 +13,7 @@ import yaml
 from tiny_project import EXPERIMENT, Project
 
 from seqrec.errors import SeqrecError
+from seqrec.records.grid_file import GridFile
 from seqrec.running import planning
 from seqrec.running.planning import Plan
 
@@ -82,8 +83,7 @@ def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: 
     settings = ["models=popularity"]
     narrow = Plan.load("tiny", settings, "narrow")
     assert narrow.grid is not None
-    narrow.results.folder.mkdir(parents=True)
-    narrow.results.grid.write_text(narrow.grid.json())
+    GridFile.of(narrow.grid).write(narrow.results.grid)
     with pytest.raises(SeqrecError, match=r"was begun with SET='?models=popularity") as refused:
         Plan.load("tiny", [], "narrow")
     assert "seqrec tables results/narrow" in str(refused.value)
@@ -95,8 +95,7 @@ def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: 
 def begun(plan: Plan, *models: str) -> None:
     """Write the grid of a plan and records, as far as planning looks at them, of some runs."""
     assert plan.grid is not None
-    plan.results.folder.mkdir(parents=True, exist_ok=True)
-    plan.results.grid.write_text(plan.grid.json())
+    GridFile.of(plan.grid).write(plan.results.grid)
     for run in plan.runs:
         if run.model in models:
             metrics = plan.results.run(*run.run).metrics

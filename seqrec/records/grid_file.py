@@ -1,0 +1,86 @@
+"""`grid.json`: which runs an experiment asks for, as its tables and status know it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, NonNegativeInt
+
+from seqrec.experiment.grid import Grid
+from seqrec.experiment.schema import Report
+from seqrec.files import write_text
+from seqrec.json_files import as_json, read_json
+from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run
+from seqrec.typed_yaml import FileName, check_values
+
+
+class AskedRun(BaseModel):
+    """A run of a grid that somebody else may have written: its names must be safe as file names."""
+
+    dataset: FileName
+    model: FileName
+    seed: NonNegativeInt
+    config_hash: str | None = None
+    """Hash of the configuration that is asked for; None if that is not known."""
+
+
+class GridFile(BaseModel):
+    """The content of `grid.json`."""
+
+    experiment: str = ""
+    settings: list[str] = []
+    """`key=value` settings that a named variant of an experiment was last made with."""
+    variant_of: str = ""
+    """The experiment that a variant was made from; empty for others, and where it is not known."""
+    report: Report = Report()
+    """What tables and figures show."""
+    titles: dict[str, str] = {}
+    """Titles that the experiment gives to models, by their names."""
+    runs: list[AskedRun]
+
+    @classmethod
+    def of(cls, grid: Grid) -> "GridFile":
+        """Describe an experiment as it is now."""
+        return cls(
+            experiment=grid.name,
+            settings=grid.settings,
+            variant_of="" if grid.experiment == grid.name else grid.experiment,
+            report=grid.report,
+            titles=dict(grid.titles),
+            runs=[AskedRun(**run.run._asdict(), config_hash=run.hash()) for run in grid.runs],
+        )
+
+    @classmethod
+    def of_reference(cls, runs: Iterable[Run]) -> "GridFile":
+        """Describe promoted records, which come from several experiments."""
+        return cls(experiment=REFERENCE, runs=[AskedRun(**run._asdict()) for run in runs])
+
+    @classmethod
+    def read(cls, results: Path) -> "GridFile":
+        """Read the grid of an experiment's results; it is empty for results without one.
+
+        Raises `SeqrecError` if the file is damaged.
+        """
+        path = ResultFiles(results).grid
+        return check_values(cls, read_json(path), str(path)) if path.is_file() else cls(runs=[])
+
+    def text(self) -> str:
+        """Return the content of the file: the same text for the same runs."""
+        return as_json(self.model_dump(exclude_defaults=True))
+
+    def write(self, path: Path) -> None:
+        """Write the file; raises `SeqrecError` if it cannot be written."""
+        write_text(path, self.text())
+
+    def wanted(self) -> dict[Run, str | None]:
+        """Return the runs that are asked for, with the hash of their configuration where known."""
+        return {Run(run.dataset, run.model, run.seed): run.config_hash for run in self.runs}
+
+    def models_in_order(self) -> list[str]:
+        """List the models in the order of the experiment's file; none for promoted records."""
+        runs = [] if self.experiment == REFERENCE else self.runs
+        return list(dict.fromkeys(run.model for run in runs))
+
+
+def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:
+    """List the datasets of the promoted records, which come from several experiments."""
+    return sorted({run.dataset for run in GridFile.read(reference).runs})

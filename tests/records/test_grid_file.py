@@ -1,0 +1,41 @@
+"""`grid.json` says which runs an experiment asks for, and reads back as it was written."""
+
+from pathlib import Path
+
+import pytest
+from small_runs import ROOT
+
+from seqrec.experiment.grid import load_experiment
+from seqrec.layout import REFERENCE, ResultFiles, Run
+from seqrec.records.grid_file import GridFile, promoted_datasets
+
+
+@pytest.mark.parametrize(
+    ("settings", "rename"), [([], None), (["training.max_epochs=2", "models=popularity"], "quick")]
+)
+def test_a_grid_reads_back_as_the_experiment_asks(
+    tmp_path: Path, settings: list[str], rename: str | None
+) -> None:
+    grid = load_experiment("demo", settings, rename, ROOT / "config")
+    GridFile.of(grid).write(ResultFiles(tmp_path).grid)
+    read = GridFile.read(tmp_path)
+    assert read == GridFile.of(grid)
+    assert read.text() == ResultFiles(tmp_path).grid.read_text()
+    assert list(read.wanted().items()) == [(run.run, run.hash()) for run in grid.runs]
+    assert read.models_in_order() == list(dict.fromkeys(run.model for run in grid.runs))
+    assert (read.experiment, read.settings) == (grid.name, settings)
+    assert read.variant_of == ("demo" if rename else "")
+
+
+def test_results_without_a_grid_ask_for_nothing(tmp_path: Path) -> None:
+    assert GridFile.read(tmp_path).wanted() == {}
+
+
+def test_promoted_runs_have_datasets_and_no_order_of_a_file(tmp_path: Path) -> None:
+    runs = [Run("yelp", "sasrec", 1), Run("beauty", "mine", 0)]
+    GridFile.of_reference(runs).write(ResultFiles(tmp_path).grid)
+    read = GridFile.read(tmp_path)
+    assert read.experiment == REFERENCE
+    assert read.wanted() == dict.fromkeys(runs)
+    assert read.models_in_order() == []
+    assert promoted_datasets(tmp_path) == ["beauty", "yelp"]
