@@ -11,7 +11,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from seqrec.experiment.naming import in_order
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.running.progress import Progress
@@ -66,7 +65,7 @@ def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
 def _grid(statuses: Sequence[Status]) -> Table:
     """Lay out one row per model and one column per dataset."""
     datasets = list(dict.fromkeys(status.run.dataset for status in statuses))
-    models = in_order(status.run.model for status in statuses)
+    models = dict.fromkeys(status.run.model for status in statuses)
     table = Table("", *datasets, box=None, pad_edge=False, header_style="bold")
     for model in models:
         cells = []

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seqrec.experiment.naming import dataset_order, in_order
 from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.records.failure import failure_in
 from seqrec.records.record import Record
@@ -41,12 +40,9 @@ def read_status(results: Path) -> list[Status]:
     records = {record.run: record for record in found.records}
     missing = {missing.run: missing for missing in found.missing}
     runs = {*records, *missing, *_reporting(ResultFiles(results))}
-    models = in_order(run.model for run in sorted(runs, key=found.order))
     return [
         _status(results, run, records.get(run), missing.get(run))
-        for run in sorted(
-            runs, key=lambda run: (dataset_order(run.dataset), models.index(run.model), run.seed)
-        )
+        for run in sorted(runs, key=found.order)
     ]
 
 

@@ -83,7 +83,7 @@ def test_a_model_is_the_papers_by_its_network_and_loss_and_not_by_its_name(tmp_p
     assert found.evidence["negatives"] == f"Trained with other settings than the paper's: {marked}."
     assert "loss.negatives 10 instead of 65" in notes(tmp_path, "verdicts")
     numbers = [curve_negatives(record) for record in read_records(tmp_path)]
-    assert numbers == [10, 100, None, None, None]
+    assert numbers == [10, None, None, None, 100]
 
 
 def test_an_entry_that_is_gone_stops_no_tables(tmp_path: Path) -> None:
