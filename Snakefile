@@ -1,11 +1,11 @@
-# Entry of the workflow: reads the experiment, then includes one file of rules a stage.
+# Entry of the workflow: reads the experiment, then includes its rules, one file for each stage.
 #
 #   snakemake                                     the demo
 #   snakemake --config experiment=paper           the paper, into results/paper
 #   snakemake --config experiment=paper name=quick set='training.max_epochs=2 datasets=[ml-1m]'
 #
-# Targets: all (default), data, runs; tables, figures and both (evidence) are made from the records
-# that exist. Parsing changes nothing on disk: what has to be mended before, `seqrec prepare` mends.
+# Targets: all (default), data, runs; tables, figures and both (evidence), from the records that
+# exist. Parsing changes nothing on disk: `seqrec prepare` repairs what Snakemake would overlook.
 
 import sys
 
@@ -27,8 +27,8 @@ try:
 except SeqrecError as error:
     raise WorkflowError(str(error)) from None
 
-if workflow.is_main_process and (count := len(list(preparation.repairs(plan)))):
-    logger.warning(f"Files to be mended first: {count}. Run `seqrec prepare {plan.arguments}`.")
+if workflow.is_main_process and (advice := preparation.advice(plan)):
+    logger.warning(advice)
 
 
 wildcard_constraints:
@@ -54,15 +54,6 @@ onstart:
         raise WorkflowError(str(error)) from None
 
 
-localrules:
-    all,
-    data,
-    runs,
-    tables,
-    figures,
-    evidence,
-
-
 rule tables:
     input:
         rules.write_tables.output,
@@ -84,7 +75,7 @@ if plan.grid:
 
     rule data:
         input:
-            expand("data/processed/{dataset}/digest.json", dataset=plan.datasets),
+            expand(rules.preprocess.output, dataset=plan.datasets),
 
     rule runs:
         input:

@@ -161,6 +161,11 @@ class RunFiles:
         return self.folder / "model.safetensors"
 
     @property
+    def log(self) -> Path:
+        """What all attempts of the workflow have printed, one after another."""
+        return self.folder / "log.txt"
+
+    @property
     def failure(self) -> Path:
         """Why the last attempt failed."""
         return self.folder / "failure.json"
@@ -252,7 +257,7 @@ class ResultFiles:
     def runs(self) -> Path:
         return self.folder / "runs"
 
-    def run(self, dataset: str, model: str, seed: int) -> RunFiles:
+    def run(self, dataset: str, model: str, seed: int | str) -> RunFiles:
         return RunFiles(self.folder / run_folder(dataset, model, seed))
 
     def run_folders(self) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,7 +226,8 @@ def _execute(
     from seqrec.running.run import run
     from seqrec.running.trackers.tracking import Tracking
 
-    click.echo(config.run.title, err=True)
+    # The log of a run holds all attempts.
+    click.echo(f"{datetime.now():%Y-%m-%d %H:%M:%S} {config.run.title}", err=True)
     try:
         with Tracking(track, config, folder) as tracking:
             run(config, data, folder, _options(engine), [tracking, _Lines()])

@@ -64,6 +64,14 @@ def repairs(plan: Plan) -> Iterator[Repair]:
             yield from _outdated_data(plan, dataset)
 
 
+def advice(plan: Plan) -> str:
+    """Say what to do where files need repairs; empty where none does."""
+    count = len(list(repairs(plan)))
+    return (
+        f"Files to repair first: {count}. Run `seqrec prepare {plan.arguments}`." if count else ""
+    )
+
+
 def _made(repair: Repair, plan: Plan) -> str:
     """Make the repair, unless somebody uses the file; returns what was done."""
     log = repair.path.parent

@@ -3,15 +3,20 @@
 # Experiments that are made at the same time share both. What is there is kept until it is replaced
 # (`update`), because another experiment may be reading it.
 
+from seqrec.layout import PROCESSED, RAW, LogFiles, manifest
+
+MANIFEST = str(manifest("{dataset}"))
+DIGEST = str(LogFiles.of("{dataset}").digest)
+
 
 rule download:
     input:
         # When its owner replaces a file, the new one is taken.
         lambda wildcards: planning.dataset_files(wildcards.dataset),
     output:
-        update("data/raw/{dataset}.json"),
+        update(MANIFEST),
     log:
-        "data/raw/logs/download-{dataset}.log",
+        RAW / "logs/download-{dataset}.log",
     retries: 1
     # The nodes of a cluster often have no access to the internet.
     localrule: True
@@ -26,13 +31,13 @@ rule download:
 
 rule preprocess:
     input:
-        "data/raw/{dataset}.json",
+        MANIFEST,
     output:
-        update("data/processed/{dataset}/digest.json"),
+        update(DIGEST),
     log:
-        "data/processed/logs/preprocess-{dataset}.log",
+        PROCESSED / "logs/preprocess-{dataset}.log",
     benchmark:
-        "data/processed/benchmarks/{dataset}.tsv"
+        PROCESSED / "benchmarks/{dataset}.tsv"
     conda:
         "../../environment.yml"
     resources:

@@ -4,11 +4,11 @@
 
 rule train:
     input:
-        "data/processed/{dataset}/digest.json",
+        DIGEST,
     output:
         # A copy of the record, absent until a job succeeds. The record itself is no output, because
         # Snakemake deletes the outputs of jobs that fail or are killed, and makes missing ones.
-        f"{RESULTS}/runs/{{dataset}}/{{model}}/seed-{{seed}}/.success",
+        str(plan.results.run("{dataset}", "{model}", "{seed}").success),
     log:
         f"{RESULTS}/logs/{{dataset}}/{{model}}/seed-{{seed}}.log",
     benchmark:
@@ -26,8 +26,9 @@ rule train:
         ),
     params:
         config=lambda wildcards: plan.run(wildcards).json(),
+    # Snakemake removes the log of an earlier attempt, so the run's folder keeps one of all attempts.
     shell:
-        "seqrec execute --config {params.config:q} --data data/processed/{wildcards.dataset:q}"
-        ' --output "$(dirname {output:q})" "${{engine[@]}}" --threads {threads} $retrain'
-        ' > {log:q} 2>&1; cp "$(dirname {output:q})"/metrics.json {output:q}.part;'
-        " mv {output:q}.part {output:q}"
+        'run=$(dirname {output:q}); ln -sf "../../..${{run#"$results"}}/$log" {log:q} || true; '
+        'seqrec execute --config {params.config:q} --data "$(dirname {input:q})"'
+        ' --output "$run" "${{engine[@]}}" --threads {threads} $retrain'
+        ' >> {log:q} 2>&1; cp "$run/$record" {output:q}.part; mv {output:q}.part {output:q}'
