@@ -34,11 +34,11 @@ RESULTS = "results/$${NAME:-$$EXPERIMENT}"
 SNAKEMAKE = "$(BIN)/python" -m snakemake --workflow-profile "profiles/$$PROFILE" $${CORES:+--cores "$$CORES"}
 PROFILES = $(notdir $(patsubst %/config.yaml,%,$(wildcard profiles/*/config.yaml)))
 # What `make lint` looks at: not what users add beside it.
-OURS = seqrec tests workflow
+OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme lint format lock setup clean architecture
+.PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme docs lint format lock setup clean architecture
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
@@ -120,6 +120,14 @@ readme: ## put the reference results and measurements into the README
 	$(MAKE) --no-print-directory tables figures EXPERIMENT=reference
 	$(BIN)/python tests/readme.py
 
+docs: .venv/.docs-ready ## build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env docs docs/_build/html
+	@echo "docs/_build/html/index.html: open it in a browser; it needs no network."
+
+.venv/.docs-ready: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[docs]'
+	@touch $@
+
 lint: $(READY) ## check style, types and the workflow
 	$(BIN)/ruff check $(OURS)
 	$(BIN)/ruff format --check $(OURS)
@@ -135,7 +143,7 @@ format: $(READY) ## format Python and Snakemake files
 # CPU and GPU builds of torch have the same version, which determines their dependencies.
 lock: ## pin the versions that a new environment gets today
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	.venv-lock/bin/python -m pip install --quiet --editable '.[dev,docs]'
 	{ echo '# Made by `make lock`; a constraints file for pip.'; \
 	  .venv-lock/bin/python -m pip freeze --exclude-editable \
 	  | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^torch @.*/torch==2.13.0/; /^(nvidia|triton|cuda)/d'; } > requirements.lock

@@ -1,4 +1,4 @@
-"""Put the tables of committed records into the README files: `make readme`.
+"""Put the tables of committed records into the README files and the documentation: `make readme`.
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
 `<!-- benchmark -->`, `<!-- whole -->` or `<!-- precision -->` (measurements in
@@ -11,15 +11,20 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-READMES = ("README.md", "results/README.md")
+PAGES = (
+    "README.md",
+    "results/README.md",
+    "docs/results.md",
+    "docs/explanation/performance.md",
+)
 BLOCK = re.compile(
     r"(<!-- (reference: \S+|benchmark|whole|precision) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 )
 
 
-def shown(readme: str) -> list[tuple[str, str]]:
-    """Find the blocks of a README: the name of each, and its text."""
-    return [(name, text) for _, name, text, _ in BLOCK.findall(readme)]
+def shown(page: str) -> list[tuple[str, str]]:
+    """Find the blocks of a page: the name of each, and its text."""
+    return [(name, text) for _, name, text, _ in BLOCK.findall(page)]
 
 
 def made(name: str, project: Path) -> str:
@@ -42,7 +47,7 @@ def made(name: str, project: Path) -> str:
 
 
 def main() -> None:
-    for name in READMES:
+    for name in PAGES:
         path = PROJECT / name
         text = path.read_text(encoding="utf-8")
         text = BLOCK.sub(lambda block: block[1] + made(block[2], PROJECT) + block[4], text)

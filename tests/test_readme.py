@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from readme import READMES, made, shown
+from readme import PAGES, made, shown
 from small_runs import readme_files
 
 from seqrec.experiment.grid import load_experiment
@@ -72,8 +72,8 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
         capture_output=True,
         timeout=300,
     )
-    blocks = [block for name in READMES for block in shown((PROJECT / name).read_text("utf-8"))]
-    assert {"reference: ml-1m", "benchmark", "whole"} <= {name for name, _ in blocks}
+    blocks = [block for name in PAGES for block in shown((PROJECT / name).read_text("utf-8"))]
+    assert {"reference: results/ml-1m", "benchmark", "whole"} <= {name for name, _ in blocks}
     for name, text in blocks:
         assert text == made(name, tmp_path), f"{name}: call make readme"
     for image in images:
