@@ -12,7 +12,7 @@ from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import Record
-from seqrec.records.failure import Failure, write_failure
+from seqrec.records.failure import Reason, write_failure
 from seqrec.records.fingerprint import training_code_fingerprint
 from seqrec.records.grid_file import AskedRun, GridFile
 from seqrec.records.history import HISTORY_COLUMNS
@@ -163,7 +163,8 @@ def make_failure(
     folder: Path, error: str = "out of memory", remedy: str = "Halve the batch."
 ) -> None:
     """Leave word in a run's folder that the run has failed."""
-    write_failure(folder, Failure(Run.of(folder), error, "epoch 3", remedy))
+    about = Run.of(folder)._asdict()
+    write_failure(RunFiles(folder).failure, Reason(error, remedy), **about, where="epoch 3")
 
 
 def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:

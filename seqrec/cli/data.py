@@ -1,6 +1,5 @@
 """Commands for data: download, preprocess, simulate."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +10,6 @@ import click
 from seqrec.cli import completion
 from seqrec.cli.parameters import Folder, dataset_argument, output_option
 from seqrec.errors import SeqrecError
-from seqrec.files import write_text
 from seqrec.layout import RAW, LogFiles, ResultFiles, manifest
 from seqrec.running.folder_lock import alone_in
 
@@ -27,15 +25,13 @@ def noting_failure(results: Path | None, dataset: str) -> Iterator[None]:
         yield
     except SeqrecError as error:
         if note:
+            from seqrec.records.failure import Reason, write_failure
+
             # Tables say what failed and what to do; the log has the attempts between.
             first, *others = str(error).splitlines()
-            reason = {
-                "dataset": dataset,
-                "error": first.removesuffix(" Tried:"),
-                "remedy": others[-1] if others else "",
-            }
+            why = Reason(first.removesuffix(" Tried:"), others[-1] if others else "")
             with suppress(SeqrecError):  # on a full disk, the first error is the one to report
-                write_text(note, json.dumps(reason, indent=2) + "\n")
+                write_failure(note, why, dataset=dataset)
         raise
     if note:
         note.unlink(missing_ok=True)

@@ -1,44 +1,31 @@
 """Why a run or a dataset failed, as a small file that surveys and tables read."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from seqrec.errors import SeqrecError
 from seqrec.files import write_text
 from seqrec.json_files import as_json, read_json
-from seqrec.layout import Run, RunFiles
+from seqrec.layout import RunFiles
 
 RUN_AGAIN = "Run the experiment again."
 
 
-@dataclass(frozen=True)
-class Failure:
-    """How a run failed."""
-
-    run: Run
-    error: str
-    where: str
-    """What it was working on, and on which machine."""
-    remedy: str
-
-
 class Reason(NamedTuple):
-    """Why there is no result, and what to do about it; each a sentence or several, on one line."""
+    """Why there is no result, and what to do about it."""
 
     reason: str
     remedy: str
 
 
-def write_failure(folder: Path, failure: Failure) -> None:
-    """Write `failure.json` into a run's folder. A finished record there stays valid."""
-    content = {
-        **failure.run._asdict(),
-        "error": _one_line(failure.error),
-        "where": failure.where,
-        "remedy": failure.remedy,
-    }
-    write_text(RunFiles(folder).failure, as_json(content))
+def write_failure(path: Path, why: Reason, **about: str | int) -> None:
+    """Write why a run or a dataset failed to `path`, where `RunFiles` or `ResultFiles` has it.
+
+    `about` says what failed and where, for whoever opens the file. A finished record beside it
+    stays valid.
+    """
+    content = {**about, "error": _one_line(why.reason), "remedy": _one_line(why.remedy)}
+    write_text(path, as_json(content))
 
 
 def failure_in(folder: Path) -> Reason | None:
@@ -47,7 +34,7 @@ def failure_in(folder: Path) -> Reason | None:
 
 
 def read_failure(path: Path) -> Reason | None:
-    """Read why a run or a dataset failed; None without such a file.
+    """Read why a run or a dataset failed, on one line; None without such a file.
 
     A file that cannot be read is a failure, too.
     """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from seqrec.errors import SeqrecError, Stopped, is_out_of_memory
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import Run
-from seqrec.records.failure import Failure, write_failure
+from seqrec.layout import RunFiles
+from seqrec.records.failure import Reason, write_failure
 
 
 @contextmanager
@@ -26,19 +26,20 @@ def failure_noted(config: RunConfig, data: Path, folder: Path) -> Iterator[None]
         raise  # it goes on when it is started again
     except Exception as error:
         with suppress(SeqrecError):  # on a full disk, the first error is the one to report
-            write_failure(folder, _failure(error, config, data))
+            place = f"{data}, on {platform.node()}"
+            write_failure(
+                RunFiles(folder).failure, _reason(error), **config.run._asdict(), where=place
+            )
         raise
 
 
-def _failure(error: Exception, config: RunConfig, data: Path) -> Failure:
-    expected = isinstance(error, SeqrecError)
-    return Failure(
-        run=Run(config.dataset, config.model, config.seed),
-        error=str(error) if expected else f"{type(error).__name__}: {error}",
-        where=f"{data}, on {platform.node()}",
-        remedy="Fix what the error names and run the same command again; finished runs are kept."
-        if expected
-        else "This is a fault of the program: see the run's log for the traceback.",
+def _reason(error: Exception) -> Reason:
+    if isinstance(error, SeqrecError):
+        remedy = "Fix what the error names and run the same command again; finished runs are kept."
+        return Reason(str(error), remedy)
+    return Reason(
+        f"{type(error).__name__}: {error}",
+        "This is a fault of the program: see the run's log for the traceback.",
     )
 
 

@@ -13,8 +13,9 @@ from record_factory import (
 )
 
 from seqrec.errors import SeqrecError
-from seqrec.layout import Run
+from seqrec.layout import ResultFiles, Run
 from seqrec.records import read_record, read_records
+from seqrec.records.failure import Reason, write_failure
 from seqrec.records.survey import Missing, missing_runs
 
 
@@ -28,13 +29,11 @@ def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_pa
     )
     make_record(tmp_path)
     make_failure(folder_of(tmp_path, "ml-1m", "gru4rec"), "CUDA out of\nmemory")
-    (tmp_path / "data-failures").mkdir()
-    (tmp_path / "data-failures/yelp.json").write_text(
-        json.dumps({"dataset": "yelp", "error": "no file", "remedy": "Ask Yelp."})
-    )
+    note = ResultFiles(tmp_path).data_failure("yelp")
+    write_failure(note, Reason("no file", "Ask Yelp."), dataset="yelp")
     assert missing_runs(tmp_path) == [
-        Missing(Run("ml-1m", "bert4rec", 1), "not run.", "Run the experiment again."),
         Missing(Run("ml-1m", "gru4rec", 0), "CUDA out of memory.", "Halve the batch."),
+        Missing(Run("ml-1m", "bert4rec", 1), "not run.", "Run the experiment again."),
         Missing(Run("yelp", "sasrec", 0), "no file.", "Ask Yelp."),
     ]
 
