@@ -186,12 +186,12 @@ class _Lines:
             f"HitRate@10 {test['hit_rate@10']:.4f}, "
             f"{record.training_seconds:.1f} s of training on {record.device}"
         )
-        training = record.config.get("training") or {}
+        training = record.known_config.training
         if (
             record.epochs is not None
             and record.best_epoch is not None
-            and record.epochs == training.get("max_epochs")
-            and record.epochs - record.best_epoch < training["patience"]
+            and record.epochs == training.max_epochs
+            and record.epochs - record.best_epoch < training.patience
         ):
             click.echo(
                 f"{record.folder}: ended at training.max_epochs ({record.epochs}) while it was "

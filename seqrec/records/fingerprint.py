@@ -56,7 +56,7 @@ def is_current(record: Record, training_code: str) -> bool:
         made_by = SAME_RESULTS[made_by]
     if made_by != training_code:
         return False
-    path = custom_module(str(record.config.get("implementation")))
+    path = custom_module(record.known_config.implementation)
     return path is None or record.seqrec.model_code in (_code_digest(path), _file_digest(path))
 
 

@@ -7,16 +7,24 @@ from typing import TypeAlias
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
 from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run, RunFiles
+from seqrec.records.failure import Reason, write_failure
 from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import require_replaceable
 from seqrec.records.record import Record
 from seqrec.records.survey import (
+    Survey,
     dataset_and_model,
     grouped,
     holds_experiment,
     read_records,
     survey,
 )
+
+NOT_FETCHED = Reason(
+    "the data could not be fetched where these records were made.",
+    "Where it can be had, train it in an experiment; `seqrec promote` adds the records.",
+)
+"""Why promoted records lack a dataset; the reason in the source is about another place."""
 
 
 def promote(
@@ -50,6 +58,7 @@ def promote(
     _require_like_seeds([*found.records, *(one for one in kept if one.run not in promoted)])
     _copy(copies)
     _ask_for(found.runs, reference)
+    _explain(found, ResultFiles(source), ResultFiles(reference))
     return [target.metrics for target in copies]
 
 
@@ -88,6 +97,16 @@ def _copy(copies: Mapping[RunFiles, Content]) -> None:
                     part.write_bytes(content[path.name])
             else:
                 path.unlink(missing_ok=True)
+
+
+def _explain(found: Survey, source: ResultFiles, reference: ResultFiles) -> None:
+    """Leave a reason for datasets that could not be had, and none for those that have records."""
+    for dataset in {run.dataset for run in found.runs}:
+        path = reference.data_failure(dataset)
+        if any(record.dataset == dataset for record in found.records):
+            path.unlink(missing_ok=True)
+        elif source.data_failure(dataset).is_file():
+            write_failure(path, NOT_FETCHED, dataset=dataset)
 
 
 def _ask_for(runs: Iterable[Run], reference: Path) -> None:

@@ -95,24 +95,28 @@ def _with_stopping_metric(validation: dict[str, float]) -> dict[str, float]:
 
 
 class KnownLoss(Part):
-    """What tables read of a loss."""
+    """What is read of a loss."""
 
-    kind: str | None = None
+    kind: str
 
 
 class KnownTraining(Part):
-    """What tables read of the settings of a training."""
+    """What is read of the settings of a training."""
 
-    patience: Positive | None = None
-    max_epochs: Positive | None = None
+    patience: Positive
+    max_epochs: Positive
 
 
 class KnownConfig(Part):
-    """What tables read of a configuration, which may be that of any version."""
+    """What is read of the configuration of a record, which may be that of any version."""
 
     implementation: str = ""
     loss: KnownLoss | None = None
     training: KnownTraining | None = None
+
+    @property
+    def loss_kind(self) -> str | None:
+        return self.loss and self.loss.kind
 
 
 MetricName = Annotated[

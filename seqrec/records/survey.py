@@ -1,5 +1,6 @@
 """An experiment as its folder shows it: which runs have finished, and why others have not."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import dataset_order, model_order, model_title
 from seqrec.experiment.schema import Report
 from seqrec.json_files import read_json
-from seqrec.layout import LogFiles, ResultFiles, Run
+from seqrec.layout import REFERENCE, LogFiles, ResultFiles, Run
 from seqrec.records.errors import DamagedRecord, UnusableRecord
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
@@ -19,6 +20,8 @@ from seqrec.records.record import Record
 
 NEVER_STARTED = "not run."
 """The reason why a run that nobody has started is missing."""
+PROMOTE = "Train it in an experiment, then `seqrec promote` adds it."
+"""What to do about it among promoted records, where nothing is trained."""
 
 
 class Missing(NamedTuple):
@@ -107,7 +110,8 @@ def survey(results: Path) -> Survey:
     wanted = grid.wanted()
     records, missing = _found(files)
     known = {one.run for one in records} | {one.run for one in missing}
-    missing += [_not_found(files, run) for run in wanted.keys() - known]
+    remedy = PROMOTE if grid.experiment == REFERENCE else RUN_AGAIN
+    missing += [_not_found(files, run, remedy) for run in wanted.keys() - known]
     code = training_code_fingerprint()
     found = Survey(
         records,
@@ -149,10 +153,19 @@ def _found(files: ResultFiles) -> tuple[list[Record], list[Missing]]:
     return records, missing
 
 
-def _not_found(files: ResultFiles, run: Run) -> Missing:
+def _not_found(files: ResultFiles, run: Run, remedy: str) -> Missing:
     if failure := read_failure(files.data_failure(run.dataset)):
         return Missing(run, *failure)
-    return Missing(run, NEVER_STARTED, RUN_AGAIN)
+    return Missing(run, NEVER_STARTED, remedy)
+
+
+def in_short(runs: Iterable[Run], title: Callable[[str], str] = str) -> str:
+    """List runs of one dataset, such as `sasrec (seed 0, 1), sasrec+ (seed 0)`."""
+    models = grouped(runs, lambda run: run.model)
+    return ", ".join(
+        f"{title(model)} (seed {', '.join(str(run.seed) for run in seeds)})"
+        for model, seeds in models.items()
+    )
 
 
 def _outdated(records: Sequence[Record], wanted: Mapping[Run, str | None]) -> set[Run]:
@@ -173,6 +186,21 @@ def read_records(results: Path) -> list[Record]:
 def missing_runs(results: Path) -> list[Missing]:
     """List the runs that the experiment wants and that have no readable record, with reasons."""
     return survey(results).missing
+
+
+def missing_in_short(found: Survey) -> list[str]:
+    """Say which runs have no readable record and why, in one line for each reason and remedy."""
+    of_dataset = Counter(run.dataset for run in found.runs)
+    lines = []
+    for why, lost in grouped(found.missing, lambda one: (one.reason, one.remedy)).items():
+        names = [
+            f"{dataset} (all {len(some)} runs)"
+            if len(some) == of_dataset[dataset] > 1
+            else f"{dataset} {in_short(some)}"
+            for dataset, some in grouped((one.run for one in lost), lambda r: r.dataset).items()
+        ]
+        lines.append(f"{', '.join(names)}: {' '.join(filter(None, why))}")
+    return lines
 
 
 def damaged_runs(results: Path) -> list[Missing]:

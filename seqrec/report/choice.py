@@ -40,5 +40,5 @@ def choose(records: Sequence[Record]) -> list[Choice]:
 
 
 def _data_network_and_loss(record: Record) -> tuple[object, ...]:
-    loss = record.config.get("loss") or {}
-    return record.data.sha256, record.config.get("implementation"), loss.get("kind")
+    config = record.known_config
+    return record.data.sha256, config.implementation, config.loss_kind

@@ -45,10 +45,10 @@ def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
 
 
 def _kind(name: str, record: Record) -> tuple[str, object]:
-    loss = record.config.get("loss")
-    if loss is None and record.epochs is None:
+    config = record.known_config
+    if config.loss is None and record.epochs is None:
         return "alone", name
-    return "loss", (loss or {}).get("kind")
+    return "loss", config.loss_kind
 
 
 def of_unknown_scatter(models: Mapping[str, Measured]) -> list[str]:
@@ -60,7 +60,7 @@ def of_unknown_scatter(models: Mapping[str, Measured]) -> list[str]:
     return [
         name
         for name in models
-        if not known[name].known and models[name].records[0].config.get("implementation") != COUNTED
+        if not known[name].known and models[name].records[0].known_config.implementation != COUNTED
     ]
 
 

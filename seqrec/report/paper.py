@@ -107,5 +107,5 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
 def curve_negatives(record: Record) -> int | None:
     """Return N of a run that is SASRec+ N by its network and loss, not by its name alone."""
     number = sampled_negatives(record.model)
-    sasrec = record.config.get("implementation", "sasrec") == "sasrec"
+    sasrec = record.known_config.implementation in ("", "sasrec")
     return number if sasrec and number == record.negatives else None

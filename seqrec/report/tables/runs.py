@@ -75,11 +75,11 @@ def _cells(evidence: Evidence, record: Record, values: dict[str, Any]) -> list[C
 
 def _published_epoch(evidence: Evidence, record: Record) -> float | None:
     """Estimate the seconds of an epoch of the paper's run, had it stopped as ours would."""
-    training = record.config.get("training")
+    training = record.known_config.training
     published = evidence.paper.results.get((record.dataset, record.model), {})
     if not training or "training_seconds" not in published:
         return None
-    epochs = min(published["best_epoch"] + training["patience"], training["max_epochs"])
+    epochs = min(published["best_epoch"] + training.patience, training.max_epochs)
     return published["training_seconds"] / epochs
 
 
