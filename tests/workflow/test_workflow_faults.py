@@ -217,14 +217,14 @@ def test_a_disk_that_is_full_of_results_is_told_and_goes_on_when_there_is_space(
 ) -> None:
     project = Project.new(tmp_path / "project")
     project.write("config/tiny.yaml", TINY)
-    with small_disk(project.path("results"), 128 * 1024) as disk:
+    with small_disk(project.path("results"), 192 * 1024) as disk:
         filler = disk.fill(0)
         said = refused(project, "runs")
         assert "The log cannot be written: free some disk space, then run again" in said
         assert snapshot(project.results) == {}
 
         filler.unlink()
-        filler = disk.fill(44 * 1024)
+        filler = disk.fill(56 * 1024)
         said = refused(project, "runs")
         assert re.search(FULL, said), said
         # The small model fitted, the trained one did not.
