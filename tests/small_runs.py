@@ -1,7 +1,6 @@
 """Small logs and configurations for tests that train, and a folder of configuration files."""
 
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from seqrec.data.download import download
 from seqrec.data.interactions import Interactions
 from seqrec.data.preprocessing import preprocess
 from seqrec.data.simulation import simulate
+from seqrec.data.statistics import Statistics
 from seqrec.experiment.schema import RunConfig
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +39,9 @@ LOSSES: dict[str, dict[str, Any]] = {
     },
 }
 
+NO_STATISTICS = Statistics.model_construct()
+"""Those of a log that no run is recorded of."""
+
 NETWORKS: dict[str, dict[str, Any]] = {
     "sasrec": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
     "gru4rec": {"hidden_size": 8},
@@ -57,14 +60,14 @@ def log_of(users: Sequence[Sequence[int]], num_items: int) -> Interactions:
     """Make a log in memory of the given histories."""
     items = np.array([item for user in users for item in user], np.int32)
     offsets = np.cumsum([0, *map(len, users)])
-    return Interactions(items, offsets, num_items, statistics={}, digest="")
+    return Interactions(items, offsets, num_items, statistics=NO_STATISTICS, digest="")
 
 
 def simulated_log(**sizes: Any) -> Interactions:
     """Simulate a log in memory; `sizes` replace those of SIZES."""
     sizes = SIZES | sizes
     log = simulate(**sizes)
-    return Interactions(log.items, log.offsets, log.num_items, statistics={}, digest="")
+    return Interactions(log.items, log.offsets, log.num_items, statistics=NO_STATISTICS, digest="")
 
 
 def preprocessed_log(folder: Path, **sizes: Any) -> Path:
@@ -112,9 +115,3 @@ def outcome(folder: Path) -> dict[str, Any]:
 def copied_config(project: Path) -> Path:
     """Copy the shipped `config/` into a folder where a test may change it."""
     return Path(shutil.copytree(ROOT / "config", project / "config"))
-
-
-def readme_files() -> dict[str, str]:
-    """Read the files that the README shows in full, by their paths."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))

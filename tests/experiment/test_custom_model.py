@@ -1,4 +1,4 @@
-"""Custom datasets and models work as the README shows them, and their mistakes are explained."""
+"""Custom datasets and models work as the pages show them, and their mistakes are explained."""
 
 import gzip
 import json
@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from documentation import shown_files
 from safetensors.torch import load_file
-from small_runs import copied_config, readme_files
+from small_runs import copied_config
 
 from seqrec.cli.main import main
 from seqrec.data.interactions import Interactions
@@ -72,9 +73,9 @@ TRAINED = {"implementation": "my_models:ConvRec", "loss": {"kind": "cross-entrop
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder with the README's files and the shop's raw data."""
+    """A project's folder with the files that the pages show, and the shop's raw data."""
     copied_config(tmp_path)
-    for name, content in readme_files().items():
+    for name, content in shown_files().items():
         (tmp_path / name).write_text(content, encoding="utf-8")
     (tmp_path / "fitted_models.py").write_text(FITTED)
     log = simulate(users=80, items=40, mean_length=10, min_length=6, max_length=20)
@@ -91,7 +92,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SEQREC_MIRROR", raising=False)
     # The next test must not find what a run imports from this folder.
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
-    for module in ("my_models", "fitted_models"):
+    for module in ("my_models", "lstm_rec", "fitted_models"):
         monkeypatch.delitem(sys.modules, module, raising=False)
         monkeypatch.setitem(sys.modules, module, None)  # removed again afterwards
         del sys.modules[module]
@@ -123,13 +124,13 @@ def record(project: Path, model: str) -> dict[str, object]:
 FAST = ("training.max_epochs=2", "max_length=10")
 
 
-def test_the_readme_shows_a_dataset_a_network_and_its_entry() -> None:
+def test_the_tutorials_show_a_dataset_a_network_and_its_entry() -> None:
     assert {"my_models.py", "config/datasets/shop.yaml", "config/models/convrec.yaml"} <= set(
-        readme_files()
+        shown_files()
     )
 
 
-def test_the_readmes_dataset_is_downloaded_preprocessed_and_trained_on(project: Path) -> None:
+def test_the_tutorials_dataset_is_downloaded_preprocessed_and_trained_on(project: Path) -> None:
     assert seqrec("download", "shop").exit_code == 0
     result = seqrec("preprocess", "shop")
     assert result.exit_code == 0, result.output
@@ -248,7 +249,7 @@ def test_a_mistake_in_a_models_file_is_told_with_its_line(
     assert "Traceback" not in result.output
 
 
-def test_the_readmes_network_is_trained_end_to_end(project: Path) -> None:
+def test_the_tutorials_network_is_trained_end_to_end(project: Path) -> None:
     result = train("convrec", *FAST, "hyperparameters.hidden_size=8")
     assert result.exit_code == 0, result.output
     metrics = record(project, "convrec")
@@ -259,7 +260,7 @@ def test_the_readmes_network_is_trained_end_to_end(project: Path) -> None:
     assert config["hyperparameters"] == {"kernel": 6, "hidden_size": 8}
 
 
-def test_the_readmes_network_is_causal(project: Path) -> None:
+def test_the_tutorials_network_is_causal(project: Path) -> None:
     """A later item must not change a hidden state, or training would see its labels."""
     import torch
 
@@ -269,6 +270,12 @@ def test_the_readmes_network_is_causal(project: Path) -> None:
     later[:, 6:] = torch.randint(1, 41, (3, 4))
     with torch.no_grad():
         torch.testing.assert_close(network(rows)[:, :6], network(later)[:, :6])
+
+
+def test_the_readmes_network_is_trained_end_to_end(project: Path) -> None:
+    result = train("lstm", *FAST, "hyperparameters.hidden_size=8")
+    assert result.exit_code == 0, result.output
+    assert record(project, "lstm")["epochs"] == 2
 
 
 def test_a_custom_model_takes_part_in_an_experiment_with_any_loss(project: Path) -> None:

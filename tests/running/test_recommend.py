@@ -539,9 +539,9 @@ def test_a_run_works_from_any_folder_with_its_log(project: Path, tmp_path: Path)
     assert isinstance(there.log, Interactions)
 
 
-def test_the_readmes_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs the README's three lines of Python and its commands on a run in the same place."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documented_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the page's three lines of Python and its commands on a run in the same place."""
+    page = (ROOT / "docs/how-to/recommend.md").read_text(encoding="utf-8")
     preprocessed(tmp_path, "{}", "{}")
     (tmp_path / "data/processed/small").rename(tmp_path / "data/processed/demo")
     folder = tmp_path / "results/demo/runs/demo/sasrec+/seed-0"
@@ -550,16 +550,16 @@ def test_the_readmes_lines_recommend(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     # The small log has no items of those ids.
     for old, new in (("12, 87, 3", "14, 21, 7"), ("12,87,3", "14,21,7")):
-        assert old in readme
-        readme = readme.replace(old, new)
-    (lines,) = re.findall(r"```python\n(from seqrec.running.recommend .*?)```", readme, re.DOTALL)
+        assert old in page
+        page = page.replace(old, new)
+    (lines,) = re.findall(r"```python\n(from seqrec.running.recommend .*?)```", page, re.DOTALL)
     *before, last = [line for line in lines.splitlines() if line]
     assert len(before) == 2
     names: dict[str, Any] = {}
     exec("\n".join(before), names)
     assert len(eval(last, names)) == 10
     (tmp_path / "users.csv").write_text("user,item\na,7\nb,14\n")
-    commands = re.findall(r"^seqrec (recommend .*)$", readme, re.MULTILINE)
+    commands = re.findall(r"^seqrec (recommend .*)$", page, re.MULTILINE)
     assert len(commands) == 2
     for command in commands:
         assert seqrec(*command.split()).exit_code == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yte
-from small_runs import readme_files
+from documentation import shown_files
 from tiny_project import DATASET, EXPERIMENT, ROOT, Project, jobs, trainings
 
 from seqrec.records.fingerprint import training_code_fingerprint
@@ -360,8 +360,8 @@ def test_the_status_and_a_tracker_follow_the_runs_while_they_are_made(project: P
     assert list(project.record("sasrec+").parent.glob("events.out.tfevents.*"))
 
 
-def test_the_readmes_grid_of_learning_rates_is_planned(finished: Project) -> None:
-    finished.path("config/rates.yaml").write_text(readme_files()["config/rates.yaml"])
+def test_the_documented_grid_of_learning_rates_is_planned(finished: Project) -> None:
+    finished.path("config/rates.yaml").write_text(shown_files()["config/rates.yaml"])
     rates = ("sasrec+1e-4", "sasrec+3e-4", "sasrec+", "sasrec+3e-3")
     expected = [trainings(*rates, dataset="ml-1m", seed=seed) for seed in range(3)]
     plan = finished.plan("runs", experiment="rates")
