@@ -151,32 +151,36 @@ FIGURES = (
         "num_negatives",
         "Quality by number of negatives",
         Category.FIGURES,
-        "Test NDCG@10 of SASRec+ N for each number of negatives N (solid line); hollow circles are "
-        "the published values, read off the paper's figure. Dashed lines are models that do not "
-        "depend on N. Error bars are the standard deviation over seeds.",
+        "Test quality of SASRec+ N for each number of negatives N, beside models that do not "
+        "depend on N. Thin lines and hollow markers are the published values; those of SASRec+ N "
+        "were read off the paper's figure. Bars and bands: 95% interval of the mean over users, "
+        "and over seeds as far as their scatter is known. Two models can differ significantly "
+        "although their intervals overlap, as the test compares user by user.",
         (*PRINTED, PAGE),
     ),
     Entry(
         "convergence",
         "Convergence",
         Category.FIGURES,
-        "NDCG@10 on the validation items after every epoch, by epoch and by training time. Markers "
-        "show the best epoch, whose weights were kept; a line ends where training stopped. Times "
-        "compare only on the same device.",
+        "NDCG@10 on the validation items after every epoch: the mean over a model's seeds, in the "
+        "band that they span, up to the epoch at which the first of them stopped. A filled marker "
+        "stands at the mean of the best epochs, whose weights were kept, with their range; hollow "
+        "markers on the axis are the published best epochs.",
         (*PRINTED, PAGE),
     ),
     Entry(
         "convergence_seconds",
         "Convergence by training time",
         Category.FIGURES,
-        "NDCG@10 on the validation items by training time.",
-        PRINTED,
+        "NDCG@10 on the validation items by training time, run by run. Times compare only on the "
+        "same device, when it had nothing else to do.",
+        (*PRINTED, PAGE),
     ),
     Entry(
         "quality_by_time",
         "Quality by training time",
         Category.FIGURES,
-        "Test NDCG@10 of each run against its training time, validations included; up and left is "
+        "Test quality of each run against its training time, validations included; up and left is "
         "better. More solid markers of SASRec+ N mean more negatives. Horizontal lines are models "
         "that train in less than a second. Times compare only on the same device; the table of "
         "runs names the device of each run.",

@@ -84,6 +84,8 @@ rule draw_figures:
         "../../environment.yml"
     params:
         titles=lambda wildcards: plan.titles,  # as they are: a title may have braces
+        # Only runs with the paper's settings are set against the paper.
+        paper=planning.grid_digest("paper"),
     shell:
         'seqrec figures "$results" > {log:q} 2>&1'
 

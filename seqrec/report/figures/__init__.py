@@ -1,15 +1,9 @@
-"""Figures of an experiment, drawn from its run records and the paper's published curve alone."""
+"""Figures of an experiment, made from its run records and the paper's numbers alone.
 
-from seqrec.report.figures.convergence import convergence_figure
-from seqrec.report.figures.learning import learning_figure
-from seqrec.report.figures.negatives import negatives_figure
-from seqrec.report.figures.quality import quality_figure
-from seqrec.report.figures.writing import write_figures
+A figure is a `Chart` first, in plain numbers; `draw` draws it for print.
+"""
 
-__all__ = [
-    "convergence_figure",
-    "learning_figure",
-    "negatives_figure",
-    "quality_figure",
-    "write_figures",
-]
+from seqrec.report.figures.drawing import draw
+from seqrec.report.figures.writing import make_charts, write_figures
+
+__all__ = ["draw", "make_charts", "write_figures"]

@@ -50,6 +50,8 @@ class Series:
     points: Sequence[Point]
     published: bool = False
     """The paper's numbers have thin lines and hollow markers."""
+    named: bool = False
+    """Whether the names of its points stand beside them."""
 
 
 class Tile(NamedTuple):

@@ -1,54 +1,99 @@
 """Convergence: validation quality during training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from matplotlib.figure import Figure
-
-from seqrec.experiment.naming import in_order, sampled_negatives
+from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.survey import Survey
-from seqrec.report.figures.lines import draw_histories
-from seqrec.report.figures.panels import add_legend, drawn_datasets, panels, say_empty
-from seqrec.report.figures.style import own_style
-from seqrec.report.looks import looks
+from seqrec.report.evidence import Evidence
+from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape
+from seqrec.report.figures.histories import curve, mean_series, run_series
+from seqrec.report.figures.shown import (
+    compared_models,
+    log_axis,
+    looks_in,
+    metric_title,
+    nothing,
+    panels_of,
+)
+from seqrec.report.looks import Look
+from seqrec.report.numbers import number
 
-CONVERGING = ("sasrec+", "bert4rec", "gru4rec")
-"""The models of the paper's figure, beside SASRec+ N."""
-
-PAPERS_OWN = {"popularity", "bpr-mf", "sasrec", *CONVERGING}
-"""The paper's models other than SASRec+ N."""
-
-TITLES = {
-    "epoch": ("Convergence: validation NDCG@10 by epoch", "epoch"),
-    "seconds": ("Convergence: validation NDCG@10 by training time", "training time, s"),
-}
-"""Title and label for each column of the history that the quality is drawn against."""
+TITLE = metric_title(STOPPING_METRIC)
 
 
-@own_style()
-def convergence_figure(found: Survey, against: str, only: str | None = None) -> Figure:
-    """Draw validation NDCG@10 against the column `epoch` or `seconds`.
-
-    `only`: the one dataset to draw.
-    """
-    title, label = TITLES[against]
-    datasets = drawn_datasets(found, only)
-    figure, made = panels(datasets, title, label, "validation NDCG@10")
-    drawn = looks(run.model for run in found.runs)
-    for dataset, axes in made.items():
-        records = [record for record in found.records if record.dataset == dataset]
-        models = _shown_models(in_order(record.model for record in records))
-        runs = [(r, drawn[model]) for model in models for r in records if r.model == model]
-        draw_histories(axes, runs, against, STOPPING_METRIC)
-        if not axes.lines:
-            say_empty(axes, bool(records))
-    add_legend(figure, made.values())
-    return figure
+def convergence_chart(evidence: Evidence) -> Chart:
+    """Show validation NDCG@10 by epoch: the mean over a model's seeds within their range."""
+    drawn = looks_in(evidence)
+    panels = panels_of(evidence, lambda dataset: _by_epoch(evidence, dataset, drawn))
+    return Chart(
+        f"Convergence: validation {TITLE} by epoch",
+        panels,
+        _in_words(panels),
+        [
+            Key("range over seeds", Shape.LINE, interval=True),
+            Key("best epoch (mean and range)", Shape.POINTS),
+            Key("best epoch, published", Shape.FOOT, published=True),
+        ],
+    )
 
 
-def _shown_models(models: Sequence[str]) -> list[str]:
-    """Choose SASRec+ with most negatives, the paper's others, and all models not of the paper."""
-    numbers = [n for model in models if (n := sampled_negatives(model)) is not None]
-    most = [f"sasrec+{max(numbers)}"] if numbers else []
-    others = [model for model in models if model not in PAPERS_OWN]
-    return [*most, *CONVERGING, *(m for m in others if sampled_negatives(m) is None)]
+def convergence_by_time_chart(evidence: Evidence) -> Chart:
+    """Show validation NDCG@10 by training time, run by run: times are not averaged."""
+    drawn = looks_in(evidence)
+    panels = panels_of(evidence, lambda dataset: _by_time(evidence, dataset, drawn))
+    return Chart(
+        f"Convergence: validation {TITLE} by training time",
+        panels,
+        f"Validation {TITLE} of each run over training time on a logarithmic axis, a panel for "
+        "each dataset; a marker shows the best epoch.",
+        [Key("best epoch", Shape.POINTS)],
+    )
+
+
+def _by_epoch(evidence: Evidence, dataset: str, drawn: Mapping[str, Look]) -> Panel:
+    series, published = [], []
+    for model in compared_models(list(evidence.measured[dataset])):
+        records = evidence.measured[dataset][model].records
+        found = [c for record in records if (c := curve(record, "epoch", STOPPING_METRIC))]
+        title = evidence.title(dataset, model).text
+        if found:
+            series += mean_series(title, drawn[model], found)
+        best = evidence.paper.results.get((dataset, model), {}).get("best_epoch")
+        if found and best:
+            foot = Point(best, None, name="best epoch, published")
+            published.append(Series(title, drawn[model], Shape.FOOT, [foot], published=True))
+    return _panel(evidence, dataset, "epoch", [*series, *published])
+
+
+def _by_time(evidence: Evidence, dataset: str, drawn: Mapping[str, Look]) -> Panel:
+    series = []
+    for model in compared_models(list(evidence.measured[dataset])):
+        title = evidence.title(dataset, model).text
+        for record in evidence.measured[dataset][model].records:
+            if found := curve(record, "seconds", STOPPING_METRIC):
+                series += run_series(title, drawn[model], record, found)
+    return _panel(evidence, dataset, "training time, s", series)
+
+
+def _panel(evidence: Evidence, dataset: str, label: str, series: Sequence[Series]) -> Panel:
+    places = [p.x for one in series for p in one.points if p.x is not None and p.x > 0]
+    return Panel(
+        dataset_title(dataset),
+        log_axis(label, places) if places else Axis(label),
+        Axis(f"validation {TITLE}", low=0.0),
+        series,
+        note="" if series else nothing(evidence.records(dataset)),
+    )
+
+
+def _in_words(panels: Sequence[Panel]) -> str:
+    parts = [f"Validation {TITLE} over epochs on a logarithmic axis, a panel for each dataset."]
+    for panel in panels:
+        best = [
+            f"{one.label} is best at epoch {number(p.x)} with {number(p.y, 4)}"
+            for one in panel.series
+            for p in one.points
+            if one.shape is Shape.POINTS and p.x is not None and p.y is not None
+        ]
+        parts.append(f"{panel.title}: {'; '.join(best) or panel.note}.")
+    return " ".join(parts)

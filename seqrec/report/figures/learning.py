@@ -1,31 +1,48 @@
 """Learning curves of every run."""
 
-from matplotlib.figure import Figure
+from collections.abc import Mapping
 
-from seqrec.experiment.naming import in_order
-from seqrec.records.survey import Survey
-from seqrec.report.figures.lines import draw_histories
-from seqrec.report.figures.panels import add_legend, drawn_datasets, panels, say_empty
-from seqrec.report.figures.style import own_style
-from seqrec.report.looks import looks
+from seqrec.experiment.naming import dataset_title, in_order
+from seqrec.protocol.metrics import STOPPING_METRIC
+from seqrec.report.evidence import Evidence
+from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Series, Shape
+from seqrec.report.figures.histories import curve, run_series
+from seqrec.report.figures.shown import looks_in, metric_title, nothing
+from seqrec.report.looks import Look
+
+LABELS = {
+    "training_loss": "training loss",
+    STOPPING_METRIC: f"validation {metric_title(STOPPING_METRIC)}",
+}
+"""What is drawn of every history, and how it is called."""
 
 
-@own_style()
-def learning_figure(found: Survey, column: str, only: str | None = None) -> Figure:
-    """Draw a column of every run's history by epoch: `training_loss` or a validation metric.
+def learning_chart(evidence: Evidence, dataset: str) -> Chart:
+    """Show the training loss and the validation metric of every run of a dataset by epoch."""
+    drawn = looks_in(evidence)
+    return Chart(
+        f"{dataset_title(dataset)}: learning curves",
+        [_panel(evidence, dataset, column, drawn) for column in LABELS],
+        f"Training loss and {LABELS[STOPPING_METRIC]} of every run on {dataset_title(dataset)} "
+        "over epochs; a marker shows the best epoch.",
+        [Key("best epoch", Shape.POINTS)],
+        columns=2,
+    )
 
-    `only`: the one dataset to draw.
-    """
-    label = "training loss" if column == "training_loss" else "validation NDCG@10"
-    title = label.capitalize().replace("ndcg", "NDCG")
-    figure, made = panels(drawn_datasets(found, only), title, "epoch", label)
-    drawn = looks(run.model for run in found.runs)
-    for dataset, axes in made.items():
-        records = [record for record in found.records if record.dataset == dataset]
-        order = in_order(record.model for record in records)
-        ordered = sorted(records, key=lambda record: order.index(record.model))
-        draw_histories(axes, [(r, drawn[r.model]) for r in ordered], "epoch", column)
-        if not axes.lines:
-            say_empty(axes, bool(records))
-    add_legend(figure, made.values())
-    return figure
+
+def _panel(evidence: Evidence, dataset: str, column: str, drawn: Mapping[str, Look]) -> Panel:
+    records = evidence.records(dataset)
+    order = in_order(record.model for record in records)
+    series: list[Series] = []
+    for record in sorted(records, key=lambda record: order.index(record.model)):
+        if found := curve(record, "epoch", column):
+            title = evidence.title(dataset, record.model).text
+            series += run_series(title, drawn[record.model], record, found)
+    label = LABELS[column]
+    return Panel(
+        label[0].upper() + label[1:],
+        Axis("epoch"),
+        Axis(label, low=0.0),
+        series,
+        note="" if series else nothing(records),
+    )

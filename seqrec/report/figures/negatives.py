@@ -1,109 +1,141 @@
-"""Quality by the number of negatives."""
+"""Quality by the number of negatives, as the paper shows it."""
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from seqrec.experiment.naming import dataset_title
+from seqrec.report.evidence import Evidence
+from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape
+from seqrec.report.figures.shown import (
+    PAPER_ONLY,
+    estimates,
+    metric_shown,
+    metric_title,
+    nothing,
+    number_ticks,
+    panels_of,
+)
+from seqrec.report.inference import Interval
+from seqrec.report.looks import look_of
+from seqrec.report.numbers import number
+from seqrec.report.paper import curve_negatives
 
-from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.record import Record
-from seqrec.records.survey import Survey
-from seqrec.report.figures.lines import NAMED
-from seqrec.report.figures.panels import add_legend, drawn_datasets, panels, say_empty
-from seqrec.report.figures.style import own_style
-from seqrec.report.inference import mean_and_deviation
-from seqrec.report.looks import display
-from seqrec.report.paper import Published, curve_negatives
+BASELINES = ("sasrec+", "bert4rec", "sasrec")
+"""Models that do not depend on N, which the paper's figure has as lines across."""
 
-BASELINES: dict[str, Any] = {
-    "sasrec+": (0, (7, 2)),
-    "sasrec": (0, (2, 1.5)),
-    "bert4rec": (0, (5, 1.5, 1, 1.5)),
-}
-"""Models that do not depend on N, each dashed in its own rhythm for print without colour."""
+CURVE = "SASRec+ N"
 
-
-@own_style()
-def negatives_figure(found: Survey, published: Published, only: str | None = None) -> Figure:
-    """Draw test NDCG@10 of SASRec+ N against N, beside models that do not depend on N.
-
-    `published` has the paper's curve by dataset and N. `only`: the one dataset to draw.
-    """
-    datasets = drawn_datasets(found, only)
-    title = "Test NDCG@10 by number of negatives"
-    figure, made = panels(datasets, title, "negatives per sequence, N", "test NDCG@10")
-    for dataset, axes in made.items():
-        records = [record for record in found.records if record.dataset == dataset]
-        curve = {n: r.model for r in records if (n := curve_negatives(r)) is not None}
-        flat = [model for model in BASELINES if any(r.model == model for r in records)]
-        if not curve and not flat:
-            say_empty(axes, bool(records))
-            continue
-        axes.set_xscale("log")
-        _draw_curve(axes, records, curve)
-        for model in flat:
-            _draw_across(axes, records, model)
-        theirs = {
-            int(n): row[STOPPING_METRIC] for (name, n), row in published.items() if name == dataset
-        }
-        _draw_published(axes, theirs)
-        ticks = sorted({*curve, *theirs})
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_major_formatter(FixedFormatter([str(n) for n in ticks]))
-        axes.xaxis.set_minor_locator(NullLocator())
-    add_legend(figure, made.values())
-    return figure
+IN_A_ROW = 5
+"""The paper's figure has its five datasets side by side."""
 
 
-def _draw_curve(axes: Axes, records: Sequence[Record], curve: Mapping[int, str]) -> None:
-    """Draw the means of SASRec+ N, with error bars where there are several seeds."""
-    if not curve:
-        return
-    numbers = sorted(curve)
-    look = display(curve[numbers[0]])
-    scores = [_score(records, curve[n]) for n in numbers]
-    means = [mean for mean, _ in scores]
-    axes.plot(
-        numbers,
-        means,
-        color=look.colour,
-        linestyle=look.line,
-        marker=look.marker,
-        zorder=3,
-        label="SASRec+ N",
-        gid=NAMED,
-    )
-    if any(deviations := [deviation for _, deviation in scores]):
-        axes.errorbar(numbers, means, deviations, color=look.colour, fmt="none", capsize=2)
-
-
-def _draw_across(axes: Axes, records: Sequence[Record], model: str) -> None:
-    mean, _ = _score(records, model)
-    look = display(model)
-    axes.axhline(mean, color=look.colour, linestyle=BASELINES[model], label=look.title, gid=NAMED)
-
-
-def _draw_published(axes: Axes, points: Mapping[int, float]) -> None:
-    if not points:
-        return
-    axes.plot(
-        sorted(points),
-        [points[n] for n in sorted(points)],
-        linestyle="none",
-        marker="o",
-        markersize=6,
-        markerfacecolor="none",
-        markeredgecolor="#767676",
-        label="SASRec+ N, published",
-        gid=NAMED,
+def negatives_chart(evidence: Evidence) -> Chart:
+    """Show a test metric of SASRec+ N against N, beside models that do not depend on N."""
+    metric = metric_shown(evidence)
+    panels = panels_of(evidence, lambda dataset: _panel(evidence, dataset, metric))
+    title = metric_title(metric)
+    drawn = [one for panel in panels for one in panel.series]
+    keys = []
+    if any(one.published for one in drawn):
+        keys.append(Key("published", Shape.CURVE, published=True))
+    if any(point.y_interval for one in drawn for point in one.points):
+        keys.append(Key("95% interval", Shape.LINE, interval=True))
+    return Chart(
+        f"Test {title} by number of negatives",
+        panels,
+        _in_words(title, panels),
+        keys,
+        columns=max(3, min(len(panels), IN_A_ROW)),
     )
 
 
-def _score(records: Sequence[Record], model: str) -> tuple[float, float]:
-    """Return mean and standard deviation (0 for one seed) of the test metric over seeds."""
-    values = [record.test.get(STOPPING_METRIC) for record in records if record.model == model]
-    mean, deviation = mean_and_deviation(values)
-    return math.nan if mean is None else mean, deviation or 0.0
+def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
+    models = evidence.measured[dataset]
+    found = estimates(evidence, dataset, metric)
+    curve = {
+        n: found[name] for name, one in models.items() if (n := curve_negatives(one.records[0]))
+    }
+    series = [
+        *_published(evidence, dataset, metric),
+        *(
+            _level(evidence, dataset, model, found[model].value, found[model].interval)
+            for model in BASELINES
+            if model in models
+        ),
+    ]
+    if curve:
+        points = [
+            Point(n, one.value, None, one.interval, f"N = {n}") for n, one in sorted(curve.items())
+        ]
+        series.append(Series(CURVE, look_of("sasrec+1"), Shape.CURVE, points))
+    ours = any(not one.published for one in series)
+    numbers = {point.x for one in series for point in one.points if point.x}
+    return Panel(
+        dataset_title(dataset),
+        Axis("negatives, N", log=True, ticks=number_ticks(numbers)),
+        Axis(f"test {metric_title(metric)}"),
+        series,
+        note="" if ours else PAPER_ONLY if series else nothing(evidence.records(dataset)),
+    )
+
+
+def _level(
+    evidence: Evidence,
+    dataset: str,
+    model: str,
+    value: float,
+    interval: Interval | None = None,
+    published: bool = False,
+) -> Series:
+    point = Point(None, value, None, interval)
+    title = evidence.title(dataset, model).text
+    return Series(title, look_of(model), Shape.LEVEL, [point], published)
+
+
+def _published(evidence: Evidence, dataset: str, metric: str) -> list[Series]:
+    """The paper's values: lines of its table, and points of its figure."""
+    paper = evidence.paper
+    series = [
+        _level(evidence, dataset, model, paper.results[dataset, model][metric], published=True)
+        for model in BASELINES
+        if metric in paper.results.get((dataset, model), {})
+    ]
+    points = {
+        int(n): row[metric]
+        for (name, n), row in paper.curve.items()
+        if name == dataset and metric in row
+    }
+    if points:
+        found = [Point(n, points[n], name=f"N = {n}") for n in sorted(points)]
+        series.append(Series(CURVE, look_of("sasrec+1"), Shape.CURVE, found, published=True))
+    return series
+
+
+def _in_words(metric: str, panels: Sequence[Panel]) -> str:
+    parts = [
+        f"Test {metric} over the number of negatives N on a logarithmic axis, a panel for each "
+        "dataset."
+    ]
+    for panel in panels:
+        ours = [one for one in panel.series if not one.published]
+        curve = next((one for one in ours if one.shape is Shape.CURVE), None)
+        levels = {one.label: one.points[0].y or 0.0 for one in ours if one.shape is Shape.LEVEL}
+        said = []
+        if curve:
+            said.append(_rise(curve, levels))
+        said += [f"{label} is at {number(value, 4)}" for label, value in levels.items()]
+        parts.append(f"{panel.title}: {'; '.join(said) or panel.note}.")
+    return " ".join(parts)
+
+
+def _rise(curve: Series, levels: Mapping[str, float]) -> str:
+    first, last = curve.points[0], curve.points[-1]
+    text = f"{CURVE} has {number(first.y or 0, 4)} at {first.name}"
+    if first != last:
+        text += f" and {number(last.y or 0, 4)} at {last.name}"
+    for label, value in levels.items():
+        above = list(curve.points)
+        while above and (above[-1].y or 0) > value:
+            above.pop()
+        if len(above) < len(curve.points):
+            text += f", above {label} from {curve.points[len(above)].name} on"
+    return text

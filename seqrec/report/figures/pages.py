@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -17,16 +18,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from seqrec.report.figures.style import FAINT, INK
+from seqrec.report.figures.chart import Chart
+from seqrec.report.figures.drawing import draw
+from seqrec.report.figures.style import FAINT, own_style
 from seqrec.report.html_page import html_page
+from seqrec.report.looks import INK
 
 
-def figure_page(title: str, notes: Sequence[str], figures: Sequence[Figure]) -> str:
-    """Build a page of figures, as many side by side as fit the width, with notes above them."""
+def figure_page(title: str, notes: Sequence[str], chart: Chart) -> str:
+    """Build a page of a chart's panels, as many side by side as fit the width, below some notes."""
     parts = [
         *(f"<p>{html.escape(note)}</p>" for note in notes),
         '<div class="figures">',
-        *(_figure(figure) for figure in figures),
+        *(_figure(draw(replace(chart, panels=[panel]))) for panel in chart.panels),
         f'</div>\n<div id="tip" hidden></div>\n<script>{_SCRIPT}</script>',
     ]
     return html_page(title, parts, _CSS)
@@ -36,15 +40,14 @@ def _figure(figure: Figure) -> str:
     """Render a figure as SVG in the page's colours and font, followed by its points as JSON."""
     figure.suptitle("")  # the page has a title
     drawing = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none"}):
+    with own_style(), mpl.rc_context({"svg.fonttype": "none"}):
         figure.savefig(drawing, format="svg", transparent=True, metadata={"Date": None})
     svg = drawing.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(?<=<svg) height="[^"]*"|(?<=<svg) width="[^"]*"', "", svg)
     svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
     svg = svg.replace("'DejaVu Sans'", "system-ui, sans-serif")
-    for colour in (INK, "#000000"):
-        svg = svg.replace(colour, "currentColor")
+    svg = svg.replace(INK, "currentColor")
     svg = svg.replace(FAINT, "var(--faint)")
     lines = json.dumps(_lines(figure), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     lines = lines.replace("</", "<\\/")

@@ -1,58 +1,55 @@
 """Quality by training time."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
-
-from seqrec.experiment.naming import in_order
-from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.survey import Survey
-from seqrec.report.figures.lines import run_line
-from seqrec.report.figures.panels import COLUMNS, add_legend, drawn_datasets, panels, say_empty
-from seqrec.report.figures.style import own_style
-from seqrec.report.looks import looks
+from seqrec.experiment.naming import dataset_title, in_order
+from seqrec.report.evidence import Evidence
+from seqrec.report.figures.chart import Axis, Chart, Panel, Point, Series, Shape
+from seqrec.report.figures.shown import (
+    log_axis,
+    looks_in,
+    metric_shown,
+    metric_title,
+    nothing,
+    panels_of,
+)
+from seqrec.report.looks import Look
 
 LEAST_SECONDS = 1
 """Runs that train for less are drawn as lines across, not as points."""
 
 
-@own_style()
-def quality_figure(found: Survey, only: str | None = None) -> Figure:
-    """Draw test NDCG@10 of each run against its training time on a logarithmic axis.
-
-    `only`: the one dataset to draw.
-    """
-    datasets = drawn_datasets(found, only, trained=False)
-    title = "Test NDCG@10 by training time"
-    figure, made = panels(datasets, title, "training time, s", "test NDCG@10")
-    drawn = looks(run.model for run in found.runs)
-    for dataset, axes in made.items():
-        records = [record for record in found.records if record.dataset == dataset]
-        order = in_order(record.model for record in records)
-        if not records:
-            say_empty(axes)
-            continue
-        axes.set_xscale("log")
-        for record in sorted(records, key=lambda record: order.index(record.model)):
-            line, quality = run_line(drawn[record.model], record), record.test[STOPPING_METRIC]
-            if record.training_seconds < LEAST_SECONDS:
-                axes.axhline(quality, **line | {"marker": ""})
-            else:
-                point = line | {"linestyle": "none", "markersize": 6}
-                axes.plot(record.training_seconds, quality, **point)
-        axes.set_ylim(bottom=0)
-        times = [r.training_seconds for r in records if r.training_seconds >= LEAST_SECONDS]
-        axes.xaxis.set_major_locator(_log_ticks(times, 4 if len(made) >= COLUMNS else 8))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-        axes.xaxis.set_minor_locator(NullLocator())
-    add_legend(figure, made.values())
-    return figure
+def quality_by_time_chart(evidence: Evidence) -> Chart:
+    """Show the test metric of each run against its training time on a logarithmic axis."""
+    drawn, metric = looks_in(evidence), metric_shown(evidence)
+    title = metric_title(metric)
+    panels = panels_of(evidence, lambda dataset: _panel(evidence, dataset, metric, drawn))
+    return Chart(
+        f"Test {title} by training time",
+        panels,
+        f"Test {title} of each run over its training time on a logarithmic axis, a panel for each "
+        "dataset.",
+    )
 
 
-def _log_ticks(values: Sequence[float], room: int) -> LogLocator:
-    """Place as many ticks in each decade as leave `room` labels of these values apart."""
-    decades = math.log10(max(values) / min(values)) if values else 0
-    finer = ((1, 2, 5), (1, 3))
-    return LogLocator(subs=next((s for s in finer if len(s) * decades + 1 <= room), (1,)))
+def _panel(evidence: Evidence, dataset: str, metric: str, drawn: Mapping[str, Look]) -> Panel:
+    records = evidence.records(dataset)
+    order = in_order(record.model for record in records)
+    series = []
+    for record in sorted(records, key=lambda record: order.index(record.model)):
+        name, quality = f"{record.model}/seed-{record.seed}", record.test[metric]
+        seconds, shape = record.training_seconds, Shape.POINTS
+        point = Point(seconds, quality, name=name)
+        if seconds < LEAST_SECONDS:
+            point, shape = point._replace(x=None), Shape.LEVEL
+        title = evidence.title(dataset, record.model).text
+        series.append(Series(title, drawn[record.model], shape, [point]))
+    times = [point.x for one in series for point in one.points if point.x is not None]
+    label = "training time, s"
+    return Panel(
+        dataset_title(dataset),
+        log_axis(label, times) if times else Axis(label),
+        Axis(f"test {metric_title(metric)}", low=0.0),
+        series,
+        note="" if series else nothing(records),
+    )

@@ -6,8 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-INK = "#010203"
-"""The colour of text and axes; a page replaces it by its own, so nothing else may have it."""
+from seqrec.report.looks import INK
 
 FAINT = "#dddddf"
 """The colour of the grid; a page replaces it, too."""

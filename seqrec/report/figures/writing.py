@@ -1,24 +1,21 @@
 """Write all figures of an experiment, for print and as pages that show values under the pointer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from seqrec.files import replacing, require_inside, write_text
 from seqrec.layout import ConfigFiles, ResultFiles
-from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.survey import Survey, survey
 from seqrec.report import contents
 from seqrec.report.contents import Item
-from seqrec.report.figures.convergence import convergence_figure
-from seqrec.report.figures.learning import learning_figure
-from seqrec.report.figures.negatives import negatives_figure
+from seqrec.report.evidence import Evidence, read_evidence
+from seqrec.report.figures.chart import Chart
+from seqrec.report.figures.convergence import convergence_by_time_chart, convergence_chart
+from seqrec.report.figures.drawing import draw
+from seqrec.report.figures.learning import learning_chart
+from seqrec.report.figures.negatives import negatives_chart
 from seqrec.report.figures.pages import figure_page
-from seqrec.report.figures.quality import quality_figure
+from seqrec.report.figures.quality import quality_by_time_chart
 from seqrec.report.figures.style import own_style
-from seqrec.report.measured import datasets_of
-from seqrec.report.paper import Published, read_published
 
 CONFIG = ConfigFiles()
 
@@ -27,55 +24,53 @@ METADATA: dict[str, dict[str, None]] = {
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     "svg": {"Creator": None, "Date": None},
 }
-"""The forms for print, each without the metadata that would differ from one drawing to the next."""
+"""What a form leaves out of its metadata, as it differs from one drawing to the next."""
+
+DESCRIPTION = {"png": "Description", "pdf": "Subject", "svg": "Description"}
+"""Where each form has room for the text that says what a figure shows."""
 
 
 def write_figures(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     """Write `figures/` of an experiment, and return what was written.
 
-    The paper's curve is read from `config`.
+    Published numbers and the settings of the paper's models are read from `config`.
     """
-    found = survey(results)
-    curve = read_published(config.published("num_negatives"), "dataset", "negatives")
     folder = ResultFiles(results).figures
-    written = []
-    for item in contents.items(contents.FIGURES, datasets_of(found)):
+    written: list[Path] = []
+    for item, chart in make_charts(read_evidence(results, config)):
         require_inside((folder / item.name).parent, results)
-        with own_style():
-            figure = PRINTS[item.entry.name](found, curve) if item.entry.name in PRINTS else None
-            for form, path in zip(item.entry.forms, map(folder.joinpath, item.files), strict=True):
-                if form == contents.PAGE:
-                    figures = _on_page(item, found, curve)
-                    write_text(path, figure_page(item.title, [item.entry.caption], figures))
-                elif figure:
-                    with replacing(path) as part:
-                        figure.savefig(part, format=form, metadata=METADATA[form])
-                written.append(path)
+        paths = dict(zip(item.entry.forms, map(folder.joinpath, item.files), strict=True))
+        if page := paths.get(contents.PAGE):
+            write_text(page, figure_page(item.title, [item.entry.caption], chart))
+        printed = {form: path for form, path in paths.items() if form in METADATA}
+        if printed:
+            print_chart(chart, printed)
+        written += paths.values()
     return written
 
 
-PRINTS: dict[str, Callable[[Survey, Published], Figure]] = {
-    "num_negatives": negatives_figure,
-    "convergence": lambda found, _: convergence_figure(found, "epoch"),
-    "convergence_seconds": lambda found, _: convergence_figure(found, "seconds"),
-    "quality_by_time": lambda found, _: quality_figure(found),
+def print_chart(chart: Chart, paths: dict[str, Path]) -> None:
+    """Draw a chart into files of these forms, the same bytes whenever it is drawn."""
+    figure = draw(chart)
+    with own_style():
+        for form, path in paths.items():
+            about = {"Title": chart.title, DESCRIPTION[form]: chart.alternative}
+            with replacing(path) as part:
+                figure.savefig(part, format=form, metadata=METADATA[form] | about)
+            figure.set_layout_engine("none")  # the first drawing has laid it out
+
+
+def make_charts(evidence: Evidence) -> Iterator[tuple[Item, Chart]]:
+    """Make the charts of all figures of an experiment, in the order of the report."""
+    for item in contents.items(contents.FIGURES, evidence.datasets):
+        yield item, MAKERS[item.entry.name](evidence, item)
+
+
+MAKERS: dict[str, Callable[[Evidence, Item], Chart]] = {
+    "num_negatives": lambda evidence, _: negatives_chart(evidence),
+    "convergence": lambda evidence, _: convergence_chart(evidence),
+    "convergence_seconds": lambda evidence, _: convergence_by_time_chart(evidence),
+    "quality_by_time": lambda evidence, _: quality_by_time_chart(evidence),
+    "learning": lambda evidence, item: learning_chart(evidence, item.dataset),
 }
-"""What draws each figure for print, all datasets in one, by its name in `contents.FIGURES`."""
-
-PAGES: dict[str, Callable[[Survey, Published, str], list[Figure]]] = {
-    "num_negatives": lambda found, curve, dataset: [negatives_figure(found, curve, dataset)],
-    "convergence": lambda found, _, dataset: [
-        convergence_figure(found, by, dataset) for by in ("epoch", "seconds")
-    ],
-    "quality_by_time": lambda found, _, dataset: [quality_figure(found, dataset)],
-    "learning": lambda found, _, dataset: [
-        learning_figure(found, column, dataset) for column in ("training_loss", STOPPING_METRIC)
-    ],
-}
-"""What draws the figures of one dataset on each page."""
-
-
-def _on_page(item: Item, found: Survey, curve: Published) -> list[Figure]:
-    """Draw the figures of a page: those of its dataset, or of each of them."""
-    datasets = [item.dataset] if item.dataset else datasets_of(found)
-    return [figure for name in datasets for figure in PAGES[item.entry.name](found, curve, name)]
+"""What makes the chart of each figure of `contents.FIGURES`, by its name."""

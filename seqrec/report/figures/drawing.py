@@ -1,0 +1,187 @@
+"""Draw charts for print: panels, axes and a legend."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from itertools import count, pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis as DrawnAxis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from seqrec.report.figures.chart import Axis, Chart, Panel, Tick
+from seqrec.report.figures.strokes import draw_series, draw_tile, key_sign, legend_sign
+from seqrec.report.figures.style import own_style
+from seqrec.report.looks import INK
+from seqrec.report.numbers import number
+
+WIDTH_INCHES = 7.0
+"""The width of a page of text in two columns."""
+
+PLOTS_SHARE = 2 / 3
+"""Least share of a figure's height that its panels have, however many models the legend names."""
+
+ROW_INCHES = 0.19
+"""Height of a row of names."""
+
+CHARACTER_INCHES = 0.06
+"""Width of a character of a tick's label, with room to spare."""
+
+
+@own_style()
+def draw(chart: Chart) -> Figure:
+    """Draw a chart: its panels side by side, and one legend for all of them below."""
+    columns = max(1, min(chart.columns, len(chart.panels)))
+    rows = max(1, math.ceil(len(chart.panels) / columns))
+    # One panel or two are drawn larger than three in a row, but do not fill the width.
+    width = WIDTH_INCHES / (columns if columns == chart.columns else max(2, columns))
+    height = max((_height(panel, width) for panel in chart.panels), default=2.0)
+    figure = Figure(figsize=(width * columns, rows * height + 0.5), layout="constrained")
+    figure.suptitle(chart.title)
+    drawn = []
+    noted = any(panel.note and not panel.empty for panel in chart.panels)
+    for place, panel in enumerate(chart.panels):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        _draw_panel(axes, panel, width, noted)
+        drawn.append(axes)
+    _label(chart.panels, drawn, columns)
+    _same_decimals([a for a, p in zip(drawn, chart.panels, strict=True) if not p.empty])
+    _add_legend(figure, chart)
+    return figure
+
+
+def _height(panel: Panel, width: float) -> float:
+    """Choose the height of a panel: a row for each name, or what suits a curve."""
+    if panel.y.names:
+        return ROW_INCHES * len(panel.y.ticks) + 0.7
+    return 0.8 * width if width > 2 else width + 0.35
+
+
+def _draw_panel(axes: Axes, panel: Panel, width: float, noted: bool) -> None:
+    """Draw a panel; its title has a second line if another panel is `noted`."""
+    title = _wrapped(panel.title, int(12 * width))
+    axes.set_title(f"{title}\n{'' if panel.empty else panel.note}" if noted else title)
+    if panel.empty:
+        axes.grid(False)
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, panel.note, transform=axes.transAxes, ha="center", va="center")
+        return
+    if panel.x.log:
+        axes.set_xscale("log")
+    if panel.y.log:
+        axes.set_yscale("log")
+    places = {p.x for one in panel.series for p in one.points if p.x is not None}
+    if panel.x.log and len(places) == 1:
+        axes.set_xlim(min(places) / 3, max(places) * 3)
+    if panel.shaded:
+        axes.axvspan(*panel.shaded, color=INK, alpha=0.08, linewidth=0)
+    for one in panel.series:
+        draw_series(axes, one)
+    for tile in panel.tiles:
+        draw_tile(axes, tile)
+    if panel.tiles:
+        axes.grid(False)
+        axes.set_xlim(min(t.x for t in panel.tiles) - 0.5, max(t.x for t in panel.tiles) + 0.5)
+        axes.set_ylim(min(t.y for t in panel.tiles) - 0.5, max(t.y for t in panel.tiles) + 0.5)
+    if panel.x.low is not None or panel.x.high is not None:
+        axes.set_xlim(panel.x.low, panel.x.high)
+    if panel.y.low is not None or panel.y.high is not None:
+        axes.set_ylim(panel.y.low, panel.y.high)
+    _set_ticks(axes.xaxis, panel.x, axes.get_xlim(), width - 0.45)
+    _set_ticks(axes.yaxis, panel.y, axes.get_ylim(), math.inf)
+
+
+def _set_ticks(axis: DrawnAxis, shown: Axis, limits: tuple[float, float], room: float) -> None:
+    """Label an axis that is `room` inches long."""
+    if not shown.ticks:
+        if not shown.log:
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=3))
+        return
+    kept = [tick for tick in shown.ticks if limits[0] <= tick.place <= limits[1]] or shown.ticks
+    labels = {tick.place: tick.label for tick in _that_fit(kept, shown, limits, room)}
+    axis.set_major_locator(FixedLocator(list(labels)))
+    axis.set_major_formatter(FixedFormatter(list(labels.values())))
+    others = [tick.place for tick in kept if tick.place not in labels]
+    axis.set_minor_locator(FixedLocator(others) if others else NullLocator())
+    axis.set_minor_formatter(FixedFormatter([""] * len(others)))
+
+
+def _that_fit(
+    ticks: Sequence[Tick], shown: Axis, limits: tuple[float, float], room: float
+) -> Sequence[Tick]:
+    """Choose the ticks whose labels do not touch: all, else powers of ten, else every nth."""
+
+    def place(tick: Tick) -> float:
+        low, high, at = (*limits, tick.place)
+        if shown.log:
+            low, high, at = math.log(low), math.log(high), math.log(at)
+        return room * (at - low) / (high - low)
+
+    def apart(chosen: Sequence[Tick]) -> bool:
+        return all(
+            place(b) - place(a) > CHARACTER_INCHES * (len(a.label) + len(b.label) + 0.6) / 2
+            for a, b in pairwise(chosen)
+        )
+
+    if math.isinf(room) or apart(ticks):
+        return ticks
+    powers = [tick for tick in ticks if set(tick.label.lstrip("1")) <= {"0", ","}]
+    if len(powers) > 1 and apart(powers):
+        return powers
+    return next(ticks[::step] for step in count(2) if apart(ticks[::step]))
+
+
+def _label(panels: Sequence[Panel], drawn: Sequence[Axes], columns: int) -> None:
+    """Label the x axis of every panel with none below it, and the y axis at the left of a row."""
+    for place, (panel, axes) in enumerate(zip(panels, drawn, strict=True)):
+        if panel.empty:
+            continue
+        if place + columns >= len(panels):
+            axes.set_xlabel(panel.x.label)
+        if place % columns == 0 or panel.y.label != panels[place - 1].y.label:
+            axes.set_ylabel(panel.y.label)
+
+
+def _same_decimals(drawn: Sequence[Axes]) -> None:
+    """Write the values of all panels with the same number of decimals."""
+    for axes in ([one.xaxis for one in drawn], [one.yaxis for one in drawn]):
+        numbers = [axis for axis in axes if isinstance(axis.get_major_locator(), MaxNLocator)]
+        steps = [b - a for axis in numbers for a, b in pairwise(axis.get_majorticklocs())]
+        decimals = max((_decimals(step) for step in steps), default=0)
+        for axis in numbers:
+            axis.set_major_formatter(
+                FuncFormatter(lambda value, _, d=decimals: number(value, d).replace("-", "−"))
+            )
+
+
+def _decimals(step: float) -> int:
+    """Count the decimals that a number has."""
+    return next((d for d in range(6) if math.isclose(step, round(step, d), rel_tol=1e-6)), 6)
+
+
+def _add_legend(figure: Figure, chart: Chart) -> None:
+    """Add one legend for all panels, each model once, in as few rows as fit.
+
+    The figure grows by the height of the legend.
+    """
+    entries = [(label, legend_sign(group)) for label, group in chart.legend.items()]
+    entries += [(key.label, key_sign(key)) for key in chart.keys]
+    if not entries:
+        return
+    labels = [_wrapped(label, 44) for label, _ in entries]
+    handles = [handle for _, handle in entries]
+    for rows in count(1):
+        columns = math.ceil(len(entries) / rows)
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+        size = legend.get_window_extent()
+        if columns == 1 or size.width <= figure.bbox.width:
+            break
+        legend.remove()
+    height = size.height / figure.dpi
+    others = height + 0.5  # with the title and the space between them
+    figure.set_figheight(max(figure.get_figheight() + height, others / (1 - PLOTS_SHARE)))
+
+
+def _wrapped(text: str, characters: int) -> str:
+    return textwrap.fill(text, characters, max_lines=3, placeholder="…")
