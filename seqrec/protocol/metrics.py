@@ -13,6 +13,9 @@ from seqrec.errors import SeqrecError
 STOPPING_METRIC = "ndcg@10"
 """The validation metric by which training is stopped, and quality is judged."""
 
+LIST_LENGTH = int(STOPPING_METRIC.partition("@")[2])
+"""Items that are recommended to a user: the cutoff of the metrics that quality is judged by."""
+
 REPORTED_METRICS = ("hit_rate@10", STOPPING_METRIC)
 """The test metrics that every record has, and that tables and figures show."""
 
@@ -45,4 +48,4 @@ def metrics_from_ranks(ranks: npt.ArrayLike, cutoffs: Sequence[int]) -> dict[str
 
 def with_stopping_cutoff(cutoffs: Sequence[int]) -> list[int]:
     """Add the cutoff that early stopping reads to the configured ones; sorted, each once."""
-    return sorted({int(STOPPING_METRIC.partition("@")[2]), *cutoffs})
+    return sorted({LIST_LENGTH, *cutoffs})

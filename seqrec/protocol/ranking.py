@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
+from seqrec.protocol.metrics import LIST_LENGTH
 from seqrec.protocol.splits import Split
 
 ScoreUsers = Callable[[np.ndarray], Tensor]
@@ -21,9 +22,6 @@ ScoreUsers = Callable[[np.ndarray], Tensor]
 
 MISS = np.iinfo(np.int32).max
 """Rank of a target that cannot be recommended: beyond every cutoff, however few items there are."""
-
-LIST_LENGTH = 10
-"""Items that are recommended to a user: the cutoff of the reported metrics."""
 
 UNRANKED = 0
 """Stands for the ranks of a batch whose scores are not all finite."""

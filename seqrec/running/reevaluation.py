@@ -10,15 +10,12 @@ from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
-from seqrec.models.network import Network
-from seqrec.protocol.evaluation import evaluate
 from seqrec.records.reading import read_record
 from seqrec.records.record import Record
 from seqrec.records.writing import write_record
 from seqrec.running.engine import choose_engine
 from seqrec.running.options import EngineOptions
-from seqrec.training.beginning import begin
-from seqrec.training.scoring import network_scorers
+from seqrec.training.scoring import evaluate_weights
 
 
 def evaluate_again(
@@ -46,13 +43,7 @@ def evaluate_again(
     if found != wanted or record.data.sha256 != log.digest:
         return None
     engine = choose_engine(replace(options, precision=record.precision, compile=False))
-    splits, network = begin(config, log, engine)
-    if not isinstance(network, Network):
-        return None
-    network.load_state_dict(weights)
-    network.eval()
-    scorers = network_scorers(network, splits, config.max_length, engine.device)
-    quality = evaluate(scorers, splits, config)
+    quality = evaluate_weights(weights, config, log, engine)
     renewed = record.model_copy(
         update={
             "config": config.model_dump(mode="json"),

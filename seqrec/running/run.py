@@ -38,7 +38,7 @@ from seqrec.running.progress import Reporter, reported
 from seqrec.running.provenance import cluster_job, code_version, library_versions
 from seqrec.running.resume import ResumeFiles, SavedState, stopped_by_signals
 from seqrec.training.arithmetic import Engine
-from seqrec.training.beginning import begin
+from seqrec.training.beginning import begin_run
 from seqrec.training.fitting import fit
 from seqrec.training.loop import Trainer, train
 from seqrec.training.precision import Precision
@@ -100,7 +100,7 @@ def run(
         engine = choose_engine(options)
         engine = _as_begun(engine, options, training_key(config, log, code, engine), folder)
         _check_custom_network(config, log, engine)
-        splits, model = begin(config, log, engine)
+        splits, model = begin_run(config, log, engine)
         job = Job(config, folder, log, splits, engine, code, place)
         if isinstance(model, Network):
             result, pieces = _train(model, job, progress, observers)
@@ -165,7 +165,7 @@ def _check_custom_network(config: RunConfig, log: Interactions, engine: Engine) 
     Comes before the run begins: it leaves other weights and draws random numbers.
     """
     if config.loss and is_custom(config.implementation):
-        _, model = begin(config, log, engine)
+        _, model = begin_run(config, log, engine)
         if isinstance(model, Network):
             check_network(model, config, log.num_items)
 
@@ -184,7 +184,7 @@ def _write(job: Job, result: TrainingResult, pieces: list[Piece]) -> Record:
         seed=config.seed,
         config=plain_config,
         config_hash=config.hash(),
-        data=Data(sha256=job.log.digest, statistics=job.log.statistics),
+        data=Data(sha256=job.log.digest, statistics=job.log.statistics.written()),
         seqrec=job.code,
         libraries=library_versions(),
         device=product_name(engine.device),

@@ -10,7 +10,9 @@ from seqrec.training.arithmetic import Engine, set_arithmetic
 from seqrec.training.building import seeded_model
 
 
-def begin(config: RunConfig, log: Interactions, engine: Engine) -> tuple[Splits, Network | Fitted]:
+def begin_run(
+    config: RunConfig, log: Interactions, engine: Engine
+) -> tuple[Splits, Network | Fitted]:
     """Set the arithmetic, split the log, and build the model, a network on the engine's device.
 
     Leaves torch's random stream as the run's seed gives it: draw nothing from it before training.

@@ -1,4 +1,4 @@
-"""What training produces: weights, a history, and functions that score users."""
+"""What training produces, and how its weights are evaluated: functions that score users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqrec.data.interactions import Interactions
+from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
-from seqrec.protocol.evaluation import Scorers
+from seqrec.protocol.evaluation import Quality, Scorers, evaluate
 from seqrec.protocol.ranking import ScoreUsers, to_device
 from seqrec.protocol.splits import Split, Splits
+from seqrec.training.arithmetic import Engine
+from seqrec.training.beginning import begin_run
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,22 @@ class TrainingResult:
     weights: dict[str, Tensor]
     """On the host, by their names in the saved file."""
     scorers: Scorers
+
+
+def evaluate_weights(
+    weights: dict[str, Tensor], config: RunConfig, log: Interactions, engine: Engine
+) -> Quality:
+    """Evaluate the weights of a network as at the end of its training.
+
+    For the same ranks as then, `engine` must have the device and precision of the training. Raises
+    `SeqrecError` where `begin_run` does.
+    """
+    splits, network = begin_run(config, log, engine)
+    if not isinstance(network, Network):
+        raise TypeError(f"{config.implementation} is not a network")
+    network.load_state_dict(weights)
+    scorers = network_scorers(network.eval(), splits, config.max_length, engine.device)
+    return evaluate(scorers, splits, config)
 
 
 def network_scorers(

@@ -14,9 +14,8 @@ from torch import Tensor
 from seqrec.errors import SeqrecError
 from seqrec.experiment.registry import import_model
 from seqrec.models import MaskedItem, Network, NextItem
-from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.protocol.metrics import LIST_LENGTH, metrics_from_ranks
 from seqrec.protocol.ranking import (
-    LIST_LENGTH,
     MISS,
     rank_and_recommend,
     rank_users,

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from seqrec.errors import SeqrecError
 from seqrec.running import device as devices
-from seqrec.running import engine
 from seqrec.running.device import choose_device, product_name
 from seqrec.running.engine import GPU_LOGITS_PER_CHUNK, bfloat16_is_faster, choose_engine
 from seqrec.running.options import EngineOptions
@@ -34,37 +37,55 @@ def test_the_accelerator_is_taken_where_there_is_one(
     assert choose_device("auto").type == kind
 
 
+class Machine(TorchFunctionMode):
+    """A processor whose matrix products, in place of being computed, take a time that we choose."""
+
+    PRODUCTS = (torch.mm, torch.matmul, Tensor.mm, Tensor.matmul, Tensor.__matmul__)
+
+    def __init__(self, float32_seconds: float, bfloat16_seconds: float) -> None:
+        super().__init__()
+        self.seconds = {torch.float32: float32_seconds, torch.bfloat16: bfloat16_seconds}
+        self.products = 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func not in self.PRODUCTS:
+            return func(*args, **(kwargs or {}))
+        left, right = args
+        self.products += 1
+        time.sleep(self.seconds[left.dtype])
+        return torch.empty(len(left), right.shape[1], dtype=left.dtype)
+
+
 @pytest.mark.parametrize(("ratio", "faster"), [(0.5, True), (1.0, False), (3.0, False)])
-def test_bfloat16_is_taken_where_its_products_take_less_time(
-    ratio: float, faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def seconds(left: torch.Tensor, right: torch.Tensor) -> float:
-        return ratio if left.dtype == torch.bfloat16 else 1.0
-
-    monkeypatch.setattr(engine, "_product_seconds", seconds)
-    assert bfloat16_is_faster(CPU) == faster
-    assert choose_engine(EngineOptions("cpu")).precision == ("bfloat16" if faster else "float32")
+def test_bfloat16_is_taken_where_its_products_take_less_time(ratio: float, faster: bool) -> None:
+    with Machine(0.01, 0.01 * ratio):
+        assert bfloat16_is_faster(CPU) == faster
+        chosen = choose_engine(EngineOptions("cpu"))
+    assert chosen.precision == ("bfloat16" if faster else "float32")
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("precision", "ratio"), [("float32", 0.1), ("bfloat16", 10)])
 def test_a_precision_that_is_asked_for_is_used_without_measuring(
-    precision: Any, monkeypatch: pytest.MonkeyPatch
+    precision: Any, ratio: float
 ) -> None:
-    monkeypatch.setattr(engine, "bfloat16_is_faster", lambda device: pytest.fail("measured"))
-    chosen = choose_engine(EngineOptions("cpu", None, precision, logits_per_chunk=7, compile=True))
+    options = EngineOptions("cpu", None, precision, logits_per_chunk=7, compile=True)
+    with Machine(0.001, 0.001 * ratio) as machine:  # whose choice would be the other one
+        chosen = choose_engine(options)
+    assert machine.products == 0
     assert (chosen.precision, chosen.logits_per_chunk, chosen.compile) == (precision, 7, True)
     assert chosen.product_type == getattr(torch, precision)
 
 
 @pytest.mark.parametrize(
-    ("kind", "chunk"), [("cpu", LOGITS_PER_CHUNK), ("cuda", GPU_LOGITS_PER_CHUNK)]
+    ("available", "chunk"), [(False, LOGITS_PER_CHUNK), (True, GPU_LOGITS_PER_CHUNK)]
 )
 def test_a_chunk_is_as_large_as_suits_the_device(
-    kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+    available: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "choose_device", lambda name: torch.device(kind))
-    options = EngineOptions(precision="float32")
-    assert choose_engine(options).logits_per_chunk == chunk
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert choose_engine(EngineOptions(precision="float32")).logits_per_chunk == chunk
 
 
 PAGE_FAULTS = """

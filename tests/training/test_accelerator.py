@@ -15,7 +15,7 @@ from torch.fx.experimental import _config as meta_device
 
 from seqrec.experiment.schema import RunConfig
 from seqrec.models import Network
-from seqrec.protocol.ranking import rank_users
+from seqrec.protocol.ranking import rank_and_recommend, rank_users
 from seqrec.protocol.splits import leave_one_out
 from seqrec.training.arithmetic import Engine
 from seqrec.training.building import seeded_model
@@ -77,8 +77,9 @@ def test_the_host_waits_for_nothing_within_an_epoch(
 
 
 @pytest.mark.parametrize("implementation", NETWORKS)
-def test_the_host_waits_once_for_all_ranks(
-    implementation: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("recommended", [False, True])
+def test_the_host_waits_once_for_all_ranks_and_recommended_items(
+    implementation: str, recommended: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = small_config(implementation)
     network = network_of(config).eval()
@@ -94,5 +95,8 @@ def test_the_host_waits_once_for_all_ranks(
 
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
     with torch.no_grad(), pytest.raises(Waited):
-        rank_users(counted, SPLITS.test, np.arange(SPLITS.test.num_users), 16)
+        if recommended:
+            rank_and_recommend(counted, SPLITS.test, 16)
+        else:
+            rank_users(counted, SPLITS.test, np.arange(SPLITS.test.num_users), 16)
     assert scored == [16, 16, 8]
