@@ -67,10 +67,11 @@ def train(
     seqrec train demo sasrec+ --experiment demo --retrain-stale
     """
     from seqrec.experiment.grid import load_run
+    from seqrec.running.guard import require_place
 
     run = Run(dataset, model, seed)
     title, config = load_run(experiment, run, settings, name)
-    _require_its_place(config, title, experiment)
+    require_place(config, title, experiment)
     record = ResultFiles.of(title).run(*run)
     if record.metrics.exists() and not (retrain_stale and _is_stale(record.folder, config)):
         if retrain_stale:
@@ -83,26 +84,6 @@ def train(
         )
     log = up_to_date_log(dataset)
     _execute(config, log.folder, record.folder, track, engine)
-
-
-def _require_its_place(config: "RunConfig", title: str, experiment: str) -> None:
-    """Refuse to put a run among results that do not ask for it, or ask for it otherwise."""
-    from seqrec.experiment.grid import load_experiment
-    from seqrec.records.grid_file import GridFile
-
-    results = ResultFiles.of(title).folder
-    if title == experiment:
-        cells = {(run.dataset, run.model) for run in load_experiment(experiment).runs}
-        if (config.dataset, config.model) not in cells:
-            raise SeqrecError(
-                f"{results}: the experiment {experiment} has no {config.model} on "
-                f"{config.dataset}, and its tables would show one. Give --name <new name>, or "
-                "--experiment with one that has it."
-            )
-    elif GridFile.read(results).wanted().get(config.run) not in (None, config.hash()):
-        raise SeqrecError(
-            f"{results}: asks for {config.run.title} with other settings. Give --name <new name>."
-        )
 
 
 def _is_stale(folder: Path, config: "RunConfig") -> bool:

@@ -5,7 +5,6 @@ The workflow asks these questions while it is parsed, so nothing here imports to
 
 import json
 import shlex
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -20,13 +19,12 @@ from seqrec.experiment.custom import custom_module
 from seqrec.experiment.grid import Grid, load_experiment
 from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
-from seqrec.experiment.settings import is_about_the_grid
 from seqrec.files import require_writable
-from seqrec.json_files import read_json
-from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, Run, RunFiles
+from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
 from seqrec.records.grid_file import GridFile, promoted_datasets
 from seqrec.running import costs
+from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import check_values
 
@@ -68,7 +66,7 @@ class Plan:
             grid = load_experiment(experiment, settings, rename or None)
         plan = cls(experiment, settings, rename, grid)
         if grid and rename:
-            _require_same_results(plan.results, grid)
+            require_own_results(grid)
         return plan
 
     @property
@@ -119,7 +117,7 @@ class Plan:
             return False
         return path.read_text() != GridFile.of(self.grid).text()
 
-    @property
+    @cached_property
     def records_and_failures(self) -> list[Path]:
         """Records and failures of runs, and failures to obtain the data, that exist now."""
         runs = [RunFiles(folder) for folder in self.results.run_folders()]
@@ -169,52 +167,6 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
     if plan.has_new_grid:
         require_writable(plan.results.folder)
     return options, plan
-
-
-def _require_same_results(results: ResultFiles, grid: Grid) -> None:
-    """Refuse a name whose results were made by another experiment, other settings or `train`."""
-    before = GridFile.read(results.folder)
-    begun_with, origin = before.settings, before.variant_of
-    finished = [folder for folder in results.run_folders() if RunFiles(folder).metrics.is_file()]
-    problem = ""
-    if origin not in ("", grid.experiment):
-        problem = f"holds a variant of {origin}, not of {grid.experiment}. Take another name"
-    elif begun_with and (not grid.settings or (finished and _of_runs(begun_with, grid.settings))):
-        problem = (
-            f"was begun with SET={shlex.join(begun_with)!r}; give the same again, or take another "
-            "name"
-        )
-    elif not results.grid.is_file() and (strangers := _strangers(finished, grid)):
-        shown = ", ".join(strangers[:3]) + (", ..." if len(strangers) > 3 else "")
-        problem = (
-            f"holds results that {grid.experiment} does not ask for ({shown}). Take another name"
-        )
-    if problem:
-        folder = results.folder
-        raise SeqrecError(
-            f"{folder}: {problem}. For its tables and figures alone: `seqrec tables {folder}`, "
-            f"`seqrec figures {folder}`."
-        )
-
-
-def _of_runs(begun_with: list[str], settings: list[str]) -> bool:
-    """Whether settings differ in how runs are done, rather than in which runs there are."""
-    before, now = (
-        {each for each in given if not is_about_the_grid(each)} for given in (begun_with, settings)
-    )
-    return before != now
-
-
-def _strangers(finished: list[Path], grid: Grid) -> list[str]:
-    """Name the finished runs that a grid does not ask for, or asks for with other settings."""
-    asked = {run.run: run.hash() for run in grid.runs}
-    found = []
-    for folder in finished:
-        with suppress(SeqrecError):  # a damaged record is reported where it is read
-            made_by = read_json(RunFiles(folder).metrics).get("config_hash")
-            if asked.get(Run.of(folder)) != made_by:
-                found.append(Run.of(folder).title)
-    return found
 
 
 def _code(*rooms: str) -> list[Path]:

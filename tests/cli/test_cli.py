@@ -235,7 +235,7 @@ def test_train_obtains_the_data_itself_and_overwrites_no_record(project: Path) -
 def test_train_puts_no_run_among_results_that_do_not_ask_for_it(project: Path) -> None:
     refused = run("train", "small", "popularity")
     assert refused.exit_code == 1
-    assert "paper has no popularity on small" in refused.stderr
+    assert "an experiment that has no popularity on small" in refused.stderr
     assert "Give --name <new name>, or --experiment with one that has it" in refused.stderr
     other = ResultFiles(project / "results/other")
     check = run("grid", "small", "--name", "other", "--output", str(other.grid))
@@ -244,6 +244,9 @@ def test_train_puts_no_run_among_results_that_do_not_ask_for_it(project: Path) -
     refused = run("train", "small", "popularity", *SMALL, *changed)
     assert refused.exit_code == 1
     assert "results/other: asks for small popularity seed 0 with other settings" in refused.stderr
+    refused = run("train", "small", "gru4rec", *SMALL, "--name", "other")
+    assert refused.exit_code == 1
+    assert "results/other: belongs to an experiment that has no gru4rec" in refused.stderr
     assert not other.runs.exists()
     assert not (project / "results/paper").exists()
 
