@@ -30,8 +30,8 @@ from seqrec.typed_yaml import check_values
 
 PACKAGE = Path("seqrec")
 
-REPORT_ROOMS = ("data", "experiment", "protocol", "records", "report")
-"""The rooms of the package whose code writes tables and figures."""
+REPORT_ROOMS = ("data", "experiment", *DECISIVE_ROOMS, "records", "report")
+"""The rooms of the package whose code writes tables and figures, or makes a record stale."""
 
 
 class Wildcards(Protocol):
@@ -127,10 +127,10 @@ class Plan:
 
     @property
     def tables_code(self) -> list[Path]:
-        """The code that tables depend on: what writes them, and what makes a record stale."""
+        """The code that tables depend on: custom models can make a record stale, too."""
         modules = {custom_module(run.implementation) for run in self.runs}
         custom = [module for module in modules if module is not None]
-        return sorted({*_code(*REPORT_ROOMS, *DECISIVE_ROOMS), *custom})
+        return sorted({*self.figures_code, *custom})
 
     @property
     def figures_code(self) -> list[Path]:
