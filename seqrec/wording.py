@@ -53,6 +53,8 @@ def quoted(value: object) -> str:
         return shortened(repr(value))
     except ValueError:  # Python does not write out numbers of more than 4,300 digits
         return "a number of thousands of digits"
+    except Exception:  # pandas does not write out times beyond the year 9999
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def shortened(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -12,8 +13,8 @@ from seqrec.data.datasets import Dataset
 from seqrec.errors import SeqrecError
 from seqrec.experiment import parameters
 from seqrec.experiment.schema import Experiment, ModelEntry, RunConfig
-from seqrec.running.workflow import WorkflowConfig
 from seqrec.records import Record
+from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import Name, Strict, check_values
 from seqrec.wording import CHECKS, KINDS, explain, nearest, quoted
 
@@ -140,6 +141,14 @@ def test_a_quote_has_at_most_some_200_characters() -> None:
     assert len(quoted("x" * 10**6)) < 210
     assert len(quoted([*range(10**5)])) < 210
     assert len(nearest("y" * 10**6, ["x" * 10**5])) < 250
+
+
+def test_a_value_that_nobody_can_write_out_is_named_by_its_kind() -> None:
+    far = pd.Timestamp(2**42, unit="s", tz="UTC")
+    with pytest.raises(NotImplementedError):
+        repr(far)
+    assert quoted(far) == "a Timestamp that cannot be shown"
+    assert quoted(16**5000) == "a number of thousands of digits"
 
 
 NO_KIND_OF_ITS_OWN = {
