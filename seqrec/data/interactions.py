@@ -1,29 +1,29 @@
-"""The interaction log: every user's items in order of time, as arrays that can be memory-mapped.
+"""The interaction log on disk: arrays that can be memory-mapped, with ids and statistics.
 
 A log is a folder (`seqrec.layout.LogFiles`). It holds the arrays of `Sequences`, the original ids,
 statistics and the settings that the log was made by. The digest is written last and changes exactly
 when the log does; without it, the folder does not count as a log.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqrec.data.sequences import Sequences
+from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
-from seqrec.files import read_regular, replacing, write_text
+from seqrec.files import replacing, write_text
+from seqrec.json_files import read_json
 from seqrec.layout import LogFiles
 from seqrec.wording import shortened
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-HASHED_BYTES = 1 << 24
-MOST_JSON_BYTES = 1 << 20
 UNREADABLE = (
     SeqrecError,
     OSError,
@@ -34,45 +34,14 @@ UNREADABLE = (
     ArithmeticError,
     RecursionError,
 )
-"""What the readers of JSON and arrays raise for malformed content."""
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Every user's items in order of time. Users count from 0, items from 1 (0 is padding)."""
-
-    items: np.ndarray
-    """int32 [interactions]: item numbers, one user after another, each user's in order of time."""
-    offsets: np.ndarray
-    """int64 [users + 1]: user u's items are items[offsets[u]:offsets[u + 1]]."""
-    num_items: int
-
-    @property
-    def num_users(self) -> int:
-        return len(self.offsets) - 1
-
-    def history(self, user: int) -> np.ndarray:
-        """Return all items of a user in order of time, as int32 [length]."""
-        return self.items[self.offsets[user] : self.offsets[user + 1]]
-
-    def sha256(self) -> str:
-        """Return the SHA-256 of the sizes, items and offsets."""
-        items, offsets = self.items, self.offsets
-        state = hashlib.sha256()
-        sizes = f"{items.dtype.str} {offsets.dtype.str} {len(items)} {self.num_items}\n"
-        state.update(sizes.encode())
-        for array in (items, offsets):
-            step = HASHED_BYTES // array.itemsize
-            for start in range(0, len(array), step):
-                state.update(np.ascontiguousarray(array[start : start + step]).data)
-        return state.hexdigest()
+"""What the reader of arrays raises for malformed content."""
 
 
 @dataclass(frozen=True)
 class Interactions(Sequences):
     """A preprocessed log."""
 
-    statistics: dict[str, Any]
+    statistics: Statistics
     digest: str
     folder: Path | None = None
     """Where the log lies; None for a log in memory, whose ids are numbers from 1."""
@@ -90,9 +59,8 @@ class Interactions(Sequences):
         """Map a log into memory; raises `SeqrecError` if it is not what was written."""
         files = LogFiles(folder)
         try:
-            digest = json.loads(read_regular(files.digest, MOST_JSON_BYTES))["sha256"]
-            statistics = json.loads(read_regular(files.statistics, MOST_JSON_BYTES))
-            num_items = int(statistics["items"])
+            digest = str(read_json(files.digest).get("sha256"))
+            statistics = Statistics.read(files.statistics)
             items = _mapped(files.items, np.dtype(np.int32))
             offsets = _mapped(files.offsets, np.dtype(np.int64))
         except FileNotFoundError as error:
@@ -101,7 +69,7 @@ class Interactions(Sequences):
             raise SeqrecError(f"{error.filename}: cannot be read ({error.strerror}).") from None
         except UNREADABLE as error:
             raise _damaged(folder, shortened(str(error))) from None
-        log = cls(items, offsets, num_items, statistics, digest, folder)
+        log = cls(items, offsets, statistics.items, statistics, digest, folder)
         if log.sha256() != digest:
             raise _damaged(folder, "its arrays do not match the digest")
         return log
@@ -119,7 +87,7 @@ def write_log(
     files: LogFiles,
     log: Sequences,
     ids: OriginalIds,
-    statistics: Mapping[str, Any],
+    statistics: Statistics,
     settings: str,
 ) -> None:
     """Write a log, its digest last; `settings` is what it was made by."""
@@ -143,7 +111,7 @@ def write_log(
     ):
         with replacing(path) as part:
             write(part)
-    write_text(files.statistics, json.dumps(statistics, indent=2) + "\n")
+    write_text(files.statistics, json.dumps(statistics.written(), indent=2) + "\n")
     write_text(files.reading, settings + "\n")
     write_text(files.digest, digest)
 

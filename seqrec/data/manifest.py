@@ -4,18 +4,21 @@ The manifest tells preprocessing which file to read. It changes only when the fi
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
 from seqrec.data.datasets import Dataset
 from seqrec.errors import SeqrecError
-from seqrec.files import git_blob_id, read_regular, sha256, write_text
+from seqrec.files import git_blob_id, sha256, write_text
+from seqrec.json_files import read_json
+from seqrec.typed_yaml import check_values
 
 USER_FILE = "user file"
 MIRROR = "mirror"
 SIMULATED = "simulated"
-MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class RawFile:
     """Settings of the simulator."""
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(BaseModel):
     """The content of a manifest file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     dataset: str
     file: str
@@ -42,7 +46,7 @@ class Manifest:
     """Size of the raw file in bytes."""
     sha256: str
     git_blob: str
-    source: int | None
+    source: NonNegativeInt | None
     """Index of the dataset's source; None for a simulated file."""
     origin: str
     """A URL, `USER_FILE`, `MIRROR` or `SIMULATED`."""
@@ -53,22 +57,13 @@ class Manifest:
     def load(cls, path: Path) -> "Manifest":
         """Read a manifest; raises `SeqrecError` if it is missing or damaged."""
         try:
-            manifest = cls(**json.loads(read_regular(path, MOST_BYTES)))
-            if not all(isinstance(text, str) for text in manifest.texts()):
-                raise ValueError
-            if not isinstance(manifest.source, int | None):
-                raise ValueError
-            return manifest
+            return check_values(cls, read_json(path), str(path))
         except PermissionError as error:
             raise SeqrecError(f"{path}: cannot be read ({error.strerror}).") from None
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, SeqrecError):
             raise SeqrecError(
                 f"{path}: missing or not a manifest. Run `seqrec download {path.stem}`."
             ) from None
-
-    def texts(self) -> list[Any]:
-        """Return what must be text."""
-        return [self.dataset, self.file, self.sha256, self.git_blob, self.origin]
 
     def path(self, manifest: Path) -> Path:
         """Return the raw file's path, given the manifest's."""
@@ -114,4 +109,4 @@ def write_manifest(path: Path, dataset: str, raw: RawFile, content: Path) -> Non
         origin=origin,
         simulate=raw.simulate,
     )
-    write_text(path, json.dumps(asdict(manifest), indent=2) + "\n")
+    write_text(path, json.dumps(manifest.model_dump(), indent=2) + "\n")

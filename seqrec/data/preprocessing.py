@@ -11,9 +11,10 @@ from seqrec.data.datasets import Dataset
 from seqrec.data.events import Events
 from seqrec.data.filtering import MIN_LENGTH, in_order, select
 from seqrec.data.freshness import log_settings
-from seqrec.data.interactions import OriginalIds, Sequences, write_log
+from seqrec.data.interactions import OriginalIds, write_log
 from seqrec.data.manifest import Manifest
 from seqrec.data.parsing import ParsedFile, parse
+from seqrec.data.sequences import Sequences
 from seqrec.data.statistics import Statistics, describe
 from seqrec.errors import SeqrecError
 from seqrec.files import sha256
@@ -53,7 +54,7 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         )
     statistics = describe(log, events.times, removed, parsed.dropped)
     _compare(name, dataset, statistics, checksummed)
-    write_log(LogFiles(output), log, ids, statistics.written(), log_settings(dataset))
+    write_log(LogFiles(output), log, ids, statistics, log_settings(dataset))
     return statistics
 
 

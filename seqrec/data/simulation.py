@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from seqrec.data.datasets import Simulation, load_dataset
-from seqrec.data.interactions import Sequences
+from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
 from seqrec.layout import ConfigFiles

@@ -1,19 +1,24 @@
 """Describe a log by numbers: its size, what was removed, and how many targets are special."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from seqrec.data.bad_lines import Dropped
 from seqrec.data.filtering import Removed, distinct, repeats
-from seqrec.data.interactions import Sequences
+from seqrec.data.sequences import Sequences
+from seqrec.json_files import read_json
+from seqrec.typed_yaml import check_values
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(BaseModel):
     """The numbers of `statistics.json`. A user's last item is the test target, the one before it
     the validation target, and all others are the training part."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
 
     users: int
     items: int
@@ -34,7 +39,7 @@ class Statistics:
     """Users whose validation target is in nobody's training part."""
     unseen_test_targets: int
     """The same for the test target."""
-    tied_targets: int | None
+    tied_targets: int | None = None
     """Users with a target that shares its time with another item, so that the order of the file
     decided between the two; None if the file has no times."""
     interactions_read: int
@@ -54,11 +59,19 @@ class Statistics:
     missing_ids_dropped: int = 0
     """Lines of the raw file without a user or an item, dropped as the format allows."""
 
+    @classmethod
+    def read(cls, path: Path) -> "Statistics":
+        """Read `statistics.json`.
+
+        Raises `SeqrecError` if it is malformed, and errors of the operating system as they are.
+        """
+        return check_values(cls, read_json(path), str(path))
+
     def written(self) -> dict[str, Any]:
         """Return the content of `statistics.json`, which counts dropped lines only if there are
         any."""
         dropped = {field.name for field in fields(Dropped)}
-        return {key: value for key, value in asdict(self).items() if value or key not in dropped}
+        return {key: value for key, value in self if value or key not in dropped}
 
     def warnings(self) -> list[str]:
         """Return a line for each thing that somebody who uses the log should know."""

@@ -116,7 +116,7 @@ class KnownConfig(Part):
 
     @property
     def loss_kind(self) -> str | None:
-        return self.loss and self.loss.kind
+        return self.loss.kind if self.loss else None
 
 
 MetricName = Annotated[

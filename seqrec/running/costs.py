@@ -4,8 +4,7 @@ The estimates use only the sizes of the log and the configuration. Their factors
 measurements in `profiles/measured.csv`, and a test compares every one of these with the estimate.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from seqrec.experiment.schema import RunConfig
 
@@ -38,18 +37,21 @@ FIT_SECONDS_PER_INTERACTION = 1e-3
 """Both fits of BPR-MF: five times what ml-1m takes on one thread."""
 
 
-def memory_mb(config: RunConfig, statistics: Mapping[str, Any], gpu: bool) -> int:
-    """Estimate the host memory of a run, in 10^6 bytes.
+class LogSize(NamedTuple):
+    """How large a log is."""
 
-    `statistics` has the `items` and `interactions` of the log; `gpu` tells whether the run is on a
-    GPU.
-    """
+    items: int
+    interactions: int
+
+
+def memory_mb(config: RunConfig, size: LogSize, gpu: bool) -> int:
+    """Estimate the host memory of a run, in 10^6 bytes; `gpu` tells whether it is on a GPU."""
     hidden = _size(config, "hidden_size", _size(config, "factors", 64))
-    needed = LOG_BYTES * statistics["interactions"]
+    needed = LOG_BYTES * size.interactions
     # The item table, its gradient, both moments of the optimiser, the best epoch's copy, and a
     # saved state.
-    needed += 10 * statistics["items"] * hidden * FLOAT_BYTES
-    needed += 5 * config.evaluation.batch_size * statistics["items"] * FLOAT_BYTES  # scores
+    needed += 10 * size.items * hidden * FLOAT_BYTES
+    needed += 5 * config.evaluation.batch_size * size.items * FLOAT_BYTES  # scores
     needed += _activation_bytes(config, hidden)
     return round(HEADROOM * (BASE_MB + needed / BYTES_PER_MB) + (CUDA_MB if gpu else 0))
 
@@ -77,16 +79,16 @@ def _size(config: RunConfig, name: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def minutes(config: RunConfig, statistics: Mapping[str, Any], gpu: bool, threads: int) -> int:
+def minutes(config: RunConfig, size: LogSize, gpu: bool, threads: int) -> int:
     """Estimate the time of a run, in minutes; for a long training, that of its first 100 epochs.
 
     A training that needs more time is resumed. A fit cannot be, so its time is that of both fits.
     """
-    interactions = statistics["interactions"]
+    interactions = size.interactions
     if config.training is None:
         return round(BASE_MINUTES + interactions * FIT_SECONDS_PER_INTERACTION / 60)
     epochs = min(config.training.max_epochs, EPOCHS)
-    epoch_seconds = interactions * (1e-5 + 4e-10 * statistics["items"])
+    epoch_seconds = interactions * (1e-5 + 4e-10 * size.items)
     if not gpu:
         epoch_seconds *= CPU_THREAD_SLOWDOWN / threads
     return round(BASE_MINUTES + epochs * epoch_seconds / 60)

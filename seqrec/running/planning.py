@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from seqrec.data.datasets import load_dataset
 from seqrec.data.freshness import log_settings
 from seqrec.data.local_files import user_files
+from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_module
 from seqrec.experiment.grid import Grid, load_experiment
@@ -214,18 +215,18 @@ def memory_mb(run: RunConfig, digest: str, device: str) -> int:
 
     Raises `FileNotFoundError` that names `digest` while there is no log: Snakemake asks again.
     """
-    return costs.memory_mb(run, _statistics(digest), uses_gpu(run, device))
+    return costs.memory_mb(run, _size(digest), uses_gpu(run, device))
 
 
 def minutes(run: RunConfig, digest: str, device: str, threads: int) -> int:
     """Return the time to ask for, in minutes; raises as `memory_mb` does."""
-    return costs.minutes(run, _statistics(digest), uses_gpu(run, device), threads)
+    return costs.minutes(run, _size(digest), uses_gpu(run, device), threads)
 
 
-def _statistics(digest: str) -> dict[str, Any]:
+def _size(digest: str) -> costs.LogSize:
     with open(digest):  # noqa: PTH123 - the error must name the file by the same text
-        statistics = LogFiles(Path(digest).parent).statistics
-        return dict(json.loads(statistics.read_text(encoding="utf-8")))
+        statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
+        return costs.LogSize(statistics.items, statistics.interactions)
 
 
 def engine_arguments(options: WorkflowConfig) -> str:

@@ -65,7 +65,7 @@ def measured_data(name: str) -> dict[str, Any]:
     download = measured_call("download", name)
     prepared = measured_call("preprocess", name)
     statistics = Interactions.load(LogFiles.of(name).folder).statistics
-    sizes = {key: statistics[key] for key in ("users", "items", "interactions")}
+    sizes = statistics.model_dump(include={"users", "items", "interactions"})
     return {"simulate or verify": download, "preprocess": prepared, **sizes}
 
 

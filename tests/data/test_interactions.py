@@ -154,7 +154,7 @@ def test_statistics_of_a_log_counted_by_hand(tmp_path: Path) -> None:
         items_filtered=0,
         users_left_out=0,
     )
-    assert log.statistics["unseen_test_targets"] == 1
+    assert log.statistics.unseen_test_targets == 1
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_users_whose_targets_the_files_order_decided_are_counted(
     mine = [f"a,{item},{time}\n" for item, time in zip(items, times, strict=True)]
     others = "b,v,1\nb,w,2\nb,x,3\nc,v,3\nc,w,3\n"  # c is too short to have targets
     statistics, log = made(tmp_path, "".join(mine) + others, own(format=CSV))
-    assert statistics.tied_targets == log.statistics["tied_targets"] == tied
+    assert statistics.tied_targets == log.statistics.tied_targets == tied
 
 
 def test_ties_are_counted_after_filtering(tmp_path: Path) -> None:
@@ -196,15 +196,15 @@ def test_what_a_user_of_the_log_should_know_is_one_line_each(tmp_path: Path) -> 
     assert repeated.startswith("1 of 2 (50.0%) test targets are already in the user's history")
     assert "a certain miss" in repeated
     assert tied.startswith("1 of 2 (50.0%) users have a target at the same time as another item")
-    assert log.statistics["bad_lines_dropped"] == 1
-    assert log.statistics["missing_ids_dropped"] == 2
-    assert log.statistics["interactions_read"] == 9
+    assert log.statistics.bad_lines_dropped == 1
+    assert log.statistics.missing_ids_dropped == 2
+    assert log.statistics.interactions_read == 9
 
 
 def test_nothing_is_said_of_a_log_without_peculiarities(tmp_path: Path) -> None:
     statistics, log = made(tmp_path, "1 5\n1 6\n1 7\n", own())
     assert statistics.warnings() == []
-    assert not {"bad_lines_dropped", "missing_ids_dropped"} & set(log.statistics)
+    assert not {"bad_lines_dropped", "missing_ids_dropped"} & set(log.statistics.written())
 
 
 # --- filters as properties ------------------------------------------------------------------------

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seqrec.data.datasets import Simulation, load_dataset
-from seqrec.data.interactions import Sequences
 from seqrec.data.parsing import parse
+from seqrec.data.sequences import Sequences
 from seqrec.data.simulation import (
     settings_like,
     simulate,

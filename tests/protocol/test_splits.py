@@ -3,22 +3,16 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from small_runs import log_of
 
-from seqrec.data.interactions import Interactions
 from seqrec.protocol.splits import leave_one_out
 
 histories = st.lists(st.lists(st.integers(1, 9), min_size=3, max_size=8), min_size=1, max_size=6)
 
 
-def interactions(users: list[list[int]]) -> Interactions:
-    items = np.array([item for user in users for item in user], np.int32)
-    offsets = np.cumsum([0, *map(len, users)])
-    return Interactions(items, offsets, num_items=9, statistics={}, digest="")
-
-
 @given(histories)
 def test_the_last_item_is_for_test_the_one_before_for_validation(users: list[list[int]]) -> None:
-    splits = leave_one_out(interactions(users))
+    splits = leave_one_out(log_of(users, 9))
     for user, whole in enumerate(users):
         assert splits.train.history(user).tolist() == whole[:-2]
         assert splits.validation.history(user).tolist() == whole[:-2]
@@ -32,7 +26,7 @@ def test_the_last_item_is_for_test_the_one_before_for_validation(users: list[lis
 
 @given(histories)
 def test_a_split_is_a_view_and_no_copy(users: list[list[int]]) -> None:
-    log = interactions(users)
+    log = log_of(users, 9)
     splits = leave_one_out(log)
     for split in (splits.train, splits.validation, splits.test):
         assert split.items is log.items

@@ -12,6 +12,7 @@ from seqrec.experiment.grid import load_run
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import ConfigFiles, Run
 from seqrec.running import costs
+from seqrec.running.costs import LogSize
 
 REFERENCE = sorted((ROOT / "results/reference").glob("runs/*/*/*/metrics.json"))
 
@@ -30,8 +31,8 @@ def run_of(dataset: str, model: str) -> RunConfig:
     "row", rows("profiles/measured.csv"), ids=lambda r: f"{r['dataset']}-{r['model']}"
 )
 def test_memory_that_was_measured_is_asked_for(row: dict[str, str]) -> None:
-    sizes = {key: int(row[key]) for key in ("items", "interactions")}
-    asked = costs.memory_mb(run_of(row["dataset"], row["model"]), sizes, gpu=False)
+    size = LogSize(int(row["items"]), int(row["interactions"]))
+    asked = costs.memory_mb(run_of(row["dataset"], row["model"]), size, gpu=False)
     assert 1.3 * int(row["memory_mb"]) < asked < 3 * int(row["memory_mb"])
 
 
@@ -40,11 +41,12 @@ def test_reference_records_would_have_fitted_by_the_second_attempt(path: Path) -
     record = json.loads(path.read_text(encoding="utf-8"))
     gpu = record["device_kind"] != "cpu"
     config = RunConfig.model_validate(record["config"])
-    sizes = record["data"]["statistics"]
+    statistics = record["data"]["statistics"]
+    size = LogSize(statistics["items"], statistics["interactions"])
     if not gpu:  # of a GPU it is the device's memory that is recorded
         # Each attempt asks for as much again, and goes on from where the one before was.
-        assert record["peak_memory_bytes"] / 1e6 < 2 * costs.memory_mb(config, sizes, gpu)
-    assert record["training_seconds"] / 60 < costs.minutes(config, sizes, gpu, record["threads"])
+        assert record["peak_memory_bytes"] / 1e6 < 2 * costs.memory_mb(config, size, gpu)
+    assert record["training_seconds"] / 60 < costs.minutes(config, size, gpu, record["threads"])
 
 
 @pytest.mark.parametrize(
@@ -53,24 +55,24 @@ def test_reference_records_would_have_fitted_by_the_second_attempt(path: Path) -
 def test_the_papers_trainings_would_have_had_the_time(row: dict[str, str]) -> None:
     expected = load_dataset(row["dataset"], ConfigFiles(ROOT / "config")).expected
     assert expected is not None
-    sizes = {"items": expected.items, "interactions": expected.interactions}
-    asked = costs.minutes(run_of(row["dataset"], row["model"]), sizes, gpu=True, threads=1)
+    size = LogSize(expected.items, expected.interactions)
+    asked = costs.minutes(run_of(row["dataset"], row["model"]), size, gpu=True, threads=1)
     assert int(row["training_seconds"]) / 60 < asked < 13 * 60
 
 
 def test_a_fit_is_asked_for_as_one_and_own_models_may_mean_anything_by_a_name() -> None:
-    sizes = {"items": 26_744, "interactions": 20_000_000}
+    size = LogSize(26_744, 20_000_000)
     for model in ("popularity", "bpr-mf"):
-        assert costs.minutes(run_of("ml-20m", model), sizes, gpu=False, threads=1) < 12 * 60
+        assert costs.minutes(run_of("ml-20m", model), size, gpu=False, threads=1) < 12 * 60
     plain = run_of("ml-1m", "sasrec+")
     odd = {"layers": [256, 128], "hidden_size": "small", "heads": None}
     own = plain.model_copy(update={"hyperparameters": odd})
-    asked = [costs.memory_mb(one, sizes, gpu=False) for one in (plain, own)]
+    asked = [costs.memory_mb(one, size, gpu=False) for one in (plain, own)]
     assert asked[0] == asked[1]
 
 
 def test_more_threads_and_a_gpu_take_less_time_and_a_gpu_more_memory() -> None:
-    config, sizes = run_of("ml-1m", "sasrec+"), {"items": 3416, "interactions": 999611}
-    one, four = (costs.minutes(config, sizes, gpu=False, threads=n) for n in (1, 4))
-    assert one > four > costs.minutes(config, sizes, gpu=True, threads=1)
-    assert costs.memory_mb(config, sizes, gpu=True) > costs.memory_mb(config, sizes, gpu=False)
+    config, size = run_of("ml-1m", "sasrec+"), LogSize(3416, 999_611)
+    one, four = (costs.minutes(config, size, gpu=False, threads=n) for n in (1, 4))
+    assert one > four > costs.minutes(config, size, gpu=True, threads=1)
+    assert costs.memory_mb(config, size, gpu=True) > costs.memory_mb(config, size, gpu=False)

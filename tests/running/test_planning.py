@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tiny_project import EXPERIMENT, Project
 
+from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
 from seqrec.records.grid_file import GridFile
 from seqrec.running import planning
@@ -195,7 +196,7 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
     Path(digest).parent.mkdir(parents=True)
     Path(digest).write_text("{}")
     for size in (10**5, 10**7):
-        sizes = {"items": size // 10, "interactions": size}
+        sizes = dict.fromkeys(Statistics.model_fields, size // 10) | {"interactions": size}
         Path(digest).with_name("statistics.json").write_text(json.dumps(sizes))
         found.append(
             (planning.memory_mb(run, digest, "auto"), planning.minutes(run, digest, "auto", 1))

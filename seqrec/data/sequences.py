@@ -1,0 +1,40 @@
+"""A log in memory: every user's items in order of time."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+HASHED_BYTES = 1 << 24
+"""Bytes of an array that are hashed at a time."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Every user's items in order of time. Users count from 0, items from 1 (0 is padding)."""
+
+    items: np.ndarray
+    """int32 [interactions]: item numbers, one user after another, each user's in order of time."""
+    offsets: np.ndarray
+    """int64 [users + 1]: user u's items are items[offsets[u]:offsets[u + 1]]."""
+    num_items: int
+
+    @property
+    def num_users(self) -> int:
+        return len(self.offsets) - 1
+
+    def history(self, user: int) -> np.ndarray:
+        """Return all items of a user in order of time, as int32 [length]."""
+        return self.items[self.offsets[user] : self.offsets[user + 1]]
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the sizes, items and offsets."""
+        items, offsets = self.items, self.offsets
+        state = hashlib.sha256()
+        sizes = f"{items.dtype.str} {offsets.dtype.str} {len(items)} {self.num_items}\n"
+        state.update(sizes.encode())
+        for array in (items, offsets):
+            step = HASHED_BYTES // array.itemsize
+            for start in range(0, len(array), step):
+                state.update(np.ascontiguousarray(array[start : start + step]).data)
+        return state.hexdigest()
