@@ -6,8 +6,17 @@ import errno
 class SeqrecError(Exception):
     """A problem that the user can solve; its message names file, place, value and remedy.
 
-    The command line prints the message without a traceback and exits with status 1.
+    The command line prints the message without a traceback and exits with status 1. What it quotes
+    may come from anybody, so it holds no characters that would steer a terminal.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Write out what a terminal would not show but act on, as `\\x1b`; line breaks stay."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 class Stopped(Exception):

@@ -33,7 +33,7 @@ class Unusable(Exception):
     """A place did not give the file; `retry` says whether another attempt may succeed."""
 
     def __init__(self, reason: str, retry: bool = False) -> None:
-        super().__init__(_printable(reason))
+        super().__init__(shortened(reason))
         self.retry = retry
 
 
@@ -191,14 +191,9 @@ def without_password(place: str) -> str:
 
 
 def without_secrets(place: str) -> str:
-    """Return a path or address as messages show it, without passwords, keys and control codes."""
+    """Return a path or address as messages show it, without passwords and keys."""
     place = without_password(place)
-    return _printable(re.sub(r"\?.*", "?***", place) if "://" in place else place)
-
-
-def _printable(text: str) -> str:
-    """Return at most some 200 characters of a text, without codes that would steer a terminal."""
-    return shortened("".join(c if c.isprintable() else "?" for c in text))
+    return shortened(re.sub(r"\?.*", "?***", place) if "://" in place else place)
 
 
 def _root_cause(error: BaseException) -> str:

@@ -96,7 +96,7 @@ def _column_names(path: Path, names: list[str], columns: Columns) -> dict[str, s
         if name not in names:
             raise SeqrecError(
                 f"{path}: no column {column!r} for the {role}; it has "
-                f"{shortened(', '.join(map(_printable, names)))}. "
+                f"{shortened(', '.join(names))}. "
                 "Correct 'format' in the dataset's YAML."
             )
         if names.count(str(name)) > 1:
@@ -237,7 +237,3 @@ def _in_words(kind: "pa.DataType") -> str:
         if holds(kind):
             return f"{words} ({shortened(str(kind))})"
     return shortened(str(kind))
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else repr(text)

@@ -150,8 +150,7 @@ def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile
         raise SeqrecError(
             f"{path}: holds an Excel workbook or another office document. Save it as CSV."
         )
-    names = (name if name.isprintable() else repr(name) for name in sorted(files)[:10])
-    listing = shortened(", ".join(names)) or "no files"
+    listing = shortened(", ".join(sorted(files)[:10])) or "no files"
     if member is None and len(files) != 1:
         raise SeqrecError(
             f"{path}: holds {listing}. Name the one to read as 'member' in the dataset's YAML."

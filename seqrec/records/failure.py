@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from seqrec.errors import SeqrecError
+from seqrec.errors import SeqrecError, printable
 from seqrec.files import write_text
 from seqrec.json_files import as_json, read_json
 from seqrec.layout import RunFiles
@@ -57,4 +57,4 @@ def sentence(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
