@@ -104,6 +104,17 @@ def test_a_training_that_starts_over_has_no_best_epoch_of_the_one_before(tmp_pat
     assert (progress.epoch, progress.best_epoch, progress.best_stopping_metric) == (1, 1, 0.1)
 
 
+def test_a_report_of_an_older_version_is_read(tmp_path: Path) -> None:
+    with pytest.raises(Stopped), reported(LONG, tmp_path) as reporter:
+        reporter.epoch(entry(1, 0.2))
+        raise Stopped
+    path = tmp_path / "progress.json"
+    path.write_text(path.read_text().replace("stopping_metric", "ndcg"))
+    assert '"best_ndcg": 0.2' in path.read_text()
+    progress, _ = read(tmp_path)
+    assert (progress.stopping_metric, progress.best_stopping_metric) == (0.2, 0.2)
+
+
 def test_another_configuration_does_not_take_over_what_was_left(tmp_path: Path) -> None:
     with pytest.raises(Stopped), reported(LONG, tmp_path) as reporter:
         reporter.epoch(entry(1, 0.2))

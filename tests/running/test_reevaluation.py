@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_runs import preprocessed_log, small_config
 
 from seqrec.errors import SeqrecError
@@ -41,6 +43,26 @@ def test_other_cutoffs_are_computed_from_the_weights_on_disk(data: Path, tmp_pat
     assert record.training_seconds == before.training_seconds
     assert (folder / "model.safetensors").read_bytes() == weights
     assert json.loads((folder / "metrics.json").read_text())["config"]["evaluation"] == CHANGED
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_it_is_evaluated_in_the_precision_of_its_training(
+    precision: Any, data: Path, tmp_path: Path
+) -> None:
+    config = small_config("bert4rec")
+    folder = tmp_path / config.folder
+    before = run(config, data, folder, EngineOptions("cpu", 1, precision))
+    cutoffs = {**config.evaluation.model_dump(), "cutoffs": [10, 20, 100]}
+    changed = config.model_validate(config.model_dump() | {"evaluation": cutoffs})
+    ranks, onednn = before.ranks(), torch.backends.mkldnn.enabled
+    assert onednn == (precision == "bfloat16")
+    for asked in ("float32", "bfloat16", "auto"):
+        record = evaluate_again(changed, data, folder, EngineOptions("cpu", 1, asked))
+        assert record is not None
+        assert np.array_equal(record.ranks(), ranks)
+        assert before.test.items() <= record.test.items()
+        assert before.validation.items() <= record.validation.items()
+        assert (record.precision, torch.backends.mkldnn.enabled) == (precision, onednn)
 
 
 def test_whatever_decides_the_weights_is_trained(data: Path, tmp_path: Path) -> None:

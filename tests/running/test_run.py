@@ -1,11 +1,13 @@
 """A run leaves a whole record, or word of why there is none."""
 
-import errno
 import json
+import resource
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,17 +18,16 @@ from safetensors.torch import load_file
 from small_runs import NETWORKS, preprocessed_log, small_config
 
 import seqrec
-import seqrec.running.run
 from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
-from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.models import Network
+from seqrec.models.popularity import Popularity
 from seqrec.models.sasrec import SASRec
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
-from seqrec.protocol.splits import leave_one_out
+from seqrec.protocol.splits import Split, leave_one_out
 from seqrec.records import Record, read_record
 from seqrec.records.fingerprint import training_code_fingerprint
 from seqrec.records.survey import missing_runs
@@ -91,7 +92,7 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     assert metrics["negatives"] == (8 if trained else None)
     assert RunConfig.model_validate(metrics["config"]) == config
     assert metrics["config_hash"] == config.hash()
-    assert metrics["data"] == {"sha256": log.digest, "statistics": log.statistics}
+    assert metrics["data"] == {"sha256": log.digest, "statistics": log.statistics.written()}
     assert metrics["seqrec"]["version"] == seqrec.__version__
     assert metrics["seqrec"]["training_code"] == training_code_fingerprint()
     assert "commit" in metrics["seqrec"]
@@ -208,21 +209,22 @@ def test_a_model_that_fits_itself_takes_no_place_on_a_gpu(
     assert (record.device_kind, record.device_id) == ("cpu", "cpu")
 
 
-@pytest.mark.parametrize("implementation", ["popularity", "bpr-mf"])
-def test_what_a_fitted_model_is_given_holds_no_target(
-    tmp_path: Path, data: Path, implementation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fitted = []
-    model = import_model(implementation)
-    original = model.fit
-    monkeypatch.setattr(
-        model,
-        "fit",
-        lambda self, split, *rest: (fitted.append(split), original(self, split, *rest)),
-    )
-    recorded(tmp_path, data, small_config(implementation))
+class Remembering(Popularity):
+    """Remembers every split that such a model has been fitted on."""
+
+    fitted: ClassVar[list[Split]] = []
+
+    def fit(self, split: Split, seed: int, threads: int) -> None:
+        self.fitted.append(split)
+        super().fit(split, seed, threads)
+
+
+def test_what_a_fitted_model_is_given_holds_no_target(tmp_path: Path, data: Path) -> None:
+    Remembering.fitted.clear()
+    custom = {"implementation": f"{__name__}:{Remembering.__name__}"}
+    recorded(tmp_path, data, small_config("popularity").model_copy(update=custom))
     splits = leave_one_out(Interactions.load(data))
-    for given, split in zip(fitted, (splits.validation, splits.test), strict=True):
+    for given, split in zip(Remembering.fitted, (splits.validation, splits.test), strict=True):
         histories = [split.history(user) for user in range(split.num_users)]
         assert given.items.tolist() == np.concatenate(histories).tolist()
         assert np.diff(given.offsets).tolist() == [len(history) for history in histories]
@@ -351,16 +353,22 @@ def test_a_damaged_log_fails_before_any_training(tmp_path: Path) -> None:
     assert "preprocess again" in failure["error"]
 
 
-def test_a_full_disk_is_told_and_leaves_no_record(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_space(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let this process write no file beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    monkeypatch.setattr(seqrec.running.run, "save", no_space)
-    error, failure = failure_of(tmp_path, data, small_config())
+
+def test_weights_that_do_not_fit_are_told_and_leave_no_record(tmp_path: Path, data: Path) -> None:
+    with largest_file(20_000):  # its weights take 90 kB
+        error, failure = failure_of(tmp_path, data, small_config("bpr-mf"))
     assert isinstance(error, SeqrecError)
-    assert "No space left on device" in failure["error"]
+    assert "model.safetensors: cannot be written (File too large)" in failure["error"]
 
 
 def test_what_a_library_raises_in_a_fit_is_one_message_with_the_settings(

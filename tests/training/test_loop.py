@@ -334,18 +334,30 @@ def gradients_of(states: Tensor, network: nn.Module) -> list[Tensor]:
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 
+class HostAutocast(torch.autocast):
+    """The rules of automatic precision of a CPU, whichever device they are asked for."""
+
+    def __init__(self, device_type: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__("cpu", *args, **kwargs)
+
+
+@pytest.fixture
+def accelerator(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """The GPU, or where there is none the CPU with a GPU's part played by its own rules."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    monkeypatch.setattr(torch, "autocast", HostAutocast)
+    return CPU.device
+
+
 @pytest.mark.parametrize("implementation", NETWORKS)
 def test_a_gpu_multiplies_in_bfloat16_and_learns_in_float32(
-    implementation: str, monkeypatch: pytest.MonkeyPatch
+    implementation: str, accelerator: torch.device
 ) -> None:
-    # The rules of automatic precision, of a CPU in place of a GPU's.
-    autocast = torch.autocast
-    monkeypatch.setattr(
-        torch, "autocast", lambda kind, dtype, enabled: autocast("cpu", dtype, enabled=enabled)
-    )
     torch.manual_seed(0)
     network = import_model(implementation)(20, 8, **without_dropout(implementation))
-    rows = torch.randint(2, 20, (4, 8))
+    network.to(accelerator)
+    rows = torch.randint(2, 20, (4, 8), device=accelerator)
     exact = network(rows)
     wanted = gradients_of(exact, network)
     near = {"rtol": 0.05, "atol": 0.05 * exact.abs().max().item()}
@@ -364,24 +376,25 @@ def test_a_gpu_multiplies_in_bfloat16_and_learns_in_float32(
             torch.testing.assert_close(found, reference, rtol=0.05, atol=limit)
 
 
-@pytest.mark.parametrize(
-    ("kind", "how"),
-    [("cpu", {}), ("cuda", {"mode": "reduce-overhead", "dynamic": False})],
-)
-def test_an_accelerator_replays_what_it_has_recorded(
-    kind: str, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kind", "replayed"), [("cpu", False), ("cuda", True)])
+def test_a_network_is_compiled_if_asked_for_and_replayed_by_an_accelerator(
+    kind: str, replayed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[dict[str, Any]] = []
+    """The compiler, which takes long and needs the accelerator, is one that triples."""
 
-    def compiled(network: nn.Module, **options: Any) -> nn.Module:
-        asked.append(options)
-        return network
+    def compiler(network: nn.Module, mode: str = "default", **_: Any) -> Any:
+        # "reduce-overhead" is torch's name for kernels that are recorded and replayed.
+        assert (mode == "reduce-overhead") == replayed
+        return lambda rows: network(rows) * 3
 
-    monkeypatch.setattr(torch, "compile", compiled)
+    monkeypatch.setattr(torch, "compile", compiler)
     network, rows = import_model("gru4rec")(20, 8, hidden_size=4), torch.tensor([[1, 2]])
-    for compile in (False, True):
+    plain, compiled = (
         make_encoder(network, Engine(torch.device(kind), compile=compile))(rows)
-    assert asked == [how]
+        for compile in (False, True)
+    )
+    assert torch.equal(plain, network(rows))
+    assert torch.equal(compiled, plain * 3)
 
 
 @pytest.mark.slow
