@@ -9,7 +9,7 @@ from typing import Any
 from seqrec.errors import SeqrecError
 from seqrec.files import read_regular
 
-MOST_BYTES = 1 << 25
+MOST_JSON_BYTES = 1 << 25
 """Size that no JSON of a record or an experiment reaches; a grid of 10,000 runs has a tenth."""
 
 DEEPEST = 40
@@ -22,7 +22,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises `SeqrecError` if it is incomplete, or holds a text or number that a record cannot have;
     errors of the operating system are raised as they are.
     """
-    content = read_regular(path, MOST_BYTES)
+    content = read_regular(path, MOST_JSON_BYTES)
     try:
         text = content.decode("utf-8")
         data = json.loads(text)

@@ -73,6 +73,10 @@ class ConfigFiles:
         return sorted({path.stem for path in self.folder.glob("*.yaml")} - {self.workflow.stem})
 
 
+CONFIG_FILES = ConfigFiles()
+"""Those of the project."""
+
+
 def manifest(dataset: str, raw: Path = RAW) -> Path:
     """The record of which raw file a dataset has."""
     return raw / f"{dataset}.json"

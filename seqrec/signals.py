@@ -10,7 +10,7 @@ from types import FrameType
 
 ENDS_WITH = "SEQREC_ENDS_WITH"
 """Environment variable with the number of the process whose end is also the end of this one."""
-POLL_SECONDS = 0.5
+PARENT_POLL_SECONDS = 0.5
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def end_with_parent(end: Callable[[], object]) -> None:
 
 def _wait_for(process: int, end: Callable[[], object]) -> None:
     while is_alive(process):
-        time.sleep(POLL_SECONDS)
+        time.sleep(PARENT_POLL_SECONDS)
     end()
 
 

@@ -112,7 +112,7 @@ class _Found(NamedTuple):
     @property
     def is_about_the_kind(self) -> bool:
         """Whether the value is not of the kind that was tried, rather than a wrong one of it."""
-        return self.item["type"] in KINDS and len(self.path) == self.depth
+        return self.item["type"] in VALUE_KINDS and len(self.path) == self.depth
 
 
 def _problems(group: list[_Found]) -> Iterator[Problem]:
@@ -121,7 +121,7 @@ def _problems(group: list[_Found]) -> Iterator[Problem]:
     if meant:
         yield from (Problem(found.path, _text(found.item)) for found in meant)
         return
-    kinds = dict.fromkeys(KINDS[found.item["type"]] for found in group)
+    kinds = dict.fromkeys(VALUE_KINDS[found.item["type"]] for found in group)
     value = group[0].item["input"]
     yield Problem(group[0].path, f"must be {' or '.join(kinds)}{_found_instead(value, [*kinds])}")
 
@@ -129,7 +129,7 @@ def _problems(group: list[_Found]) -> Iterator[Problem]:
 TEXT, LIST, MAPPING = "text", "a list, such as [a, b]", "a mapping, such as {key: value}"
 NUMBER, WHOLE_NUMBER, TRUTH = "a number", "a whole number", "true or false"
 
-KINDS = {
+VALUE_KINDS = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), WHOLE_NUMBER),
     **dict.fromkeys(("float_type", "float_parsing", "decimal_type", "decimal_parsing"), NUMBER),
     **dict.fromkeys(("bool_type", "bool_parsing"), TRUTH),
@@ -166,8 +166,8 @@ CHECKS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 def _text(item: ErrorDetails) -> str:
     kind, value = item["type"], item["input"]
-    if kind in KINDS:
-        return f"must be {KINDS[kind]}{_found_instead(value, [KINDS[kind]])}"
+    if kind in VALUE_KINDS:
+        return f"must be {VALUE_KINDS[kind]}{_found_instead(value, [VALUE_KINDS[kind]])}"
     if kind in ("literal_error", "enum"):
         expected = item["ctx"]["expected"]
         valid = [each for each in re.findall(r"'([^']*)'", expected) if each] or [expected]

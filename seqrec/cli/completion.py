@@ -6,11 +6,9 @@ from typing import Any
 
 import click
 
-from seqrec.layout import RESULTS, ConfigFiles, ResultFiles, RunFiles
+from seqrec.layout import CONFIG_FILES, RESULTS, ResultFiles, RunFiles
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
-
-CONFIG = ConfigFiles()
 
 
 def completing(names: Callable[[click.Context], Iterable[str]]) -> Complete:
@@ -25,20 +23,20 @@ def completing(names: Callable[[click.Context], Iterable[str]]) -> Complete:
 @completing
 def datasets(context: click.Context) -> Iterable[str]:
     """List the registered datasets."""
-    return _stems(CONFIG.datasets)
+    return _stems(CONFIG_FILES.datasets)
 
 
 @completing
 def experiments(context: click.Context) -> Iterable[str]:
     """List the experiments."""
-    return CONFIG.experiments()
+    return CONFIG_FILES.experiments()
 
 
 @completing
 def models(context: click.Context) -> Iterable[str]:
     """List the registered models, templates filled in, and those that only the experiment has."""
-    experiment = _values(CONFIG.experiment(context.params.get("experiment") or "paper"))
-    for name in _stems(CONFIG.models):
+    experiment = _values(CONFIG_FILES.experiment(context.params.get("experiment") or "paper"))
+    for name in _stems(CONFIG_FILES.models):
         if name.endswith("+N"):
             yield from (f"{name[:-1]}{n}" for n in _list(experiment.get("negatives")))
         else:

@@ -23,7 +23,7 @@ class Removed:
     users_left_out: int
 
 
-def in_order(events: Events) -> Events:
+def in_time_order(events: Events) -> Events:
     """Sort by user, then by time; ties keep the order of the file."""
     users, times = events.users, events.times
     if times is None:

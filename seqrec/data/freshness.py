@@ -4,6 +4,7 @@ import json
 
 from seqrec.data.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.files import holds
 from seqrec.layout import ConfigFiles, LogFiles
 
 
@@ -13,13 +14,10 @@ def log_settings(dataset: Dataset) -> str:
     return json.dumps(dataset.model_dump(mode="json", include=parts), sort_keys=True)
 
 
-def is_current(log: LogFiles, dataset: Dataset) -> bool:
+def log_is_current(log: LogFiles, dataset: Dataset) -> bool:
     """Whether `log` is complete and was made with the settings that `dataset` has now."""
-    try:
-        made_by = log.reading.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return False
-    return log.digest.is_file() and made_by == log_settings(dataset) + "\n"
+    made_by = f"{log_settings(dataset)}\n".encode()
+    return log.digest.is_file() and holds(log.reading, made_by)
 
 
 def require_current(log: LogFiles, name: str) -> None:
@@ -29,7 +27,7 @@ def require_current(log: LogFiles, name: str) -> None:
     """
     if name not in dataset_names() or not log.digest.is_file():
         return
-    if not is_current(log, load_dataset(name)):
+    if not log_is_current(log, load_dataset(name)):
         raise SeqrecError(
             f"{log.folder}: was made with other settings than {ConfigFiles().dataset(name)} has "
             f"now. Run `seqrec preprocess {name}`, or run the experiment again, which preprocesses "

@@ -16,7 +16,7 @@ import numpy as np
 from seqrec.data.sequences import Sequences
 from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
-from seqrec.files import replacing, write_text
+from seqrec.files import holds, replacing, write_text
 from seqrec.json_files import read_json
 from seqrec.layout import LogFiles
 from seqrec.wording import shortened
@@ -100,8 +100,9 @@ def write_log(
     def table(ids: "pa.Array") -> Callable[[Path], None]:
         return lambda path: pq.write_table(pa.table({"id": ids}), path)
 
-    digest = json.dumps({"sha256": log.sha256()}) + "\n"
-    if not _holds(files.digest, digest) or not _holds(files.reading, settings + "\n"):
+    digest, reading = json.dumps({"sha256": log.sha256()}) + "\n", settings + "\n"
+    # If both are the same, somebody may be reading the same log at this moment.
+    if not (holds(files.digest, digest.encode()) and holds(files.reading, reading.encode())):
         files.digest.unlink(missing_ok=True)
     for path, write in (
         (files.items, array(log.items)),
@@ -112,7 +113,7 @@ def write_log(
         with replacing(path) as part:
             write(part)
     write_text(files.statistics, json.dumps(statistics.written(), indent=2) + "\n")
-    write_text(files.reading, settings + "\n")
+    write_text(files.reading, reading)
     write_text(files.digest, digest)
 
 
@@ -124,14 +125,6 @@ def _mapped(path: Path, kind: np.dtype) -> np.ndarray:
     if values.dtype != kind or values.ndim != 1:
         raise ValueError(f"{path.name} holds {values.dtype} {values.shape}")
     return values
-
-
-def _holds(path: Path, text: str) -> bool:
-    """Whether the file has this text: then somebody may be reading the same log at this moment."""
-    try:
-        return path.read_text(encoding="utf-8") == text
-    except (OSError, ValueError):
-        return False
 
 
 def _read_ids(path: Path | None, count: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqrec.data.datasets import Dataset
 from seqrec.data.events import Events
-from seqrec.data.filtering import MIN_LENGTH, in_order, select
+from seqrec.data.filtering import MIN_LENGTH, in_time_order, select
 from seqrec.data.freshness import log_settings
 from seqrec.data.interactions import OriginalIds, write_log
 from seqrec.data.manifest import Manifest
@@ -43,7 +43,7 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
 
     with _unchanged(raw, recorded):
         parsed = parse(raw, format, member)
-    events, removed = select(in_order(parsed.events), filter)
+    events, removed = select(in_time_order(parsed.events), filter)
     log, ids = _numbered(events, parsed)
     if log.num_users == 0 or log.num_items < 2:
         raise SeqrecError(

@@ -14,7 +14,7 @@ from typing import Any
 from seqrec.errors import SeqrecError
 from seqrec.experiment import parameters
 
-PACKAGE = Path(__file__).parents[1] / "models"
+MODELS_FOLDER = Path(__file__).parents[1] / "models"
 MODULE = "seqrec.models"
 BASES = ("Network", "Fitted")
 """A built-in model derives from one of these."""
@@ -33,12 +33,12 @@ class BuiltIn:
     """The constructor's parameters after `self`, equal to those that `inspect` finds."""
 
 
-def built_in_names(package: Path = PACKAGE) -> list[str]:
+def built_in_names(package: Path = MODELS_FOLDER) -> list[str]:
     """List the names of the built-in models."""
     return sorted(name for name, path in _files(package).items() if _Source(path).models())
 
 
-def find_built_in(name: str, package: Path = PACKAGE) -> BuiltIn | None:
+def find_built_in(name: str, package: Path = MODELS_FOLDER) -> BuiltIn | None:
     """Find the model of that name; None if there is no such file.
 
     Raises `SeqrecError` if the file does not define exactly one model, or if its constructor cannot

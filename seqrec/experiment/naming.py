@@ -10,7 +10,7 @@ from seqrec.errors import SeqrecError
 from seqrec.layout import CONFIG, ConfigFiles
 from seqrec.typed_yaml import load_yaml
 
-MODELS = {
+MODEL_TITLES = {
     "popularity": "Popularity",
     "bpr-mf": "BPR-MF",
     "gru4rec": "GRU4Rec",
@@ -22,7 +22,7 @@ MODELS = {
 }
 """Titles of the paper's models, in the order in which they are listed."""
 
-DATASETS = {
+DATASET_TITLES = {
     "ml-1m": "MovieLens-1M",
     "ml-20m": "MovieLens-20M",
     "steam": "Steam",
@@ -41,14 +41,14 @@ def sampled_negatives(model: str) -> int | None:
 
 def is_the_papers(model: str) -> bool:
     """Whether the paper has a model of this name."""
-    return model in MODELS or sampled_negatives(model) is not None
+    return model in MODEL_TITLES or sampled_negatives(model) is not None
 
 
 def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:
     """Sort key: the paper's models in its order, by their negatives, then other models by name,
     in which numbers count by their size."""
     negatives = sampled_negatives(model) or 0
-    names = list(MODELS)
+    names = list(MODEL_TITLES)
     name = "sasrec+N" if negatives else model
     # Text and numbers alternate, text first, so that text is never compared with a number.
     parts = tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", model))
@@ -63,7 +63,7 @@ def in_order(models: Iterable[str]) -> list[str]:
 
 def dataset_order(dataset: str) -> tuple[int, str]:
     """Sort key: the paper's datasets in its order, then others by name."""
-    names = list(DATASETS)
+    names = list(DATASET_TITLES)
     return names.index(dataset) if dataset in names else len(names), dataset
 
 
@@ -78,7 +78,7 @@ def dataset_title(dataset: str) -> str:
     A dataset that is not the paper's gets it from its YAML file. Without one, as for a colleague's
     results, its name serves.
     """
-    return DATASETS.get(dataset) or _dataset_title_in(ConfigFiles(CONFIG.absolute()), dataset)
+    return DATASET_TITLES.get(dataset) or _dataset_title_in(ConfigFiles(CONFIG.absolute()), dataset)
 
 
 def model_title(model: str) -> str:
@@ -89,8 +89,8 @@ def model_title(model: str) -> str:
     """
     negatives = sampled_negatives(model)
     if negatives is not None:
-        return MODELS["sasrec+N"].format(negatives=negatives)
-    return MODELS.get(model) or _model_title_in(ConfigFiles(CONFIG.absolute()), model)
+        return MODEL_TITLES["sasrec+N"].format(negatives=negatives)
+    return MODEL_TITLES.get(model) or _model_title_in(ConfigFiles(CONFIG.absolute()), model)
 
 
 @cache

@@ -21,7 +21,7 @@ from seqrec.experiment.schema import (
 from seqrec.layout import Run
 from seqrec.typed_yaml import Strict, check_values
 
-Layer = ModelEntry | NamedModel | Experiment | Override
+ConfigLayer = ModelEntry | NamedModel | Experiment | Override
 
 
 class Resolver:
@@ -43,7 +43,7 @@ class Resolver:
         named = self.named.get(model)
         entry = self.registry.model(named.like if named else model)
         overrides = [each for each in self.experiment.overrides if each.applies(dataset, model)]
-        layers: list[Layer] = [entry, self.experiment, *overrides]
+        layers: list[ConfigLayer] = [entry, self.experiment, *overrides]
         if named:
             layers.insert(1, named)
         if entry.loss is None:
@@ -71,7 +71,7 @@ class Resolver:
         )
 
 
-def _merged(section: str, layers: Sequence[Layer]) -> dict[str, Any]:
+def _merged(section: str, layers: Sequence[ConfigLayer]) -> dict[str, Any]:
     """Collect the values of a section, key by key from the last layer that gives one."""
     values: dict[str, Any] = {}
     for layer in layers:
@@ -80,12 +80,12 @@ def _merged(section: str, layers: Sequence[Layer]) -> dict[str, Any]:
     return values
 
 
-def _last(key: str, layers: Sequence[Layer]) -> Any:
+def _last(key: str, layers: Sequence[ConfigLayer]) -> Any:
     """Return the value of the last layer that gives one, or None."""
     return next((value for layer in reversed(layers) if (value := getattr(layer, key, None))), None)
 
 
-def _refuse_training_values(source: str, model: str, layers: Sequence[Layer]) -> None:
+def _refuse_training_values(source: str, model: str, layers: Sequence[ConfigLayer]) -> None:
     """Refuse values that are meant for a model alone which has no use for them.
 
     Values for several models pass it by.

@@ -46,7 +46,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
+NonNegative = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Number = Annotated[int, Field(gt=-(2**63), lt=2**63)] | float | None
 
@@ -119,11 +119,11 @@ class KnownConfig(Part):
         return self.loss.kind if self.loss else None
 
 
-MetricName = Annotated[
+RecordedMetric = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,60}(@[1-9][0-9]{0,8})?$")
 ]
-Metrics = dict[MetricName, float]
-Seconds = Annotated[float, Field(ge=0, le=1e12)]
+Metrics = dict[RecordedMetric, float]
+Duration = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class Record(Part):
@@ -141,7 +141,7 @@ class Record(Part):
     model: str
     negatives: Positive | None
     """Sampled negatives for each positive; None for a loss over all items and without a loss."""
-    seed: Count
+    seed: NonNegative
     config: dict[str, Any]
     """The resolved configuration of the run."""
     config_hash: str
@@ -163,13 +163,13 @@ class Record(Part):
     precision: Precision
     job: dict[str, str] | None = None
     """Variables that identify the cluster's job; None outside of one."""
-    peak_memory_bytes: Count
-    parameters: Count
+    peak_memory_bytes: NonNegative
+    parameters: NonNegative
     """Number of weights."""
     epochs: Positive | None
     """Epochs trained; None for a model without epochs."""
     best_epoch: Positive | None
-    training_seconds: Seconds
+    training_seconds: Duration
     validation: Annotated[Metrics, AfterValidator(_with_stopping_metric)]
     """Validation metrics of the best epoch, by names such as `ndcg@10`."""
     test: Annotated[Metrics, AfterValidator(_with_reported_metrics)]

@@ -10,7 +10,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import dataset_order, model_order, model_title
 from seqrec.experiment.schema import Report
 from seqrec.json_files import read_json
-from seqrec.layout import REFERENCE, LogFiles, ResultFiles, Run
+from seqrec.layout import REFERENCE, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.errors import DamagedRecord, UnusableRecord
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_current, training_code_fingerprint
@@ -68,13 +68,13 @@ class Survey:
         return self.titles.get(model) or model_title(model)
 
 
-Item = TypeVar("Item")
-Key = TypeVar("Key", bound=Hashable)
+ItemT = TypeVar("ItemT")
+KeyT = TypeVar("KeyT", bound=Hashable)
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+def grouped(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
     """Group items by their key; keys and items keep the order in which they come."""
-    groups: dict[Key, list[Item]] = {}
+    groups: dict[KeyT, list[ItemT]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return groups
@@ -181,6 +181,28 @@ def _outdated(records: Sequence[Record], wanted: Mapping[Run, str | None]) -> se
 def read_records(results: Path) -> list[Record]:
     """Read the finished records of an experiment, by dataset, model and seed; skip damaged ones."""
     return survey(results).records
+
+
+def records_in(path: Path) -> list[Record]:
+    """Read the finished records in a folder: of a run, of a model with its seeds, of an experiment.
+
+    The folder of a run holds `metrics.json`, that of a model `seed-<n>` folders, and that of an
+    experiment `runs/`. Damaged records of an experiment are skipped. Raises `SeqrecError` if there
+    is no record.
+    """
+    if RunFiles(path).metrics.is_file():
+        records = [read_record(path)]
+    elif ResultFiles(path).runs.is_dir():
+        records = read_records(path)
+    else:
+        folders = sorted(path.glob("seed-*"))
+        records = [read_record(folder) for folder in folders if RunFiles(folder).metrics.is_file()]
+    if not records:
+        raise SeqrecError(
+            f"{path}: holds no finished run. Name a run's folder (with metrics.json), a model's "
+            "(with seed-0, ...) or an experiment's (with runs/)."
+        )
+    return records
 
 
 def missing_runs(results: Path) -> list[Missing]:

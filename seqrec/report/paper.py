@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from seqrec.errors import SeqrecError, explained
 from seqrec.experiment.grid import resolve_cell
-from seqrec.experiment.naming import MODELS, sampled_negatives
+from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.experiment.registry import load_model_entry
 from seqrec.experiment.settings import flat_settings
 from seqrec.layout import ConfigFiles
@@ -54,7 +54,7 @@ def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
     settings = {
         (dataset, model): _settings_of(dataset, model, config, dataset in datasets)
         for dataset, model in dict.fromkeys(models)
-        if model in MODELS or sampled_negatives(model) is not None
+        if is_the_papers(model)
     }
     return Paper(results, curve, sizes, settings)
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from seqrec.data.datasets import load_dataset
-from seqrec.data.freshness import is_current
+from seqrec.data.freshness import log_is_current
 from seqrec.errors import SeqrecError
 from seqrec.files import require_writable
 from seqrec.layout import RESULTS, ConfigFiles, LogFiles
@@ -51,7 +51,7 @@ def _interrupt_jobs() -> None:
 
 def _require_unused(dataset: str, results: Path) -> None:
     log = LogFiles.of(dataset)
-    if not log.digest.exists() or is_current(log, load_dataset(dataset)):
+    if not log.digest.exists() or log_is_current(log, load_dataset(dataset)):
         return  # preprocessing again gives the same log
     if other := made_from(dataset, besides=results):
         raise SeqrecError(

@@ -29,7 +29,7 @@ from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import check_values
 
-PACKAGE = Path("seqrec")
+SOURCES = Path("seqrec")
 
 REPORT_ROOMS = ("data", "experiment", *DECISIVE_ROOMS, "records", "report")
 """The rooms of the package whose code writes tables and figures, or makes a record stale."""
@@ -172,8 +172,8 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
 
 def _code(*rooms: str) -> list[Path]:
     """List the package's files in these rooms, and those that every room stands on."""
-    ground = PACKAGE.glob("*.py")
-    return sorted({*ground, *(path for room in rooms for path in (PACKAGE / room).rglob("*.py"))})
+    ground = SOURCES.glob("*.py")
+    return sorted({*ground, *(path for room in rooms for path in (SOURCES / room).rglob("*.py"))})
 
 
 def grid_digest(experiment: str) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqrec.data.datasets import load_dataset
-from seqrec.data.freshness import is_current
+from seqrec.data.freshness import log_is_current
 from seqrec.data.local_files import replaced_user_file
 from seqrec.errors import SeqrecError
+from seqrec.files import holds, read_regular
 from seqrec.layout import ConfigFiles, LogFiles, RunFiles, manifest
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.making import made_from
@@ -115,7 +116,7 @@ def _void_successes(plan: Plan) -> Iterator[Repair]:
     Snakemake does not miss it. The run is looked at again; a record that is its result is kept.
     """
     for success in plan.successes:
-        with suppress(OSError):  # absent, or being written
+        with suppress(OSError, SeqrecError):  # absent, being written, or no file
             if reason := _void(success, RunFiles(success.parent).metrics):
                 yield Repair(success, reason)
 
@@ -134,7 +135,7 @@ def _void(success: Path, record: Path) -> str:
         return "its record is gone"
     may_be_younger = now.st_mtime >= then.st_mtime or now.st_ctime >= then.st_ctime
     is_same = now.st_size == then.st_size and (
-        not may_be_younger or record.read_bytes() == success.read_bytes()
+        not may_be_younger or holds(success, read_regular(record, now.st_size))
     )
     return "" if is_same else "its record was changed"
 
@@ -144,7 +145,7 @@ def _outdated_data(plan: Plan, dataset: str) -> Iterator[Repair]:
     log = LogFiles.of(dataset)
     with suppress(OSError):
         # Snakemake knows by which settings it made a log, but not by which `seqrec` did.
-        if log.digest.exists() and not is_current(log, load_dataset(dataset)):
+        if log.digest.exists() and not log_is_current(log, load_dataset(dataset)):
             yield Repair(log.digest, "the log was made with other settings than the YAML has now")
     failure = plan.results.data_failure(dataset)
     with suppress(OSError):

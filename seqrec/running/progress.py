@@ -26,7 +26,7 @@ from seqrec.typed_yaml import Strict
 
 BEAT_SECONDS = 15.0
 
-MOST_BYTES = 100_000
+MOST_PROGRESS_BYTES = 100_000
 """Size that no report of a run reaches."""
 
 DEAD_SECONDS = 120.0
@@ -93,7 +93,7 @@ def read_progress(folder: Path) -> tuple[Progress, bool] | None:
     path = RunFiles(folder).progress
     try:
         silent_seconds = time.time() - path.stat().st_mtime
-        progress = Progress.model_validate_json(read_regular(path, MOST_BYTES))
+        progress = Progress.model_validate_json(read_regular(path, MOST_PROGRESS_BYTES))
     except (OSError, ValueError, SeqrecError):
         return None
     alive = not progress.stopped and silent_seconds < DEAD_SECONDS

@@ -11,7 +11,7 @@ from seqrec.errors import SeqrecError
 from seqrec.files import replacing
 from seqrec.wording import shortened
 
-COLUMNS = ("user", "item", "timestamp")
+USER_COLUMNS = ("user", "item", "timestamp")
 """The columns that a table of users may have."""
 
 
@@ -78,7 +78,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"it has two columns {twice!r}")
-        table = file.read([name for name in COLUMNS if name in names])
+        table = file.read([name for name in USER_COLUMNS if name in names])
     # Whole numbers beside gaps would become floats, which lose digits of long ids.
     found = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
     return found.reindex(columns=names)

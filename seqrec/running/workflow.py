@@ -25,7 +25,7 @@ def _empty_or_name(value: Any) -> Any:
     return "" if value is None else value
 
 
-Text = Annotated[str, BeforeValidator(_as_text)]
+OptionText = Annotated[str, BeforeValidator(_as_text)]
 
 
 class WorkflowConfig(Strict):
@@ -35,9 +35,9 @@ class WorkflowConfig(Strict):
     """Name of a file in `config/`, or `reference` for the promoted records."""
     name: Annotated[str, BeforeValidator(_empty_or_name)]
     """New name for an experiment that `set` changes."""
-    set: Text
+    set: OptionText
     """`key=value` settings, separated by spaces."""
-    device: Annotated[Text, DEVICE]
+    device: Annotated[OptionText, DEVICE]
     """Where runs compute: auto, cpu, cuda or cuda:<number>."""
     runs_per_gpu: PositiveInt
     """Most runs that share a GPU; `profiles/gpu` starts as many."""
@@ -46,7 +46,7 @@ class WorkflowConfig(Strict):
     precision: PrecisionOption
     """Precision of the loss's matrix products; on a GPU, of the whole training step."""
     logits_per_chunk: Annotated[
-        Text, Pattern(r"^(auto|[1-9][0-9]*)$", "write auto or a whole number from 1")
+        OptionText, Pattern(r"^(auto|[1-9][0-9]*)$", "write auto or a whole number from 1")
     ]
     """Most logits that a loss holds in memory at a time."""
     compile: bool
@@ -54,7 +54,7 @@ class WorkflowConfig(Strict):
     retrain: Annotated[Literal["", "stale"], BeforeValidator(_as_text)]
     """`stale` to train again what older training code has trained."""
     track: Annotated[
-        Text,
+        OptionText,
         Pattern(
             rf"^(({'|'.join(TRACKERS)})( +|$))*$",
             f"write some of {', '.join(TRACKERS)}, with blanks between",

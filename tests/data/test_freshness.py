@@ -10,7 +10,7 @@ import yaml
 
 from seqrec.data.datasets import Dataset, dataset_names, load_dataset
 from seqrec.data.download import download
-from seqrec.data.freshness import is_current, log_settings, require_current
+from seqrec.data.freshness import log_is_current, log_settings, require_current
 from seqrec.data.local_files import replaced_user_file, user_files
 from seqrec.data.preprocessing import preprocess
 from seqrec.errors import SeqrecError
@@ -47,11 +47,18 @@ def made() -> LogFiles:
 
 def test_a_log_is_current_until_its_settings_change_or_it_is_incomplete() -> None:
     log = made()
-    assert is_current(log, load_dataset("mine"))
-    assert is_current(log, edit_dataset(title="Another", max_length=5, licence="None."))
-    assert not is_current(log, edit_dataset(filter={"duplicates": "last"}))
+    assert log_is_current(log, load_dataset("mine"))
+    assert log_is_current(log, edit_dataset(title="Another", max_length=5, licence="None."))
+    assert not log_is_current(log, edit_dataset(filter={"duplicates": "last"}))
+    whole = log.reading.read_bytes()
+    log.reading.unlink()
+    os.mkfifo(log.reading)
+    assert not log_is_current(log, edit_dataset())
+    log.reading.unlink()
+    log.reading.write_bytes(whole)
+    assert log_is_current(log, edit_dataset())
     log.digest.unlink()
-    assert not is_current(log, edit_dataset())
+    assert not log_is_current(log, edit_dataset())
 
 
 def test_keys_that_a_yaml_does_not_use_are_no_part_of_the_settings() -> None:

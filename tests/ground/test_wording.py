@@ -16,7 +16,7 @@ from seqrec.experiment.schema import Experiment, ModelEntry, RunConfig
 from seqrec.records import Record
 from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import Name, Strict, check_values
-from seqrec.wording import CHECKS, KINDS, explain, nearest, quoted
+from seqrec.wording import CHECKS, VALUE_KINDS, explain, nearest, quoted
 
 PYDANTICS_WORDS = re.compile(r"Input|valid (string|integer|tuple)|constrained|function-|Field req")
 
@@ -213,7 +213,7 @@ def test_every_kind_of_error_that_our_types_can_raise_has_words(checked: Any) ->
             possible.add("string_too_long" if kind == "str" else "too_long")
         if checked is not Record:  # which nobody writes by hand
             assert "pattern" not in part, "say what is meant instead: typed_yaml.Pattern"
-    assert possible <= KINDS.keys() | CHECKS.keys()
+    assert possible <= VALUE_KINDS.keys() | CHECKS.keys()
 
 
 def test_an_error_of_a_custom_models_own_types_is_told_too() -> None:
