@@ -97,13 +97,13 @@ def open_regular(path: Path) -> BufferedReader:
     return os.fdopen(_open_regular(path)[0], "rb")
 
 
-def _open_regular(path: Path) -> tuple[int, int]:
+def _open_regular(path: Path, follow: bool = False) -> tuple[int, int]:
     """Return a handle of the file, and its size in bytes."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # does not wait for the other end of a pipe
     try:
-        # Without waiting for the other end of a pipe.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP and not follow:
             raise SeqrecError(f"{path}: is a link, and only regular files are read here.") from None
         if error.errno == errno.ENXIO:
             raise SeqrecError(f"{path}: is not a regular file.") from None
@@ -115,9 +115,12 @@ def _open_regular(path: Path) -> tuple[int, int]:
     return handle, status.st_size
 
 
-def read_regular(path: Path, most_bytes: int) -> bytes:
-    """Read a regular file as `open_regular` does; raises `SeqrecError` if it is too large."""
-    handle, size = _open_regular(path)
+def read_regular(path: Path, most_bytes: int, follow: bool = False) -> bytes:
+    """Read a regular file as `open_regular` does; raises `SeqrecError` if it is too large.
+
+    With `follow`, which suits files that users write, a link to a regular file will do.
+    """
+    handle, size = _open_regular(path, follow)
     try:
         if size > most_bytes:
             raise SeqrecError(
@@ -129,6 +132,14 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
         return b"".join(parts)
     finally:
         os.close(handle)
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether `path` is a regular file with exactly this content."""
+    try:
+        return read_regular(path, len(content)) == content
+    except (OSError, SeqrecError):
+        return False
 
 
 def require_inside(path: Path, folder: Path) -> None:

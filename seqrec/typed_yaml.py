@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from seqrec.errors import SeqrecError
+from seqrec.files import read_regular
 from seqrec.wording import Problem, explain, listed, nearest, quoted, shortened
 
 LARGEST_FILE = 2**20
@@ -240,19 +241,11 @@ _UniqueKeyLoader.add_implicit_resolver(
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping; raises `SeqrecError` with file and line."""
     try:
-        if path.exists() and not path.is_file():
-            raise SeqrecError(f"{path}: is not a regular file.")
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        text = content.decode("utf-8")
+        text = read_regular(path, LARGEST_FILE, follow=True).decode("utf-8")
     except FileNotFoundError:
         raise SeqrecError(f"{path}: no such file.") from None
     except (OSError, ValueError) as error:
         raise SeqrecError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
-    if len(content) > LARGEST_FILE:
-        raise SeqrecError(
-            f"{path}: is larger than {LARGEST_FILE:,} bytes, too large for a configuration."
-        )
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         found = "nothing" if data is None else type(data).__name__

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import click
 import torch
 
-from seqrec.files import replacing
+from seqrec.errors import SeqrecError
+from seqrec.files import open_regular, replacing
 from seqrec.layout import RunFiles
 from seqrec.records.record import Piece
 from seqrec.running.origin import Key, differences
@@ -92,10 +93,14 @@ class ResumeFiles:
 def _read(path: Path, tell: bool = False) -> SavedState | None:
     """Read a whole state, onto the host; None where there is no file, or a damaged one."""
     try:
-        found = path.read_bytes()
+        with open_regular(path) as file:
+            digest, kind = file.read(32), file.peek(2)[:2]
+            # What torch saves is a zip archive; anything else is not read, however large it is.
+            content = file.read() if kind == b"PK" else b""
     except FileNotFoundError:
         return None
-    digest, content = found[:32], found[32:]
+    except SeqrecError:
+        content = digest = b""
     try:
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("not what was written")

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from seqrec.errors import SeqrecError
-from seqrec.files import MAX_NAME_BYTES, date_back, git_blob_id, replacing, sha256, write_text
+from seqrec.files import (
+    MAX_NAME_BYTES,
+    date_back,
+    git_blob_id,
+    holds,
+    read_regular,
+    replacing,
+    sha256,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -122,3 +131,36 @@ def test_checksums_are_those_of_hashlib_and_git(tmp_path: Path, content: bytes) 
         ["git", "hash-object", "--no-filters", path], capture_output=True, text=True, check=True
     )
     assert git_blob_id(path) == git.stdout.strip()
+
+
+def in_place_of_a_file(folder: Path) -> dict[str, Path]:
+    """What is no file, or never ends, at the paths where a file might be."""
+    os.mkfifo(folder / "pipe")
+    (folder / "folder").mkdir()
+    for name, target in (("link", "file"), ("endless", "/dev/zero"), ("loop", "loop")):
+        (folder / name).symlink_to(target)
+    (folder / "large").touch()
+    os.truncate(folder / "large", 1 << 36)
+    return {path.name: path for path in folder.iterdir()}
+
+
+def test_only_a_regular_file_of_the_expected_size_is_read(tmp_path: Path) -> None:
+    found = in_place_of_a_file(tmp_path)
+    (tmp_path / "file").write_bytes(b"text")
+    assert read_regular(tmp_path / "file", 4) == b"text"
+    assert read_regular(found["link"], 4, follow=True) == b"text"
+    for name, path in found.items():
+        with pytest.raises(SeqrecError, match=f"{name}: (is a link|is not a regular|has .* bytes)"):
+            read_regular(path, 1000)
+        if name not in ("link", "loop"):
+            with pytest.raises(SeqrecError, match=f"{name}: (is not a regular file|has .* bytes)"):
+                read_regular(path, 1000, follow=True)
+
+
+def test_a_file_holds_its_content_and_no_other(tmp_path: Path) -> None:
+    found = in_place_of_a_file(tmp_path)
+    (tmp_path / "file").write_bytes(b"text")
+    assert holds(tmp_path / "file", b"text")
+    for other in (b"", b"tex", b"texts", b"Text"):
+        assert not holds(tmp_path / "file", other)
+    assert not any(holds(path, b"text") for path in (*found.values(), tmp_path / "none"))

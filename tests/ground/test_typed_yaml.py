@@ -92,7 +92,7 @@ def test_the_hint_is_the_nearest_name_or_all_of_them() -> None:
         ("a: " + "[" * 3000, None, "nested too deeply"),
         ("a: \0\n", None, "not valid YAML: unacceptable character"),
         ("a: " + "1" * 5000, 1, "cannot be read"),
-        ("#" * 2**20 + "\n", None, "is larger than 1,048,576 bytes"),
+        ("#" * 2**20 + "\n", None, "has 1,048,577 bytes, and no such file has more"),
     ],
 )
 def test_anything_but_a_plain_mapping_is_refused_with_file_and_line(

@@ -18,6 +18,7 @@ from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 
 from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import run_folder
 from seqrec.records.record import Piece
 from seqrec.running import engine, origin
 from seqrec.running import run as running
@@ -192,6 +193,20 @@ def test_a_damaged_state_falls_back_to_the_one_before(
     assert files.load(KEY) is None
 
 
+def test_what_is_no_file_of_states_is_never_read_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ResumeFiles(tmp_path)
+    os.mkfifo(files.current)
+    files.previous.touch()
+    os.truncate(files.previous, 1 << 36)
+    assert files.load(KEY) is None
+    files.previous.unlink()
+    files.previous.symlink_to("/dev/zero")
+    assert files.load(KEY) is None
+    assert capsys.readouterr().err.count("damaged, not used") == 4
+
+
 def test_a_state_of_another_training_is_left_alone_and_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,7 +321,7 @@ def test_a_job_that_finds_its_run_under_way_waits_and_keeps_what_comes_of_it(
     data: Path, tmp_path: Path
 ) -> None:
     config = small_config()
-    folder, gate = tmp_path / config.folder, tmp_path / "gate"
+    folder, gate = tmp_path / run_folder(*config.run), tmp_path / "gate"
     gate.touch()
     first = start(config, data, folder, hold_before, 2, gate)
     first.wait_for("epoch   1")
