@@ -4,6 +4,7 @@ The report reads them here alone; of `config/` it reads only titles besides.
 """
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,16 @@ from seqrec.experiment.grid import resolve_cell
 from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.experiment.registry import load_model_entry
 from seqrec.experiment.settings import flat_settings
+from seqrec.files import read_regular
 from seqrec.layout import ConfigFiles
 from seqrec.records.record import Record
 from seqrec.report.settings import Settings
 
 Published: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float]]
 """Published numbers by column, for each key of a file."""
+
+MOST_PUBLISHED_BYTES = 1 << 20
+"""Size that no file of published numbers reaches."""
 
 FREE_SETTINGS = {"seed", "evaluation"}
 """Settings that a run may choose freely and still be the paper's model."""
@@ -84,13 +89,13 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
     Raises `SeqrecError` if the file is missing, or holds other columns or texts.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {
-                tuple(line.pop(name) for name in key): {
-                    name: float(value) for name, value in line.items() if value
-                }
-                for line in csv.DictReader(file)
+        text = read_regular(path, MOST_PUBLISHED_BYTES, follow=True).decode("utf-8")
+        return {
+            tuple(line.pop(name) for name in key): {
+                name: float(value) for name, value in line.items() if value
             }
+            for line in csv.DictReader(io.StringIO(text, newline=""))
+        }
     except FileNotFoundError:
         raise SeqrecError(
             f"{path}: no such file; it holds the published numbers. Run from the project's folder."

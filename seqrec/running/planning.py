@@ -20,7 +20,7 @@ from seqrec.experiment.custom import custom_module
 from seqrec.experiment.grid import Grid, load_experiment
 from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
-from seqrec.files import require_writable
+from seqrec.files import holds, require_writable
 from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
 from seqrec.records.grid_file import GridFile, promoted_datasets
@@ -116,7 +116,7 @@ class Plan:
         path = self.results.grid
         if self.grid is None or not path.exists():
             return False
-        return path.read_text() != GridFile.of(self.grid).text()
+        return not holds(path, GridFile.of(self.grid).text().encode())
 
     @cached_property
     def records_and_failures(self) -> list[Path]:

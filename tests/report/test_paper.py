@@ -1,5 +1,6 @@
 """What counts as a model of the paper, and the numbers that it published."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -124,3 +125,8 @@ def test_a_published_file_that_is_missing_or_spoilt_is_named(tmp_path: Path) -> 
     (tmp_path / "bad.csv").write_text("dataset,users\nml-1m,many\n")
     with pytest.raises(SeqrecError, match=r"bad\.csv: must hold.*many"):
         read_published(tmp_path / "bad.csv", "dataset")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "endless.csv").symlink_to("/dev/zero")
+    for name in ("pipe", "endless"):
+        with pytest.raises(SeqrecError, match=f"{name}.csv: is not a regular file"):
+            read_published(tmp_path / f"{name}.csv", "dataset")

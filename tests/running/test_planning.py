@@ -1,6 +1,7 @@
 """Planning reads the configuration and tells rules what they depend on, without Snakemake."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -91,6 +92,18 @@ def test_a_named_experiment_is_not_widened_by_leaving_its_settings_out(project: 
     assert Plan.load("tiny", settings, "narrow").datasets == ["tiny"]
     with pytest.raises(SeqrecError, match="seqrec tables results/narrow"):
         Plan.load("narrow", [])
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"", None])
+def test_a_damaged_list_of_runs_holds_up_no_plan(project: Project, content: bytes | None) -> None:
+    grid = Plan.load("tiny", []).results.grid
+    grid.parent.mkdir(parents=True)
+    if content is None:
+        os.mkfifo(grid)
+    else:
+        grid.write_bytes(content)
+    _, plan = planning.read(config())
+    assert plan.has_new_grid
 
 
 def begun(plan: Plan, *models: str) -> None:
