@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -165,16 +165,15 @@ def require_writable(folder: Path) -> None:
         )
 
 
-def date_back(paths: Iterable[Path], moment: float) -> None:
-    """Set the modification time of files newer than `moment` (in seconds since 1970) to `moment`.
+def date_back(path: Path, moment: float) -> None:
+    """Set a file's modification time to `moment` (in seconds since 1970) if it is later.
 
     After a clock was set back, inputs seem newer than what was made from them, and Snakemake
     deletes such results.
     """
-    for path in paths:
-        with suppress(OSError):  # absent, or owned by somebody else
-            if path.stat().st_mtime > moment:
-                os.utime(path, (moment, moment))
+    with suppress(OSError):  # absent, or owned by somebody else
+        if path.stat().st_mtime > moment:
+            os.utime(path, (moment, moment))
 
 
 def sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from seqrec.data.datasets import load_dataset
 from seqrec.data.download import download
 from seqrec.data.preprocessing import preprocess
 from seqrec.experiment.grid import load_run
-from seqrec.layout import ConfigFiles, Run
+from seqrec.layout import ConfigFiles, Run, run_folder
 from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
 
@@ -35,6 +35,6 @@ def test_sasrec_is_well_ahead_of_popularity_and_bpr_mf_on_the_demo(
     for model, settings in (("popularity", []), ("bpr-mf", []), ("sasrec+", quick)):
         name = "quick" if settings else None
         _, config = load_run("demo", Run("demo", model, 0), settings, name, CONFIG)
-        ndcg[model] = run(config, data, tmp_path / config.folder, CPU).test["ndcg@10"]
+        ndcg[model] = run(config, data, tmp_path / run_folder(*config.run), CPU).test["ndcg@10"]
     assert ndcg["sasrec+"] > 1.5 * ndcg["bpr-mf"]
     assert ndcg["bpr-mf"] > 1.5 * ndcg["popularity"] > 0

@@ -88,7 +88,7 @@ def train(
 
 def _is_stale(folder: Path, config: "RunConfig") -> bool:
     """Whether the record in `folder` is this run's, made by other training code than today's."""
-    from seqrec.records.fingerprint import is_current, training_code_fingerprint
+    from seqrec.records.fingerprint import is_stale, training_code_fingerprint
     from seqrec.records.reading import read_record
 
     record = read_record(folder)
@@ -97,7 +97,7 @@ def _is_stale(folder: Path, config: "RunConfig") -> bool:
             f"{folder}: holds a run with another configuration, which is not overwritten. "
             "Give --name <new name>, or remove the folder."
         )
-    return not is_current(record, training_code_fingerprint())
+    return is_stale(record, training_code_fingerprint())
 
 
 @click.command()
@@ -145,7 +145,7 @@ def execute(
             RunFiles(output).failure.unlink(missing_ok=True)
         else:
             _execute(config, data, output, track, engine)
-        date_back([log.digest], time.time())
+        date_back(log.digest, time.time())
 
 
 class _Lines:
@@ -169,7 +169,8 @@ class _Lines:
         )
         training = record.known_config.training
         if (
-            record.epochs is not None
+            training is not None
+            and record.epochs is not None
             and record.best_epoch is not None
             and record.epochs == training.max_epochs
             and record.epochs - record.best_epoch < training.patience

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from seqrec.data.datasets import Dataset
-from seqrec.layout import ConfigFiles, Run, run_folder
+from seqrec.layout import ConfigFiles, Run
 from seqrec.typed_yaml import FileName, Name, Pattern, Strict
 
 Listed = TypeVar("Listed", int, str)
@@ -265,11 +265,6 @@ class RunConfig(Strict):
     @property
     def run(self) -> Run:
         return Run(self.dataset, self.model, self.seed)
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder, relative to an experiment's results."""
-        return run_folder(*self.run)
 
 
 SCHEMAS: dict[str, type[Strict]] = {

@@ -17,7 +17,7 @@ from small_runs import ROOT, SIZES, copied_config
 import seqrec
 from seqrec.cli.main import main
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import LogFiles, ResultFiles, RunFiles
+from seqrec.layout import LogFiles, ResultFiles, RunFiles, run_folder
 from seqrec.running.folder_lock import alone_in
 
 
@@ -151,7 +151,7 @@ def test_check_prints_one_resolved_run_a_line(project: Path, experiment: str) ->
     assert result.exit_code == 0
     runs = [RunConfig.model_validate_json(line) for line in result.stdout.splitlines()]
     assert [run.json() for run in runs] == result.stdout.splitlines()
-    assert len({run.folder for run in runs}) == len(runs) > 5
+    assert len({run.run for run in runs}) == len(runs) > 5
     assert result.stderr == ""
 
 
@@ -162,7 +162,8 @@ def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: P
     lines = run("check", "small").stdout.splitlines()
     assert len(lines) == 3
     for line in lines:
-        folder = project / "results/small" / RunConfig.model_validate_json(line).folder
+        config = RunConfig.model_validate_json(line)
+        folder = project / "results/small" / run_folder(*config.run)
         result = run("execute", "--config", line, *data, "--output", str(folder))
         assert result.exit_code == 0, result.stderr
         assert "test NDCG@10" in result.stdout
@@ -177,7 +178,8 @@ def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: P
 
     # Another configuration in the same folder is another run.
     values = json.loads(lines[1]) | {"max_length": 5}
-    folder = project / "results/small" / RunConfig.model_validate(values).folder
+    config = RunConfig.model_validate(values)
+    folder = project / "results/small" / run_folder(*config.run)
     result = run(
         "execute", "--config", json.dumps(values), *data, "--output", str(folder), "--threads", "1"
     )
@@ -190,7 +192,8 @@ def execution(project: Path) -> tuple[Path, tuple[str, ...]]:
     run("download", "small")
     run("preprocess", "small")
     line = run("check", "small").stdout.splitlines()[0]
-    folder = project / "results/small" / RunConfig.model_validate_json(line).folder
+    config = RunConfig.model_validate_json(line)
+    folder = project / "results/small" / run_folder(*config.run)
     data = ("--data", "data/processed/small")
     return folder, ("execute", "--config", line, *data, "--output", str(folder))
 

@@ -79,10 +79,6 @@ def test_the_hash_changes_with_every_value_and_is_the_same_for_the_same() -> Non
     assert RunConfig.model_validate(json.loads(config.json())).hash() == config.hash()
 
 
-def test_a_runs_folder_tells_dataset_model_and_seed() -> None:
-    assert small_config(model="sasrec+30", seed=2).folder == Path("runs/small/sasrec+30/seed-2")
-
-
 @pytest.mark.parametrize(
     ("experiment", "dataset", "model", "settings", "expected"),
     [

@@ -10,6 +10,7 @@ import torch
 from small_runs import preprocessed_log, small_config
 
 from seqrec.errors import SeqrecError
+from seqrec.layout import run_folder
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import read_record
 from seqrec.running.options import EngineOptions
@@ -28,12 +29,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_other_cutoffs_are_computed_from_the_weights_on_disk(data: Path, tmp_path: Path) -> None:
     config = small_config("bert4rec")
     changed = config.model_validate(config.model_dump() | {"evaluation": CHANGED})
-    folder = tmp_path / config.folder
+    folder = tmp_path / run_folder(*config.run)
     before = run(config, data, folder, CPU)
     weights = (folder / "model.safetensors").read_bytes()
     assert evaluate_again(changed, data, folder, CPU) is not None
     record = read_record(folder)
-    whole = run(changed, data, tmp_path / "trained" / config.folder, CPU)
+    whole = run(changed, data, tmp_path / "trained" / run_folder(*config.run), CPU)
     assert record.config_hash == changed.hash() == whole.config_hash
     assert (record.test, record.validation) == (whole.test, whole.validation)
     assert record.test_sampled == whole.test_sampled is not None
@@ -50,7 +51,7 @@ def test_it_is_evaluated_in_the_precision_of_its_training(
     precision: Any, data: Path, tmp_path: Path
 ) -> None:
     config = small_config("bert4rec")
-    folder = tmp_path / config.folder
+    folder = tmp_path / run_folder(*config.run)
     before = run(config, data, folder, EngineOptions("cpu", 1, precision))
     cutoffs = {**config.evaluation.model_dump(), "cutoffs": [10, 20, 100]}
     changed = config.model_validate(config.model_dump() | {"evaluation": cutoffs})
@@ -67,7 +68,7 @@ def test_it_is_evaluated_in_the_precision_of_its_training(
 
 def test_whatever_decides_the_weights_is_trained(data: Path, tmp_path: Path) -> None:
     config = small_config()
-    folder = tmp_path / config.folder
+    folder = tmp_path / run_folder(*config.run)
     run(config, data, folder, CPU)
     record = (folder / "metrics.json").read_bytes()
     for values in ({"seed": 1}, {"training": {"batch_size": 16, "max_epochs": 2}}):

@@ -21,6 +21,7 @@ import seqrec
 from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import run_folder
 from seqrec.models import Network
 from seqrec.models.popularity import Popularity
 from seqrec.models.sasrec import SASRec
@@ -56,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recorded(results: Path, data: Path, config: RunConfig, **more: Any) -> tuple[dict, Path]:
-    folder = results / config.folder
+    folder = results / run_folder(*config.run)
     return run(config, data, folder, CPU, **more).content(), folder
 
 
@@ -266,7 +267,7 @@ def test_observers_take_each_epoch_as_it_ends_and_then_the_record(
 
 
 def failure_of(results: Path, data: Path, config: RunConfig) -> tuple[Exception, dict[str, Any]]:
-    folder = results / config.folder
+    folder = results / run_folder(*config.run)
     with pytest.raises(Exception) as caught:
         run(config, data, folder, CPU)
     assert contents(folder) == {"failure.json"}
@@ -286,7 +287,7 @@ def test_a_failed_run_says_what_where_and_how_to_go_on(tmp_path: Path, data: Pat
 
     recorded(tmp_path, data, small_config())  # mended
     assert missing_runs(tmp_path) == []
-    assert not (tmp_path / config.folder / "failure.json").exists()
+    assert not (tmp_path / run_folder(*config.run) / "failure.json").exists()
 
 
 def test_a_failure_leaves_a_finished_record_as_it_was(tmp_path: Path, data: Path) -> None:
