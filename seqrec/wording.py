@@ -1,7 +1,7 @@
 """Words for what is wrong with a value: quotes of it, hints, and one line for each problem.
 
 pydantic tells a programmer which check of which type has failed. `explain` tells somebody who
-writes a YAML file what must stand at a place, and what stands there.
+writes a YAML file what a place needs, and what it holds.
 """
 
 import difflib
@@ -55,6 +55,11 @@ def quoted(value: object) -> str:
         return "a number of thousands of digits"
     except Exception:  # pandas does not write out times beyond the year 9999
         return f"a {type(value).__name__} that cannot be shown"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: `1 run`, `2 runs`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def shortened(text: str) -> str:
@@ -184,9 +189,9 @@ def _text(item: ErrorDetails) -> str:
 
 
 def _found_instead(value: Any, kinds: list[str]) -> str:
-    """Say what stands there instead, and how to write what was probably meant."""
+    """Say what was found instead, and how to write what was probably meant."""
     if value is None:
-        return " (nothing stands there)"
+        return " (it is empty)"
     if isinstance(value, Mapping):
         dash = ": put '- ' before each entry" if LIST in kinds else ""
         return f" (got a mapping{dash})"

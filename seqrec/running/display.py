@@ -15,12 +15,14 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.running.progress import Progress
 from seqrec.running.status import State, Status, read_status
+from seqrec.wording import counted
 
 STYLES: dict[State, str] = {
     "done": "green",
     "running": "cyan",
     "stopped": "yellow",
     "failed": "red",
+    "no data": "red",
     "waiting": "dim",
 }
 
@@ -42,14 +44,14 @@ def show(results: Path, console: Console) -> None:
 
 
 def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
-    """Lay out a bar, the grid, and what is running, stopped or failed."""
+    """Lay out a bar of the runs that have data, the grid, and what runs, stopped or failed."""
     counts = {state: sum(status.state == state for status in statuses) for state in STYLES}
-    summary = Text(f"{results}: {counts['done']} of {_runs(len(statuses))} done")
+    summary = Text(f"{results}: {counts['done']} of {counted(len(statuses), 'run')} done")
     for state, count in counts.items():
         if count and state != "done":
             summary.append(f", {count} ").append(state, STYLES[state])
     bar = Table.grid()
-    bar.add_row(ProgressBar(max(1, len(statuses)), counts["done"], width=60))
+    bar.add_row(ProgressBar(max(1, len(statuses) - counts["no data"]), counts["done"], width=60))
     parts: list[RenderableType] = [summary, bar]
     if statuses:
         parts += [_grid(statuses), Text("Numbers are the test NDCG@10 of finished runs.", "dim")]
@@ -84,7 +86,7 @@ def _cell(runs: Sequence[Status]) -> Text:
         parts.append(Text(f"{fmean(scores):.4f}", STYLES["done"]))
     if 1 < len(runs) != len(scores):
         parts.append(Text(f"{len(scores)}/{len(runs)}"))
-    unfinished: tuple[State, ...] = ("running", "stopped", "failed", "waiting")
+    unfinished: tuple[State, ...] = ("running", "stopped", "failed", "no data", "waiting")
     for state in unfinished:
         some = [status for status in runs if status.state == state]
         progress = some[0].progress if len(runs) == len(some) == 1 else None
@@ -128,12 +130,12 @@ def _stopped(progress: Progress) -> str:
 
 def _failures(statuses: Sequence[Status]) -> Iterator[str]:
     """Yield a line for each reason, with the runs that failed for it."""
-    failed = [status for status in statuses if status.state == "failed"]
+    failed = [status for status in statuses if status.state in ("failed", "no data")]
     reasons = list(dict.fromkeys(status.reason for status in failed))
     for reason in reasons[:MOST_REASONS]:
         runs = [status.run for status in failed if status.reason == reason]
         more = len(runs) - 1
-        others = f" and {more} more run{'s' if more > 1 else ''}" if more else ""
+        others = f" and {counted(more, 'more run')}" if more else ""
         yield f"{runs[0].title}{others}: {reason}"
     if len(reasons) > MOST_REASONS:
         yield f"{len(reasons) - MOST_REASONS} more reasons; `seqrec missing` lists them all."
@@ -142,35 +144,38 @@ def _failures(statuses: Sequence[Status]) -> Iterator[str]:
 def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:
     """Return a line for each run that has ended between two readings of the status."""
     old = {status.run: status for status in before}
-    done = sum(status.state == "done" for status in now)
+    # Each line counts itself, not those that follow it.
+    is_new = {s.run for s in now if s.state == "done" and _has_changed(old.get(s.run), s)}
+    done = sum(status.state == "done" for status in now) - len(is_new)
     lines = []
     for status in now:
-        was = old.get(status.run)
-        if was and replace(was, progress=None) == replace(status, progress=None):
+        if not _has_changed(old.get(status.run), status):
             continue
+        done += status.run in is_new
         if status.state == "done" and status.record:
             text = _result(status.record)
         elif status.state == "stopped" and status.progress:
             text = _stopped(status.progress)
-        elif status.state == "failed":
-            text = f"failed: {status.reason}"
+        elif status.state in ("failed", "no data"):
+            text = f"{status.state}: {status.reason}"
         else:
             continue
         lines.append(f"{done} of {len(now)} done. {status.run.title}: {text}")
     return lines
 
 
+def _has_changed(before: Status | None, now: Status) -> bool:
+    """Whether a run has another status, however far it has come."""
+    return before is None or replace(before, progress=None) != replace(now, progress=None)
+
+
 def _result(record: Record) -> str:
-    epochs = f"{record.epochs} epochs in " if record.epochs else ""
+    epochs = f"{counted(record.epochs, 'epoch')} in " if record.epochs else ""
     test = record.test
     return (
         f"test NDCG@10 {test[STOPPING_METRIC]:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "
         f"{epochs}{_duration(record.training_seconds)}"
     )
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from seqrec.records.record import Record
 from seqrec.records.survey import NEVER_STARTED, Missing, survey
 from seqrec.running.progress import Progress, read_progress
 
-State = Literal["done", "running", "stopped", "failed", "waiting"]
+State = Literal["done", "running", "stopped", "failed", "no data", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Status:
     progress: Progress | None = None
     """What it reported last, if it is running or was stopped."""
     reason: str = ""
-    """Why it failed, and the remedy."""
+    """Why it failed or has no data, and the remedy."""
 
 
 def read_status(results: Path) -> list[Status]:
@@ -66,4 +66,9 @@ def _status(results: Path, run: Run, record: Record | None, missing: Missing | N
         return Status(run, "stopped", record, progress)
     if missing is None or missing.reason == NEVER_STARTED:
         return Status(run, "waiting")
-    return Status(run, "failed", reason=f"{missing.reason} {missing.remedy}")
+    files = ResultFiles(results)
+    no_data = (
+        files.data_failure(run.dataset).is_file() and failure_in(files.run(*run).folder) is None
+    )
+    reason = f"{missing.reason} {missing.remedy}"
+    return Status(run, "no data" if no_data else "failed", reason=reason)

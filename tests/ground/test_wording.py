@@ -47,7 +47,7 @@ class Whole(Strict):
     ("data", "line"),
     [
         ({}, "needed: is missing"),
-        ({"needed": None}, "needed: must be a whole number (nothing stands there)"),
+        ({"needed": None}, "needed: must be a whole number (it is empty)"),
         ({"needed": "two"}, "needed: must be a whole number (got 'two')"),
         ({"needed": 2.5}, "needed: must be a whole number (got 2.5)"),
         ({"needed": [1]}, "needed: must be a whole number (got a list)"),

@@ -20,7 +20,7 @@ from seqrec.cli.main import main
 from seqrec.errors import Stopped
 from seqrec.layout import ResultFiles, RunFiles
 from seqrec.protocol.epoch import Epoch
-from seqrec.running.display import view
+from seqrec.running.display import news, view
 from seqrec.running.progress import reported
 from seqrec.running.status import read_status
 from seqrec.running.watch import watch, watch_during
@@ -77,7 +77,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def shown(results: Path) -> str:
-    console = Console(file=io.StringIO(), width=140)
+    console = Console(file=io.StringIO(), width=200)
     console.print(view(results, read_status(results)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -96,21 +96,24 @@ def test_every_run_has_one_state(results: Path) -> None:
         ("sasrec", 0): "failed",
         ("sasrec+", 0): "running",
     }
-    assert {state for run, state in states.items() if run[0] == "yelp"} == {"failed"}
+    assert {state for run, state in states.items() if run[0] == "yelp"} == {"no data"}
 
 
 def test_the_grid_has_a_line_a_model_and_a_column_a_dataset(results: Path) -> None:
     lines = shown(results).splitlines()
-    assert lines[0] == f"{results}: 3 of 16 runs done, 1 running, 1 stopped, 9 failed, 2 waiting"
+    assert (
+        lines[0] == f"{results}: 3 of 16 runs done, 1 running, 1 stopped, 1 failed, "
+        "8 no data, 2 waiting"
+    )
     grid = {line.split()[0]: line.split()[1:] for line in lines[3:9]}
     assert lines[2].split() == ["ml-1m", "yelp"]
     assert grid == {
-        "popularity": ["0.0310", "failed"],
-        "bpr-mf": ["0.0650", "2/3", "0/3", "failed"],  # the mean of the seeds there are
-        "gru4rec": ["waiting", "failed"],
-        "bert4rec": ["stopped", "failed"],
-        "sasrec": ["failed", "failed"],
-        "sasrec+": ["epoch", "2", "failed"],
+        "popularity": ["0.0310", "no", "data"],
+        "bpr-mf": ["0.0650", "2/3", "0/3", "no", "data"],  # the mean of the seeds there are
+        "gru4rec": ["waiting", "no", "data"],
+        "bert4rec": ["stopped", "no", "data"],
+        "sasrec": ["failed", "no", "data"],
+        "sasrec+": ["epoch", "2", "no", "data"],
     }
 
 
@@ -253,6 +256,16 @@ def test_while_a_command_runs_its_words_and_a_line_for_each_ended_run_are_shown(
     line = "ml-1m sasrec seed 0: test NDCG@10 0.1230, HitRate@10 0.1230, 12 epochs in 9 min"
     assert f"1 of 2 done. {line}" in text
     assert text.count(line) == 1
+
+
+def test_the_lines_of_runs_that_ended_together_count_them_one_by_one(results: Path) -> None:
+    before = read_status(results)
+    make_record(results, "ml-1m", "bpr-mf", 1)
+    make_record(results, "ml-1m", "gru4rec", epochs=1, best_epoch=1)
+    first, second = news(before, read_status(results))
+    assert first.startswith("4 of 16 done. ml-1m bpr-mf seed 1: ")
+    assert second.startswith("5 of 16 done. ml-1m gru4rec seed 0: ")
+    assert " 1 epoch in " in second
 
 
 PATIENT = """
