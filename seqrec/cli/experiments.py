@@ -51,9 +51,9 @@ def prepare(experiment: str, settings: tuple[str, ...], name: str | None) -> Non
     Example: seqrec prepare paper
     """
     from seqrec.running.planning import Plan
-    from seqrec.running.preparation import prepare as mend
+    from seqrec.running import preparation
 
-    for line in mend(Plan.load(experiment, list(settings), name or "")):
+    for line in preparation.prepare(Plan.load(experiment, list(settings), name or "")):
         click.echo(line)
 
 
