@@ -170,8 +170,8 @@ def private_names(imports: Iterable[Import]) -> list[str]:
     ]
 
 
-def circle(imports: Iterable[Import]) -> list[str]:
-    """Find modules that import each other in a circle: from one back to itself, or nothing."""
+def import_cycle(imports: Iterable[Import]) -> list[str]:
+    """Find an import cycle: modules from one back to itself; empty if there is none."""
     graph: dict[str, set[str]] = {}
     for found in imports:
         graph.setdefault(found.importer.name, set()).add(found.imported.name)

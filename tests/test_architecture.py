@@ -8,8 +8,8 @@ from architecture import (
     WITHOUT_TORCH,
     Import,
     Module,
-    circle,
     first_that_loads,
+    import_cycle,
     outside_of_rooms,
     private_names,
     read_imports,
@@ -43,8 +43,8 @@ def test_imports_run_downward_and_never_between_running_and_report() -> None:
     assert upward(IMPORTS) == []
 
 
-def test_modules_do_not_import_each_other_in_circles() -> None:
-    assert circle(IMPORTS) == []
+def test_there_is_no_import_cycle() -> None:
+    assert import_cycle(IMPORTS) == []
 
 
 def test_private_names_stay_in_their_module() -> None:
@@ -107,7 +107,7 @@ def test_an_import_downward_or_inside_a_room_is_none_of_these(tmp_path: Path) ->
     }
     imports = imports_of(tmp_path, files)
     assert len(imports) == 5
-    assert upward(imports) == circle(imports) == private_names(imports) == []
+    assert upward(imports) == import_cycle(imports) == private_names(imports) == []
 
 
 def test_rooms_of_one_layer_do_not_import_each_other(tmp_path: Path) -> None:
@@ -120,13 +120,13 @@ def test_rooms_of_one_layer_do_not_import_each_other(tmp_path: Path) -> None:
         assert fault.endswith("which lies beside it")
 
 
-def test_a_circle_is_found_also_inside_a_room_and_through_a_function(tmp_path: Path) -> None:
+def test_a_cycle_is_found_also_inside_a_room_and_through_a_function(tmp_path: Path) -> None:
     files = {
         "data/parsing.py": "from house.data.lines import read",
         "data/lines.py": "from house.data import raw",
         "data/raw.py": "def later():\n    from .parsing import parse",
     }
-    found = circle(imports_of(tmp_path, files))
+    found = import_cycle(imports_of(tmp_path, files))
     assert found[0] == found[-1]
     assert set(found) == {"data.parsing", "data.lines", "data.raw"}
 
