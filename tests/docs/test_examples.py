@@ -188,7 +188,7 @@ def test_commands_that_only_read_records_work(
 ) -> None:
     """Those of the page on reading results, which users try first in a fresh clone."""
     (tmp_path / "results").mkdir()
-    for name in ("reference", "paper"):
+    for name in ("reference", "paper", "mine"):
         shutil.copytree(ROOT / "results/reference/runs", tmp_path / f"results/{name}/runs")
     copied_config(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -200,4 +200,4 @@ def test_commands_that_only_read_records_work(
                     main(words)
                 assert ended.value.code == 0, words
                 done += 1
-    assert done == 3
+    assert done >= 3

@@ -63,6 +63,19 @@ def test_the_readme_counts_the_verdicts_as_the_table_does() -> None:
     assert f"and {plausible} are plausible" in said
 
 
+def test_the_pages_tell_the_speed_of_the_benchmark() -> None:
+    head, _, *rows = [line.split("|")[1:-1] for line in made("benchmark", ROOT).splitlines()]
+    titles = [cell.strip() for cell in head]
+    ratios, validations = (
+        [float(row[titles.index(title)]) for row in rows] for title in ("ratio", "validation ratio")
+    )
+    steps = f"{min(ratios):g} to {max(ratios):.0f} times as fast as"
+    page = " ".join((ROOT / "docs/explanation/performance.md").read_text("utf-8").split())
+    assert steps in " ".join(README.split())
+    assert steps in page
+    assert f"a validation {min(validations):g} to {max(validations):g} times" in page
+
+
 def test_bfloat16_is_within_two_standard_errors_of_float32() -> None:
     found = re.search(r", ([\d.]+) standard errors", made("precision", ROOT))
     assert found
