@@ -42,12 +42,13 @@ def has_record(folder: Path) -> bool:
     return True
 
 
-def read_record(folder: Path) -> Record:
-    """Read the finished record in `folder` and check that its files belong together.
+def read_record(folder: Path | str) -> Record:
+    """Read the finished record in the folder of a run, and check that its files belong together.
 
-    Raises `UnusableRecord`, which names the file, if one is damaged, unreadable or of a later
-    format, or if the record is not in its place.
+    Raises `UnusableRecord`, a `SeqrecError` that names the file, if one is damaged, unreadable or
+    of a later format, or if the record is not in its place.
     """
+    folder = Path(folder)
     record = read_metrics(folder)
     if problem := _misplaced(record) or _unlike_ranks(record) or _unlike_history(record):
         raise DamagedRecord(folder, problem)

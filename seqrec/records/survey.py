@@ -178,9 +178,13 @@ def _outdated(records: Sequence[Record], wanted: Mapping[Run, str | None]) -> se
     return outdated
 
 
-def read_records(results: Path) -> list[Record]:
-    """Read the finished records of an experiment, by dataset, model and seed; skip damaged ones."""
-    return survey(results).records
+def read_records(results: Path | str) -> list[Record]:
+    """Read the finished records of an experiment, such as `results/reference`.
+
+    They are ordered by dataset, model and seed; damaged ones are skipped. Raises `SeqrecError` if
+    there is no experiment in the folder.
+    """
+    return survey(Path(results)).records
 
 
 def records_in(path: Path) -> list[Record]:

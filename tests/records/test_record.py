@@ -42,6 +42,7 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert record.ranks().dtype == np.int32
     assert record.ranks().shape == (USERS,)
     assert record.folder == folder
+    assert read_records(str(tmp_path)) == [read_record(str(folder))] == [record]
 
 
 def test_metrics_json_is_sorted_and_numpy_numbers_are_plain(tmp_path: Path) -> None:
