@@ -284,6 +284,11 @@ class ResultFiles:
         return self.folder / "results.csv"
 
     @property
+    def timing(self) -> Path:
+        """How long epochs take on one quiet machine, where somebody has measured it."""
+        return self.folder / "timing.json"
+
+    @property
     def tables(self) -> Path:
         return self.folder / "tables"
 

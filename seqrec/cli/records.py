@@ -15,15 +15,14 @@ def missing(results: Path) -> None:
 
     Exits with 1 if there are any. Example: seqrec missing results/paper
     """
-    from seqrec.records.survey import missing_runs
+    from seqrec.records.survey import missing_in_short, survey
 
-    found = missing_runs(results)
-    for run, reason, remedy in found:
-        shown = f"{reason} {remedy}" if remedy else reason
-        click.echo(f"{run.title}: {shown}", err=True)
-    if found:
-        count = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
-        click.echo(f"{count} missing from {results}.", err=True)
+    found = survey(results)
+    for line in missing_in_short(found):
+        click.echo(line, err=True)
+    if count := len(found.missing):
+        runs = "1 run is" if count == 1 else f"{count} runs are"
+        click.echo(f"{runs} missing from {results}.", err=True)
         sys.exit(1)
     click.echo(f"{results}: no run is missing.")
 

@@ -1,10 +1,28 @@
-"""Commands that report results: tables, figures, compare, best, metrics."""
+"""Commands that report results: tables, figures, report, compare, best, metrics."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seqrec.cli.parameters import Folder, results_argument
+
+if TYPE_CHECKING:
+    from seqrec.records.record import Record
+
+
+class FolderOrCutoff(click.ParamType):
+    """A whole number, which is a cutoff, or else a folder that exists."""
+
+    name = "folder or cutoff"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Path | int:
+        if str(value).isdecimal():
+            return click.IntRange(min=1).convert(value, parameter, context)
+        return Path(Folder(exists=True).convert(value, parameter, context))
 
 
 @click.command()
@@ -16,8 +34,7 @@ def tables(results: Path) -> None:
     """
     from seqrec.report.tables import write_tables
 
-    for path in write_tables(results):
-        click.echo(path)
+    say_what_was_written(write_tables(results))
 
 
 @click.command()
@@ -29,8 +46,34 @@ def figures(results: Path) -> None:
     """
     from seqrec.report.figures import write_figures
 
-    for path in write_figures(results):
-        click.echo(path)
+    say_what_was_written(write_figures(results))
+
+
+@click.command()
+@results_argument()
+def report(results: Path) -> None:
+    """Write a page of what RESULTS found.
+
+    It shows all tables and charts, and goes to RESULTS/report.html: a single file that opens in any
+    browser, needs no network, and can be mailed. RESULTS may be those of an experiment or of seqrec
+    train. Example: seqrec report results/demo
+    """
+    from seqrec.report.page import write_page
+
+    click.echo(write_page(results))
+
+
+def say_what_was_written(paths: Sequence[Path]) -> None:
+    """Name files in a few lines: those of one folder that differ in their endings in one word."""
+    folders: dict[Path, dict[str, list[str]]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, {}).setdefault(path.stem, []).append(path.suffix[1:])
+    for folder, names in folders.items():
+        forms: dict[str, list[str]] = {}
+        for name, endings in names.items():
+            forms.setdefault(", ".join(endings), []).append(name)
+        for form, some in forms.items():
+            click.echo(f"{folder}/: {', '.join(some)} ({form})")
 
 
 @click.command()
@@ -66,32 +109,52 @@ def warn_of_damaged_records(results: Path) -> None:
 
 
 @click.command()
-@results_argument()
-def best(results: Path) -> None:
+@click.argument("results", type=Folder(exists=True), nargs=-1, required=True)
+def best(results: tuple[Path, ...]) -> None:
     """Choose among the models of RESULTS by validation.
 
     For each dataset, network and kind of loss, prints the model with the best validation NDCG@10.
-    Its test metrics are shown but play no part in the choice. Example: seqrec best results/rates
+    Its test metrics are shown but play no part in the choice. RESULTS are folders of run records:
+    experiments, models or single runs; of several, the best of all is chosen. Example:
+
+    \b
+    seqrec best results/rates
     """
-    from seqrec.records.survey import read_records
     from seqrec.report.choice import choose
     from seqrec.report.rendering import text
     from seqrec.report.tables import choice_table
 
-    click.echo(text(choice_table(f"Best in {results}", choose(read_records(results)))))
+    title = f"Best in {', '.join(map(str, results))}"
+    click.echo(text(choice_table(title, choose(read_all(results)))))
 
 
 @click.command()
-@results_argument()
-@click.argument("cutoffs", type=click.IntRange(min=1), nargs=-1, required=True)
-def metrics(results: Path, cutoffs: tuple[int, ...]) -> None:
+@click.argument("results", type=FolderOrCutoff(), nargs=-1, required=True)
+def metrics(results: tuple[Path | int, ...]) -> None:
     """Print the test metrics of RESULTS at any CUTOFFS, as CSV.
 
-    One line a finished run. Metrics follow from the recorded ranks, so neither the model nor the
-    data are needed. Example: seqrec metrics results/reference 1 5 20
+    One line for each finished run. Metrics follow from the recorded ranks, so neither the model nor
+    the data are needed. RESULTS are folders of run records: experiments, models or single runs.
+    Examples:
+
+    \b
+    seqrec metrics results/reference 1 5 20
+    seqrec metrics results/paper/runs/ml-1m/sasrec results/paper/runs/ml-1m/sasrec+ 20
     """
-    from seqrec.records.survey import read_records
     from seqrec.report.tables import metrics_table
 
-    click.echo(metrics_table(read_records(results), cutoffs).to_csv(index=False), nl=False)
-    warn_of_damaged_records(results)
+    cutoffs = [one for one in results if isinstance(one, int)]
+    folders = [one for one in results if isinstance(one, Path)]
+    if not (cutoffs and folders):
+        raise click.UsageError("Name folders, then cutoffs, as in results/reference 1 5 20.")
+    click.echo(metrics_table(read_all(folders), cutoffs).to_csv(index=False), nl=False)
+    for folder in folders:
+        warn_of_damaged_records(folder)
+
+
+def read_all(folders: Iterable[Path]) -> "list[Record]":
+    """Read the finished records in some folders, each once; see `records_in`."""
+    from seqrec.records.survey import records_in
+
+    found = [record for folder in folders for record in records_in(folder)]
+    return list({record.folder.resolve(): record for record in found}.values())

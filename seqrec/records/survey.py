@@ -13,7 +13,7 @@ from seqrec.json_files import read_json
 from seqrec.layout import REFERENCE, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.errors import DamagedRecord, UnusableRecord
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
-from seqrec.records.fingerprint import is_current, training_code_fingerprint
+from seqrec.records.fingerprint import is_stale, training_code_fingerprint
 from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import has_record, read_record
 from seqrec.records.record import Record
@@ -117,7 +117,7 @@ def survey(results: Path) -> Survey:
         records,
         missing,
         outdated=_outdated(records, wanted),
-        stale={record.run for record in records if not is_current(record, code)},
+        stale={record.run for record in records if is_stale(record, code)},
         places=_places(grid, {run.model for run in known | wanted.keys()}),
         shown=grid.report,
         titles=grid.titles,
@@ -254,7 +254,7 @@ def is_finished(folder: Path, config_hash: str, data: Path, any_code: bool) -> b
     except (OSError, SeqrecError, KeyError):
         return False  # whoever needs the log says what is wrong with it
     same_run = (record.config_hash, record.data.sha256) == (config_hash, digest)
-    return same_run and (any_code or is_current(record, training_code_fingerprint()))
+    return same_run and (any_code or not is_stale(record, training_code_fingerprint()))
 
 
 def stale_records(results: Path) -> list[Path]:

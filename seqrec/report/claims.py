@@ -1,7 +1,7 @@
 """Which of the paper's claims the records support, dataset by dataset."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
@@ -11,21 +11,18 @@ import numpy as np
 
 from seqrec.experiment.naming import sampled_negatives
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.records.record import Record
 from seqrec.report.cells import Piece, Text, joined
 from seqrec.report.differences import scatters, share
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import ALPHA, Difference, difference, trend
-from seqrec.report.numbers import number, p_value, percent, signed, signed_interval
-from seqrec.report.timing import (
-    comparable_times,
-    device_title,
-    least_seconds_to_best,
-    seconds_to_best,
+from seqrec.report.numbers import (
+    number,
+    p_value,
+    percent,
+    second_decimals,
+    signed,
+    signed_interval,
 )
-
-PAIRS_NAMED = 6
-"""How many pairs of runs the evidence on time names."""
 
 
 class Support(StrEnum):
@@ -84,7 +81,7 @@ def claims(evidence: Evidence, dataset: str) -> list[Claim]:
     otherwise, or while a run is missing, *undecided*. A claim of two differences needs both, which
     takes no correction (the intersection-union test: Berger, 1982). The same claim on several
     datasets is a family of tests; each is at the 5% level, as each verdict is on one dataset.
-    Epochs and times are decided by all pairs of runs, without a test.
+    Epochs, and the times that follow from them, are decided by all pairs of runs, without a test.
     """
     return _DatasetClaims(evidence, dataset).decided()
 
@@ -218,67 +215,56 @@ class _DatasetClaims:
         return _all_positive([slope, self._minus(line[-1], line[0])])
 
     def _fewer_epochs(self, one: str, other: str) -> Answer:
-        """Decide by the best epochs of every pair of runs; all must agree."""
-        ours, theirs = (self.models[model].best_epochs for model in (one, other))
-        if not (ours and theirs):
-            return Answer(Support.UNDECIDED, "A model without epochs has no best one.")
-        verdict = Support.UNDECIDED
-        if max(ours) < min(theirs):
-            verdict = Support.HOLDS
-        elif min(ours) >= max(theirs):
-            verdict = Support.DOES_NOT_HOLD
-        fewer = sum(a < b for a, b in product(ours, theirs))
-        pairs = len(ours) * len(theirs)
-        sides = [self._listing(one, ours), ", and ", self._listing(other, theirs)]
-        return Answer(
-            verdict,
-            joined("Best epochs: ", *sides, f"; fewer in {fewer} of {_pairs_of_runs(pairs)}."),
-        )
-
-    def _listing(self, model: str, values: Sequence[int]) -> Text:
-        return joined(self._title(model), f" {', '.join(map(str, sorted(values)))}")
+        best = {model: self.models[model].best_epochs for model in (one, other)}
+        return _all_smaller("Best epochs", "fewer", self._titled(best))
 
     def _sooner(self, one: str, other: str) -> Answer:
-        """Decide by every pair of runs with comparable times; all must agree.
-
-        Sharing a device only slows a run down. On a shared one the later run must therefore have
-        been later even if each of its epochs had been as quick as its quickest.
-        """
-        compared = [
-            (ours, theirs)
-            for ours, theirs in product(self.models[one].records, self.models[other].records)
-            if ours.best_epoch and theirs.best_epoch and comparable_times(ours, theirs)
-        ]
-        if not compared:
-            reason = "No two runs used the same kind of device under comparable conditions."
+        """Multiply the best epochs by seconds per epoch, both measured on the same machine."""
+        timing = self.evidence.timing
+        measured: dict[str, float] = {}
+        for model in (one, other):
+            if timing and (seconds := timing.of(self.dataset, model)) is not None:
+                measured[model] = seconds
+        if timing is None or len(measured) < 2:
+            reason = "Seconds per epoch have not been measured on a quiet machine."
             return Answer(Support.UNDECIDED, reason)
-        verdict = Support.UNDECIDED
-        if all(seconds_to_best(ours) < least_seconds_to_best(theirs) for ours, theirs in compared):
-            verdict = Support.HOLDS
-        elif all(
-            seconds_to_best(theirs) <= least_seconds_to_best(ours) for ours, theirs in compared
-        ):
-            verdict = Support.DOES_NOT_HOLD
-        of_all = len(self.models[one].records) * len(self.models[other].records)
-        sentences: list[Text | Piece] = [
-            f"Decided by {len(compared)} of {_pairs_of_runs(of_all)}, the comparable ones:"
-        ]
-        for n, (ours, theirs) in enumerate(compared[:PAIRS_NAMED]):
-            sides = [self._timed(one, ours), " and ", self._timed(other, theirs)]
-            sentences += ["; " if n else " ", *sides, f", on {device_title(ours)}"]
-        if len(compared) > PAIRS_NAMED:
-            sentences.append(f"; and {len(compared) - PAIRS_NAMED} more")
-        return Answer(verdict, joined(*sentences, "."))
+        shown = " and ".join(number(value, second_decimals(value)) for value in measured.values())
+        how = f"Seconds to the best epoch, at {shown} s per epoch ({timing.machine})"
+        times = {
+            model: [epoch * value for epoch in self.models[model].best_epochs]
+            for model, value in measured.items()
+        }
+        return _all_smaller(how, "less", self._titled(times))
 
-    def _timed(self, model: str, record: Record) -> Text:
-        """Name a run with its time and how many runs shared its device."""
-        time = f" seed {record.seed} {number(seconds_to_best(record))} s"
-        runs = record.runs_sharing_device
-        return joined(self._title(model), time + (f" (shared by {runs} runs)" if runs > 1 else ""))
+    def _titled(self, values: Mapping[str, Sequence[float]]) -> list[tuple[Piece, Sequence[float]]]:
+        return [(self._title(model), of_runs) for model, of_runs in values.items()]
 
 
-def _pairs_of_runs(count: int) -> str:
-    return f"{count} {'pair' if count == 1 else 'pairs'} of runs"
+def _all_smaller(
+    title: str, comparative: str, sides: Sequence[tuple[Piece, Sequence[float]]]
+) -> Answer:
+    """Decide by every pair of runs that the first of two models has the smaller values.
+
+    All pairs must agree.
+    """
+    (_, ours), (_, theirs) = sides
+    if not (ours and theirs):
+        return Answer(Support.UNDECIDED, "A model without epochs has no best one.")
+    verdict = Support.UNDECIDED
+    if max(ours) < min(theirs):
+        verdict = Support.HOLDS
+    elif min(ours) >= max(theirs):
+        verdict = Support.DOES_NOT_HOLD
+    smaller = sum(a < b for a, b in product(ours, theirs))
+    count = len(ours) * len(theirs)
+    one, other = (
+        joined(model, f" {', '.join(map(number, sorted(values)))}") for model, values in sides
+    )
+    pairs = f"{count} {'pair' if count == 1 else 'pairs'} of runs"
+    return Answer(
+        verdict,
+        joined(f"{title}: ", *one, ", and ", *other, f"; {comparative} in {smaller} of {pairs}."),
+    )
 
 
 def _published(says: Callable[[], bool]) -> Support | None:

@@ -4,23 +4,25 @@ The test is that of an experiment's tables: two runs of one experiment are judge
 its models of their kind scatter between seeds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.naming import run_order
 from seqrec.experiment.settings import flat_settings
-from seqrec.layout import ResultFiles, RunFiles, results_of
-from seqrec.protocol.metrics import REPORTED_METRICS
-from seqrec.records.reading import read_record
+from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
-from seqrec.records.survey import Survey, dataset_and_model, grouped, holds_experiment, survey
+from seqrec.records.survey import (
+    Survey,
+    dataset_and_model,
+    grouped,
+    records_in,
+)
 from seqrec.report.differences import of_unknown_scatter, scatters, share
+from seqrec.report.experiments import Experiments
 from seqrec.report.inference import Difference, Scatter, difference, holm
 from seqrec.report.measured import (
     Measured,
@@ -29,9 +31,6 @@ from seqrec.report.measured import (
     require_same_users,
     without_misfits,
 )
-
-Models: TypeAlias = Mapping[tuple[str, str], list[Record]]
-"""The seeds of each model, by dataset and model."""
 
 
 class Overlap(StrEnum):
@@ -49,6 +48,8 @@ class Side:
     measured: Measured
     experiment: Mapping[str, Measured]
     """By name: the models of this dataset and log, or this one alone outside of an experiment."""
+    title: str
+    """What the experiment calls the model."""
 
     @property
     def model(self) -> str:
@@ -118,19 +119,20 @@ class Comparison:
 
 
 def compare(one: Path, other: Path) -> list[Comparison]:
-    """Compare what two folders hold.
+    """Compare what two folders hold; see `records_in`.
 
-    The folder of a run holds `metrics.json`, that of a model `seed-<n>` folders, and that of an
-    experiment `runs/`. Two runs or models of one dataset are compared whatever their models are;
-    experiments are compared in what both have finished. Raises `SeqrecError` if a folder holds no
-    finished run, if they have none in common, or if their users differ.
+    Two runs or models of one dataset are compared whatever their models are; experiments are
+    compared in what both have finished. The metrics are those that the experiments show. Raises
+    `SeqrecError` if a folder holds no finished run, if they have none in common, or if their users
+    differ.
     """
     compared = []
-    experiments = _Experiments()
+    measuring = _Sides()
     for ours, theirs in _matched(one, other):
         require_same_users([ours[0], *theirs])
-        sides = experiments.side(ours), experiments.side(theirs)
-        for metric in REPORTED_METRICS:
+        metrics = measuring.experiments.shown([ours[0], theirs[0]])
+        sides = measuring.side(ours, metrics), measuring.side(theirs, metrics)
+        for metric in metrics:
             tested = difference(
                 sides[0].measured.scores[metric],
                 sides[1].measured.scores[metric],
@@ -141,51 +143,42 @@ def compare(one: Path, other: Path) -> list[Comparison]:
     return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]
 
 
-class _Experiments:
-    """The experiments that compared records belong to, each read once."""
+class _Sides:
+    """Measures sides, each of an experiment's models once."""
 
     def __init__(self) -> None:
-        self._surveys: dict[Path, Survey] = {}
-        self._models: dict[tuple[Path, str, str], Mapping[str, Measured]] = {}
+        self.experiments = Experiments()
+        self._models: dict[tuple[object, ...], Mapping[str, Measured]] = {}
 
-    def side(self, records: list[Record]) -> Side:
+    def side(self, records: list[Record], metrics: Sequence[str]) -> Side:
         """Measure a model from its records, and find the models that it may scatter like."""
-        first, measured = records[0], measure(records)
-        root = _experiment_of(first)
+        first = records[0]
+        metrics = list(dict.fromkeys([*metrics, STOPPING_METRIC]))
+        measured = measure(records, metrics)
         models = {first.model: measured}
-        if root is not None:
-            key = root, first.dataset, first.data.sha256
+        if found := self.experiments.of(first):
+            key = id(found), first.dataset, first.data.sha256, *metrics
             if key not in self._models:
-                self._models[key] = self._with_several_seeds(*key)
+                self._models[key] = _with_several_seeds(found, first, metrics)
             models |= self._models[key]
-        return Side(measured, models)
-
-    def _survey(self, root: Path) -> Survey:
-        if root not in self._surveys:
-            self._surveys[root] = survey(root)
-        return self._surveys[root]
-
-    def _with_several_seeds(self, root: Path, dataset: str, data: str) -> Mapping[str, Measured]:
-        found = self._survey(root)
-        records = [r for r in found.records if (r.dataset, r.data.sha256) == (dataset, data)]
-        of_model = grouped(records, dataset_and_model)
-        several = [r for r in records if len(of_model[dataset_and_model(r)]) > 1]
-        kept = without_misfits(replace(found, records=several)).records
-        return measure_dataset(kept, dataset)
+        return Side(measured, models, self.experiments.title(first))
 
 
-def _experiment_of(record: Record) -> Path | None:
-    """Return the folder of the experiment that a record lies in; None if it lies elsewhere."""
-    folder = record.folder.resolve()
-    root = results_of(folder)
-    if root and ResultFiles(root).run(*record.run).folder == folder and holds_experiment(root):
-        return root
-    return None
+def _with_several_seeds(
+    found: Survey, like: Record, metrics: Sequence[str]
+) -> Mapping[str, Measured]:
+    """Measure the models with several seeds on the data of a record."""
+    of_data = like.dataset, like.data.sha256
+    records = [r for r in found.records if (r.dataset, r.data.sha256) == of_data]
+    of_model = grouped(records, dataset_and_model)
+    several = [r for r in records if len(of_model[dataset_and_model(r)]) > 1]
+    kept = without_misfits(replace(found, records=several)).records
+    return measure_dataset(kept, like.dataset, metrics)
 
 
 def _matched(one: Path, other: Path) -> list[tuple[list[Record], list[Record]]]:
     """Pair the models of two folders."""
-    ours, theirs = _models_in(one), _models_in(other)
+    ours, theirs = (grouped(records_in(path), dataset_and_model) for path in (one, other))
     if len(ours) == len(theirs) == 1 and _datasets(ours) == _datasets(theirs):
         return list(zip(ours.values(), theirs.values(), strict=True))
     matched = [(ours[key], theirs[key]) for key in ours if key in theirs]
@@ -200,23 +193,5 @@ def _matched(one: Path, other: Path) -> list[tuple[list[Record], list[Record]]]:
     return matched
 
 
-def _models_in(path: Path) -> Models:
-    """Read the finished records in a folder."""
-    if RunFiles(path).metrics.is_file():
-        records = [read_record(path)]
-    elif ResultFiles(path).runs.is_dir():
-        records = survey(path).records
-    else:
-        folders = sorted(path.glob("seed-*"))
-        records = [read_record(folder) for folder in folders if RunFiles(folder).metrics.is_file()]
-    if not records:
-        raise SeqrecError(
-            f"{path}: holds no finished run. Name a run's folder (with metrics.json), a model's "
-            "(with seed-0, ...) or an experiment's (with runs/)."
-        )
-    found = grouped(records, dataset_and_model)
-    return {key: found[key] for key in sorted(found, key=lambda key: run_order(*key))}
-
-
-def _datasets(models: Models) -> set[str]:
+def _datasets(models: Iterable[tuple[str, str]]) -> set[str]:
     return {dataset for dataset, _ in models}

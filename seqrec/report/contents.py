@@ -12,8 +12,6 @@ from seqrec.experiment.naming import dataset_title
 
 TABLE_FORMS = ("md", "tex", "csv")
 PRINTED = ("png", "pdf", "svg")
-PAGE = "html"
-"""The form of a table or figure that a browser shows."""
 
 
 class Category(StrEnum):
@@ -25,11 +23,6 @@ class Category(StrEnum):
     TRAINING = "Training"
     DATA = "Data"
 
-    @property
-    def number(self) -> int:
-        """Place in the report, from 1."""
-        return list(Category).index(self) + 1
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -40,9 +33,9 @@ class Entry:
     title: str
     category: Category
     caption: str
-    """What it shows and how to read it, in a few sentences; its page begins with them."""
+    """What it shows and how to read it, in a few sentences."""
     forms: tuple[str, ...]
-    """Endings of its files."""
+    """Endings of its files; a figure without any is in the report alone."""
     per_dataset: bool = False
     """Whether every dataset has one of its own."""
 
@@ -76,8 +69,16 @@ TABLES = (
         "test metrics",
         Category.RESULTS,
         "Test metrics under full ranking, as the mean over the seeds that have finished, with "
-        "their standard deviation (of two seeds, both values) and a 95% bootstrap interval over "
-        "users. Bold marks the models that may be the best.",
+        "their standard deviation (of two seeds, both values), beside the published values. Bold "
+        "marks the models that may be the best.",
+        TABLE_FORMS,
+        per_dataset=True,
+    ),
+    Entry(
+        "intervals",
+        "intervals",
+        Category.RESULTS,
+        "The test metrics with 95% bootstrap intervals over users.",
         TABLE_FORMS,
         per_dataset=True,
     ),
@@ -111,11 +112,19 @@ TABLES = (
         TABLE_FORMS,
     ),
     Entry(
+        "times",
+        "Epochs and times",
+        Category.TRAINING,
+        "How many epochs each model trained, and how long an epoch takes where that has been "
+        "measured on one quiet machine.",
+        TABLE_FORMS,
+    ),
+    Entry(
         "runs",
         "Runs",
         Category.TRAINING,
-        "How long each run trained, up to its best epoch and in all, with how much memory, on "
-        "which device, and how many runs shared that device at most.",
+        "How many epochs each run trained, with how much memory, on which device, and how many "
+        "runs shared that device at most.",
         TABLE_FORMS,
     ),
     Entry(
@@ -156,7 +165,7 @@ FIGURES = (
         "were read off the paper's figure. Bars and bands: 95% interval of the mean over users, "
         "and over seeds as far as their scatter is known. Two models can differ significantly "
         "although their intervals overlap, as the test compares user by user.",
-        (*PRINTED, PAGE),
+        PRINTED,
     ),
     Entry(
         "convergence",
@@ -166,7 +175,7 @@ FIGURES = (
         "band that they span, up to the epoch at which the first of them stopped. A filled marker "
         "stands at the mean of the best epochs, whose weights were kept, with their range; hollow "
         "markers on the axis are the published best epochs.",
-        (*PRINTED, PAGE),
+        PRINTED,
     ),
     Entry(
         "convergence_seconds",
@@ -174,7 +183,7 @@ FIGURES = (
         Category.FIGURES,
         "NDCG@10 on the validation items by training time, run by run. Times compare only on the "
         "same device, when it had nothing else to do.",
-        (*PRINTED, PAGE),
+        PRINTED,
     ),
     Entry(
         "quality_by_time",
@@ -184,7 +193,7 @@ FIGURES = (
         "better. More solid markers of SASRec+ N mean more negatives. Horizontal lines are models "
         "that train in less than a second. Times compare only on the same device; the table of "
         "runs names the device of each run.",
-        (*PRINTED, PAGE),
+        PRINTED,
     ),
     Entry(
         "learning",
@@ -194,7 +203,7 @@ FIGURES = (
         "epoch. Markers show the best epoch; darker lines and more solid markers of SASRec+ N "
         "mean more negatives. Losses of different kinds do not compare: over all items, over "
         "some negatives, or binary.",
-        (PAGE,),
+        (),
         per_dataset=True,
     ),
 )

@@ -1,14 +1,13 @@
 """Which models of a dataset differ, and how they do on targets that training never saw."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
 
-from seqrec.experiment.naming import model_order
-from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
+from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.records.survey import grouped
 from seqrec.report.inference import (
@@ -89,7 +88,7 @@ class Pair(NamedTuple):
 
 def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
     """Test every pair of `models` of one dataset, best first."""
-    ordered = sorted(models, key=lambda name: (-models[name].mean(metric), model_order(name)))
+    ordered = sorted(models, key=lambda name: -models[name].mean(metric))
     names = list(combinations(ordered, 2))
     scores = {name: models[name].scores[metric] for name in ordered}
     scatter = scatters(models, metric)
@@ -106,7 +105,7 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
 
 def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
     """Find the best model and all that may be the best; see `inference.may_be_best`."""
-    scores = {name: models[name].scores[metric] for name in sorted(models, key=model_order)}
+    scores = {name: one.scores[metric] for name, one in models.items()}
     return may_be_best(scores, scatters(models, metric))
 
 
@@ -123,7 +122,7 @@ class TargetGroup(NamedTuple):
     """Median rank of the targets among all items, from 1, over all seeds."""
 
 
-def by_target(models: Mapping[str, Measured]) -> list[TargetGroup]:
+def by_target(models: Mapping[str, Measured], metrics: Sequence[str]) -> list[TargetGroup]:
     """Measure `models` of one dataset on targets that occur in training, and on the others.
 
     A group without users is left out.
@@ -132,7 +131,7 @@ def by_target(models: Mapping[str, Measured]) -> list[TargetGroup]:
     for name, measured in models.items():
         trained_on = measured.records[0].target_counts() > 0
         ranks = np.stack([record.ranks() for record in measured.records])
-        for metric, occurs in product(REPORTED_METRICS, (True, False)):
+        for metric, occurs in product(metrics, (True, False)):
             group = trained_on == occurs
             users = measured.scores[metric].users[group]
             if len(users):

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from seqrec.layout import ConfigFiles, Run
+from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.records.survey import Survey, dataset_and_model, grouped, survey
 from seqrec.report.cells import NO_MARK, Mark, Piece
-from seqrec.report.looks import display
 from seqrec.report.measured import (
     Measured,
     comparable,
@@ -20,6 +20,7 @@ from seqrec.report.measured import (
 )
 from seqrec.report.paper import Paper, read_paper
 from seqrec.report.settings import other_settings
+from seqrec.report.timing import Timing, read_timing
 
 
 @dataclass(frozen=True)
@@ -35,24 +36,35 @@ class Evidence:
     """By dataset and model, each by itself."""
     comparable: Mapping[str, Mapping[str, Measured]]
     """The same where all of a dataset's models were trained on the same data; empty elsewhere."""
+    timing: Timing | None = None
+    """How long epochs take, where that has been measured."""
 
     @classmethod
-    def of(cls, found: Survey, paper: Paper) -> "Evidence":
-        """Measure all that an experiment has finished."""
+    def of(cls, found: Survey, paper: Paper, timing: Timing | None = None) -> "Evidence":
+        """Measure all that an experiment has finished, in the metrics that anything asks for."""
         found = without_misfits(found)
-        measured = {name: measure_dataset(found.records, name) for name in datasets_of(found)}
+        metrics = list(dict.fromkeys([*found.shown.metrics, STOPPING_METRIC, *paper.metrics]))
+        measured = {
+            name: measure_dataset(found.records, name, metrics) for name in datasets_of(found)
+        }
         return cls(
             found,
             paper,
             other_settings(found.records, paper.settings),
             measured,
             {name: comparable(models) for name, models in measured.items()},
+            timing,
         )
 
     @property
     def datasets(self) -> list[str]:
-        """Datasets of the experiment, in the paper's order."""
+        """Datasets of the experiment, in order."""
         return list(self.measured)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that are shown."""
+        return self.found.shown.metrics
 
     def records(self, dataset: str) -> list[Record]:
         """Finished records of a dataset."""
@@ -80,7 +92,7 @@ class Evidence:
 
     def title(self, dataset: str, model: str) -> Piece:
         """Name a model, with the marks of its runs on a dataset."""
-        return Piece(display(model).title, self.marks(dataset, model))
+        return Piece(self.found.title(model), self.marks(dataset, model))
 
     # Tables ask for these once a run or a model, of which there may be thousands.
 
@@ -112,4 +124,5 @@ def _models(runs: Iterable[Run]) -> set[tuple[str, str]]:
 def read_evidence(results: Path, config: ConfigFiles) -> Evidence:
     """Read an experiment's records beside the paper's numbers and settings in `config`."""
     found = survey(results)
-    return Evidence.of(found, read_paper(config, map(dataset_and_model, found.records)))
+    paper = read_paper(config, map(dataset_and_model, found.records))
+    return Evidence.of(found, paper, read_timing(results))

@@ -1,24 +1,21 @@
 """Models as their records measure them, over the seeds that have finished."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.naming import dataset_order, in_order
 from seqrec.layout import RunFiles, run_folder
-from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.records.record import Record
 from seqrec.records.survey import Missing, Survey, grouped
 from seqrec.report.inference import Interval, Scores, bootstrap_interval
 
 
 def datasets_of(found: Survey) -> list[str]:
-    """List the datasets of an experiment in the paper's order."""
-    return sorted({run.dataset for run in found.runs}, key=dataset_order)
+    """List the datasets of an experiment in order."""
+    return list(dict.fromkeys(run.dataset for run in found.runs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +25,18 @@ class Measured:
     records: list[Record]
     scores: dict[str, Scores]
     """By metric."""
+    _intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
+    """Those that were asked for: each takes a while."""
 
-    @cached_property
-    def intervals(self) -> dict[str, Interval]:
-        """By metric: bootstrap over users, each user's metric averaged over these seeds.
+    def interval(self, metric: str) -> Interval:
+        """Bootstrap a metric over users, each user's value averaged over these seeds.
 
-        They say where the mean of other users like these would lie, not what other seeds would
-        change.
+        The interval says where the mean of other users like these would lie, not what other seeds
+        would change.
         """
-        return {metric: bootstrap_interval(one.users) for metric, one in self.scores.items()}
+        if metric not in self._intervals:
+            self._intervals[metric] = bootstrap_interval(self.scores[metric].users)
+        return self._intervals[metric]
 
     @property
     def data(self) -> str:
@@ -53,25 +53,25 @@ class Measured:
         return [one.best_epoch for one in self.records if one.best_epoch is not None]
 
 
-def measure(records: Sequence[Record]) -> Measured:
+def measure(records: Sequence[Record], metrics: Iterable[str]) -> Measured:
     """Measure a model from its records, which differ in their seeds alone, on the same data."""
     ranks = [record.ranks() for record in records]
     require_same_users(records)
-    return Measured(
-        list(records), {metric: Scores.of(ranks, metric) for metric in REPORTED_METRICS}
-    )
+    return Measured(list(records), {metric: Scores.of(ranks, metric) for metric in metrics})
 
 
-def measure_dataset(records: Iterable[Record], dataset: str) -> dict[str, Measured]:
-    """Measure each finished model of a dataset by itself, in the paper's order.
+def measure_dataset(
+    records: Iterable[Record], dataset: str, metrics: Sequence[str]
+) -> dict[str, Measured]:
+    """Measure each finished model of a dataset by itself, in the order of the records.
 
     A model whose own records were trained on different data is left out.
     """
     of_model = grouped((r for r in records if r.dataset == dataset), lambda record: record.model)
     return {
-        model: measure(of_model[model])
-        for model in in_order(of_model)
-        if len({record.data.sha256 for record in of_model[model]}) == 1
+        model: measure(seeds, metrics)
+        for model, seeds in of_model.items()
+        if len({record.data.sha256 for record in seeds}) == 1
     }
 
 

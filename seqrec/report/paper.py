@@ -44,6 +44,11 @@ class Paper:
     """By dataset and model: what a run by that name must have been trained with, or why this is
     unknown."""
 
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that were published, such as `ndcg@10`."""
+        return list(dict.fromkeys(c for row in self.results.values() for c in row if "@" in c))
+
 
 def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
     """Read the published numbers, and the settings of those `models` that bear a paper's name.

@@ -1,8 +1,43 @@
-"""How long a training took, on what, and which training times compare."""
+"""How long an epoch of each model takes, and on what a run computed.
 
-import numpy as np
+Seconds per epoch come from `timing.json` in an experiment's results, which names the machine that
+they were measured on with nothing else to do. The training times of records are not used: runs
+share machines and differ in them, so their times say more about that than about models.
+"""
 
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from seqrec.json_files import read_json
+from seqrec.layout import ResultFiles
 from seqrec.records.record import Record
+from seqrec.typed_yaml import Strict, check_values
+
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+
+
+class Timing(Strict):
+    """The content of `timing.json`."""
+
+    machine: Annotated[str, Field(min_length=1)]
+    """What it was measured on, for readers: the device, how many threads, that it was idle."""
+    seconds_per_epoch: dict[str, dict[str, Seconds]]
+    """Of training with its validation, by dataset and model."""
+
+    def of(self, dataset: str, model: str) -> float | None:
+        """Return the seconds of an epoch of a model; None if it was not measured."""
+        return self.seconds_per_epoch.get(dataset, {}).get(model)
+
+
+def read_timing(results: Path) -> Timing | None:
+    """Read the measurement of an experiment's results; None if there is none.
+
+    Raises `SeqrecError` if the file is damaged.
+    """
+    path = ResultFiles(results).timing
+    return check_values(Timing, read_json(path), str(path)) if path.is_file() else None
 
 
 def device_title(record: Record) -> str:
@@ -10,38 +45,3 @@ def device_title(record: Record) -> str:
     if record.device_kind != "cpu":
         return record.device
     return f"{record.device}, {record.threads} {'thread' if record.threads == 1 else 'threads'}"
-
-
-def device_and_precision(record: Record) -> str:
-    """Name the device and the precision that a run was trained with."""
-    return f"{device_title(record)}, {record.precision}"
-
-
-def seconds_to_best(record: Record) -> float:
-    """Training time up to the end of the best epoch, with its validations."""
-    return record.seconds_to_best()
-
-
-def least_seconds_to_best(record: Record) -> float:
-    """Lower bound of `seconds_to_best` had the run not shared its device.
-
-    Sharing only slows a run down, so no epoch would have been quicker than the quickest.
-    """
-    if record.runs_sharing_device == 1:
-        return seconds_to_best(record)
-    epochs = np.diff(record.history()["seconds"].to_numpy(), prepend=0.0)
-    return float(record.best_epoch or 0) * float(epochs.min())
-
-
-def comparable_times(one: Record, other: Record) -> bool:
-    """Whether two runs had the same kind of device and precision, and neither an unfair share.
-
-    A GPU must have been theirs alone. On a CPU, where runs have threads of their own, it is enough
-    that the quicker run shared it with at least as many others as the slower one.
-    """
-    if device_and_precision(one) != device_and_precision(other):
-        return False
-    quicker, slower = sorted((one, other), key=seconds_to_best)
-    if one.device_kind != "cpu":
-        return one.runs_sharing_device == other.runs_sharing_device == 1
-    return quicker.runs_sharing_device >= slower.runs_sharing_device

@@ -11,7 +11,7 @@ from enum import StrEnum
 from statistics import fmean, variance
 from typing import NamedTuple
 
-from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
+from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval, prediction_interval
@@ -63,7 +63,7 @@ class Source(StrEnum):
     FIGURE = "figure"
 
 
-class Published(NamedTuple):
+class PublishedValue(NamedTuple):
     """A value of the paper."""
 
     dataset: str
@@ -79,7 +79,7 @@ class Published(NamedTuple):
 class Verdict(NamedTuple):
     """A published value beside ours."""
 
-    published: Published
+    published: PublishedValue
     ours: float | None
     """Mean over our seeds."""
     seeds: int
@@ -89,7 +89,7 @@ class Verdict(NamedTuple):
     outcome: Outcome
 
 
-def verdict(ours: float, prediction: Interval | None, published: Published) -> Outcome:
+def verdict(ours: float, prediction: Interval | None, published: PublishedValue) -> Outcome:
     """Compare our value with a published one.
 
     It is *reproduced* if ours is within 5% of it; otherwise *plausible* if it lies in our
@@ -129,25 +129,25 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, Counter[Outcome]]:
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 
-def _kind(published: Published) -> str:
+def _kind(published: PublishedValue) -> str:
     metrics, epochs, points = KINDS
     if published.source is Source.FIGURE:
         return points
     return epochs if published.quantity == BEST_EPOCH else metrics
 
 
-def _published(evidence: Evidence) -> Iterator[Published]:
+def _published(evidence: Evidence) -> Iterator[PublishedValue]:
     for (dataset, model), row in evidence.paper.results.items():
-        for name in (*REPORTED_METRICS, BEST_EPOCH):
+        for name in (*evidence.paper.metrics, BEST_EPOCH):
             if name in row:
-                yield Published(dataset, model, name, Source.TABLE, row[name])
+                yield PublishedValue(dataset, model, name, Source.TABLE, row[name])
     for (dataset, negatives), row in evidence.paper.curve.items():
         point, tolerance = row[STOPPING_METRIC], row.get("tolerance", 0.0)
         model = f"sasrec+{negatives}"
-        yield Published(dataset, model, STOPPING_METRIC, Source.FIGURE, point, tolerance)
+        yield PublishedValue(dataset, model, STOPPING_METRIC, Source.FIGURE, point, tolerance)
 
 
-def _verdict_on(evidence: Evidence, published: Published) -> Verdict:
+def _verdict_on(evidence: Evidence, published: PublishedValue) -> Verdict:
     dataset, model, quantity = published.dataset, published.model, published.quantity
     measured = evidence.measured[dataset].get(model)
     if measured is None:
@@ -165,7 +165,9 @@ def _verdict_on(evidence: Evidence, published: Published) -> Verdict:
     return Verdict(published, ours, len(measured.records), prediction, outcome)
 
 
-def _metric(evidence: Evidence, published: Published, mean: float, seeds: int) -> Interval | None:
+def _metric(
+    evidence: Evidence, published: PublishedValue, mean: float, seeds: int
+) -> Interval | None:
     """Predict a metric by the scatter that the tests use."""
     models = evidence.comparable[published.dataset] or {
         published.model: evidence.measured[published.dataset][published.model]

@@ -29,7 +29,11 @@ def test_two_runs_of_different_models_are_compared(tmp_path: Path) -> None:
 def test_experiments_are_compared_in_what_both_have(tmp_path: Path) -> None:
     for place, rate in (("a", 0.001), ("b", 0.01)):
         for seed in (0, 1):
-            config = {"model": "sasrec+", "seed": seed, "training": {"learning_rate": rate}}
+            config = {
+                "model": "sasrec+",
+                "seed": seed,
+                "training": {"learning_rate": rate, "patience": 10, "max_epochs": 100},
+            }
             make_record(tmp_path / place, "ml-1m", "sasrec+", seed, config=config)
         make_record(tmp_path / place, "ml-1m", {"a": "sasrec", "b": "gru4rec"}[place])
     found = compare(tmp_path / "a", tmp_path / "b")

@@ -12,11 +12,13 @@ from seqrec.records.survey import survey
 from seqrec.report.differences import by_target, leaders, pairs, scatters
 from seqrec.report.measured import measure_dataset
 
+METRICS = ["hit_rate@10", "ndcg@10"]
+
 
 def test_pairs_are_best_first_and_every_two_once(tmp_path: Path) -> None:
     for model, quality in (("sasrec", 0.1), ("sasrec+", 0.3), ("gru4rec", 0.2)):
         make_record(tmp_path, "demo", model, ranks=ranks_with_hits(quality))
-    models = measure_dataset(survey(tmp_path).records, "demo")
+    models = measure_dataset(survey(tmp_path).records, "demo", METRICS)
     found = pairs(models, "ndcg@10")
     assert [(pair.one, pair.other) for pair in found] == [
         ("sasrec+", "gru4rec"),
@@ -34,9 +36,9 @@ def test_a_model_lends_its_scatter_only_to_its_own_kind_of_loss(tmp_path: Path) 
 
     add("sasrec+3000", "sampled-cross-entropy", 0.300, 0.301)
     add("sasrec+300", "sampled-cross-entropy", 0.27)
-    before = leaders(measure_dataset(read_records(tmp_path), "demo"), "hit_rate@10")
+    before = leaders(measure_dataset(read_records(tmp_path), "demo", METRICS), "hit_rate@10")
     add("sasrec", "binary-cross-entropy", 0.1, 0.12, 0.11)  # worse, and wild
-    models = measure_dataset(read_records(tmp_path), "demo")
+    models = measure_dataset(read_records(tmp_path), "demo", METRICS)
     assert leaders(models, "hit_rate@10") == before == {"sasrec+3000"}
     found = scatters(models, "hit_rate@10")
     assert found["sasrec"].variation > 100 * found["sasrec+3000"].variation
@@ -51,10 +53,10 @@ def test_a_model_of_three_seeds_borrows_from_no_wilder_one_of_its_kind(tmp_path:
 
     add("sasrec+3000", 0.30, 0.301, 0.302)
     add("sasrec+1000", 0.285, 0.286, 0.287)
-    before = leaders(measure_dataset(read_records(tmp_path), "demo"), "hit_rate@10")
+    before = leaders(measure_dataset(read_records(tmp_path), "demo", METRICS), "hit_rate@10")
     add("sasrec+10", 0.1, 0.15, 0.2)
     add("sasrec+30", 0.18)
-    models = measure_dataset(read_records(tmp_path), "demo")
+    models = measure_dataset(read_records(tmp_path), "demo", METRICS)
     assert before == {"sasrec+3000"}
     assert leaders(models, "hit_rate@10") & {"sasrec+3000", "sasrec+1000"} == before
     found = scatters(models, "hit_rate@10")
@@ -80,7 +82,7 @@ def test_a_record_of_other_users_is_left_out_aloud_and_stops_no_table(tmp_path: 
     write(tmp_path)
     assert rows(tmp_path, "results/demo")["BERT4Rec"][0] == "—"
     assert "runs/demo/bert4rec/seed-0/target" in notes(tmp_path, "results/demo").replace("\\", "")
-    assert "95% interval" in rows(tmp_path, "results/demo")["Model"]
+    assert "BERT4Rec" not in rows(tmp_path, "intervals/demo")
     assert len(pd.read_csv(tmp_path / "results.csv")) == 4
 
 
@@ -91,7 +93,7 @@ def test_seen_and_unseen_targets_are_told_apart(tmp_path: Path) -> None:
     counts = [0, 0, 5, 1]
     make_record(tmp_path, "demo", "sasrec+", 0, ranks=[1, 11, 1, 1], target_counts=counts)
     make_record(tmp_path, "demo", "sasrec+", 1, ranks=[11, 11, 1, 11], target_counts=counts)
-    found = by_target(measure_dataset(read_records(tmp_path), "demo"))
+    found = by_target(measure_dataset(read_records(tmp_path), "demo", METRICS), METRICS)
     hits = [(one.occurs, one.users, one.value) for one in found if one.metric == "hit_rate@10"]
     assert hits == [(True, 2, 0.75), (False, 2, 0.25)]
     write(tmp_path)

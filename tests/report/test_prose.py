@@ -87,7 +87,7 @@ def test_scatter_between_seeds() -> None:
         ("sasrec", "varies by {} between its three"),
         ("sasrec+3000", "by {}, less"),
     ):
-        seeds = measure(models()["beauty", model]).scores["hit_rate@10"].seeds
+        seeds = measure(models()["beauty", model], ["hit_rate@10"]).scores["hit_rate@10"].seeds
         assert said.format(f"{seeds.std(ddof=1) / seeds.mean():.1%}") in PROSE
 
 

@@ -46,7 +46,7 @@ def make_search(results: Path) -> None:
                     "loss": {"kind": "cross-entropy"},
                     "model": name,
                     "seed": seed,
-                    "training": {"learning_rate": rate, "patience": 10},
+                    "training": {"learning_rate": rate, "patience": 10, "max_epochs": 100},
                 },
                 validation={"ndcg@10": validation + luck},
             )

@@ -8,7 +8,7 @@ from seqrec.report.claims import Claim, claims
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.rendering import plain
-from seqrec.report.tables.notes import mark_notes
+from seqrec.report.tables.notes import mark_notes, not_run_note
 
 NOTES: list[Text] = [
     "Quality is test NDCG@10, decided by the paired t-test of the tables of pairs at the 5% level: "
@@ -19,11 +19,9 @@ NOTES: list[Text] = [
     "verdict is on its dataset: a claim that is true nowhere holds by luck on one of them with a "
     "chance of up to 2.5% for each dataset.",
     "The claim on epochs holds if every run of SASRec+ has an earlier best epoch than every run of "
-    "BERT4Rec. The claim on time is decided by the training time up to the best epoch, with its "
-    "validations, and by the pairs of runs that had the same kind of device to themselves or, on a "
-    "CPU, where the quicker run shared it with at least as many others. It holds if SASRec+ was "
-    "quicker in each of these pairs, and on a shared CPU still would have been had every epoch of "
-    "the slower run been as quick as its quickest. Its column paper compares whole trainings.",
+    "BERT4Rec, and does not hold if none has. The claim on time is decided likewise, by the best "
+    "epochs times the seconds of an epoch, measured for both models on the same machine; without "
+    "such a measurement it is undecided. Its column paper compares whole trainings.",
     "paper: what the paper's own numbers say, without a test.",
 ]
 
@@ -55,9 +53,6 @@ def claims_table(evidence: Evidence, item: Item) -> Table:
     headings = ["Dataset", "Claim", "paper", "Verdict", "Evidence"]
     table = Table(item.title, headings, cells, data, columns="lslls")
     table.notes.extend(NOTES if decided else ["None of the paper's claims is about these models."])
-    lacking = dict.fromkeys(one.dataset for one in decided if not evidence.records(one.dataset))
-    if lacking:
-        names = ", ".join(map(dataset_title, lacking))
-        table.notes.append(f"Undecided, as no run has finished: all claims on {names}.")
+    table.notes.extend(not_run_note(evidence, dict.fromkeys(one.dataset for one in decided)))
     table.notes.extend(mark_notes(table.marks))
     return table

@@ -5,10 +5,7 @@ from collections.abc import Sequence
 
 from seqrec.report.cells import Cell, Text
 from seqrec.report.inference import Difference
-from seqrec.report.looks import display
 from seqrec.report.numbers import p_value, percent, signed, signed_interval
-
-METRIC_TITLES = {"hit_rate@10": "HitRate@10", "ndcg@10": "NDCG@10"}
 
 DIFFERENCE_HEADINGS = ("Difference", "95% interval", "relative", "d_z", "p", "p, Holm")
 
@@ -29,14 +26,13 @@ TEST_NOTE = (
 
 
 def scatter_notes(unknown: Sequence[str]) -> list[Text]:
-    """Say of which models nothing shows how they scatter between seeds."""
+    """Say of which models, by their titles, nothing shows how they scatter between seeds."""
     if not unknown:
         return []
-    names = ", ".join(display(model).title for model in unknown)
     return [
-        f"Scatter between seeds unknown: {names}. No model of their kind has several seeds, so "
-        "their tests are about these trainings only: other seeds may change more than the "
-        "intervals say."
+        f"Scatter between seeds unknown: {', '.join(unknown)}. No model of their kind has several "
+        "seeds, so their tests are about these trainings only: other seeds may change more than "
+        "the intervals say."
     ]
 
 

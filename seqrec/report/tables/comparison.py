@@ -5,16 +5,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.cells import Cell, Table, Text
 from seqrec.report.comparison import Comparison
-from seqrec.report.looks import display
 from seqrec.report.measured import Measured
+from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import interval, over_seeds
 from seqrec.report.tables.columns import (
     DIFFERENCE_HEADINGS,
     DIFFERENCE_NAMES,
-    METRIC_TITLES,
     TEST_NOTE,
     difference_cells,
     difference_values,
@@ -38,19 +36,19 @@ def comparison_table(title: str, compared: Sequence[Comparison]) -> Table:
 
 
 def _cells(row: Comparison) -> list[Cell]:
-    texts = [dataset_title(row.one.records[0].dataset), _models(row), METRIC_TITLES[row.metric]]
+    texts = [dataset_title(row.one.records[0].dataset), _models(row), metric_title(row.metric)]
     texts += [_side(side, row.metric) for side in (row.one, row.other)]
     return [*map(Cell, texts), *difference_cells(row.difference, row.p, row.relative)]
 
 
 def _models(row: Comparison) -> str:
-    return " and ".join(dict.fromkeys(display(side.model).title for side in row.sides))
+    return " and ".join(dict.fromkeys(side.title for side in row.sides))
 
 
 def _side(side: Measured, metric: str) -> str:
     """Show a metric over seeds, with its interval over users."""
     seeds = over_seeds([float(value) for value in side.scores[metric].seeds], 4)
-    return f"{seeds} [{interval(side.intervals[metric])}]"
+    return f"{seeds} [{interval(side.interval(metric))}]"
 
 
 def _values(row: Comparison) -> list[object]:
@@ -66,13 +64,14 @@ def _values(row: Comparison) -> list[object]:
 def _notes(compared: Sequence[Comparison]) -> list[Text]:
     notes: list[Text] = []
     unknown: dict[str, None] = {}
-    for row in compared[:: len(REPORTED_METRICS)]:
+    first_of_pair = {id(row.sides): row for row in reversed(compared)}
+    for row in reversed(first_of_pair.values()):
         name = f"{dataset_title(row.one.records[0].dataset)}, {_models(row)}"
         if overlap := row.overlap():
             notes.append(f"{name}: {overlap.value}.")
         if settings := row.settings_that_differ():
             notes.append(f"{name}: A and B differ in {'; '.join(settings)}.")
-        unknown |= dict.fromkeys(side.model for side in row.sides if not side.scatter_is_known)
+        unknown |= dict.fromkeys(side.title for side in row.sides if not side.scatter_is_known)
     return [
         *notes,
         "A and B: mean over seeds, with both values of two and the standard deviation of more, and "

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-from seqrec.experiment.naming import dataset_title, in_order, run_order
+from seqrec.experiment.naming import dataset_title
 from seqrec.records.record import Record
-from seqrec.records.survey import Missing, grouped
+from seqrec.records.survey import grouped, in_short
 from seqrec.report.cells import Mark, Text, marked_note
 from seqrec.report.evidence import Evidence
-from seqrec.report.looks import display
 
 MEANINGS = {
     Mark.STALE: "Trained by another version of the training code than the present one; "
@@ -27,28 +26,40 @@ def mark_notes(marks: Mark) -> list[Text]:
 
 def other_settings_notes(evidence: Evidence) -> list[Text]:
     """List how models differ from the paper's, all that differ alike in one note."""
-    alike = grouped(evidence.other_settings, lambda run: tuple(evidence.other_settings[run]))
+    found = evidence.found
+    ordered = sorted(evidence.other_settings, key=found.order)
     notes = []
-    for settings, runs in alike.items():
+    for settings, runs in grouped(ordered, lambda run: tuple(evidence.other_settings[run])).items():
         names = dict.fromkeys(
-            f"{display(run.model).title} on {dataset_title(run.dataset)}"
-            for run in sorted(runs, key=lambda run: run_order(*run))
+            f"{found.title(run.model)} on {dataset_title(run.dataset)}" for run in runs
         )
         note = f"{', '.join(names)}: {', '.join(settings)}."
         notes.append(marked_note(Mark.OTHER_SETTINGS, note))
     return notes
 
 
-def missing_notes(missing: Iterable[Missing]) -> list[Text]:
-    """Give the reasons for missing runs, all that share one in one note."""
+def missing_notes(evidence: Evidence, dataset: str) -> list[Text]:
+    """Say which runs of a dataset are missing and why, all that share a reason in one note."""
+    lost = [one for one in evidence.found.missing if one.run.dataset == dataset]
     notes = []
-    for (reason, remedy), lines in grouped(missing, lambda m: (m.reason, m.remedy)).items():
-        seeds = grouped((line.run for line in lines), lambda run: run.model)
-        names = [
-            f"{display(model).title} (seed {', '.join(str(run.seed) for run in seeds[model])})"
-            for model in in_order(seeds)
-        ]
-        note = f"{', '.join(names)}: {reason} {remedy}"
+    for why, some in grouped(lost, lambda one: (one.reason, one.remedy)).items():
+        runs = in_short((one.run for one in some), evidence.found.title)
+        if len(some) == evidence.wanted(dataset).total():
+            runs = "No run has finished"
+        notes.append(marked_note(Mark.NOT_FINISHED, f"{runs}: {' '.join(filter(None, why))}"))
+    return notes
+
+
+def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[Text]:
+    """Say which of some datasets no run has finished on and why, in one note for each reason."""
+    reasons = {}
+    for dataset in datasets:
+        if not evidence.records(dataset):
+            lost = [one for one in evidence.found.missing if one.run.dataset == dataset]
+            reasons[dataset] = " ".join(dict.fromkeys(one.reason for one in lost))
+    notes = []
+    for reason, some in grouped(reasons, lambda dataset: reasons[dataset]).items():
+        note = f"No run has finished on {', '.join(map(dataset_title, some))}: {reason}"
         notes.append(marked_note(Mark.NOT_FINISHED, note))
     return notes
 

@@ -1,4 +1,4 @@
-"""The paper's results table for one dataset, with intervals."""
+"""The results table of one dataset: test metrics and best epochs beside the paper's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,32 +6,25 @@ from typing import Any
 
 import pandas as pd
 
-from seqrec.experiment.naming import in_order
-from seqrec.protocol.metrics import REPORTED_METRICS
-from seqrec.records.record import Record
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, Text, marks_in
 from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
-from seqrec.report.inference import Interval, mean_and_deviation
-from seqrec.report.numbers import interval, number, over_seeds, percent
-from seqrec.report.tables.columns import METRIC_TITLES, scatter_notes
+from seqrec.report.inference import Interval, Scores, mean_and_deviation
+from seqrec.report.metrics import metric_title
+from seqrec.report.numbers import number, over_seeds
+from seqrec.report.tables.columns import scatter_notes
 from seqrec.report.tables.notes import (
     mark_notes,
     missing_notes,
     trained_on_different_data,
 )
-
-QUANTITIES = {
-    **{name: (METRIC_TITLES[name], 4) for name in REPORTED_METRICS},
-    "best_epoch": ("Best epoch", 0),
-}
-"""What is shown of a model: the heading, and how many decimals a value has."""
+from seqrec.report.verdicts import BEST_EPOCH
 
 
 @dataclass(frozen=True)
 class Value:
-    """One quantity of one model."""
+    """One quantity of one model: a metric, or the best epoch."""
 
     seeds: Sequence[float]
     """The values of the seeds that have finished and have one."""
@@ -66,8 +59,8 @@ class Line:
     finished: int
     """How many of its seeds have finished."""
     wanted: int
-    values: Mapping[str, Value]
-    """By the names of `QUANTITIES`."""
+    metrics: Mapping[str, Value]
+    best_epoch: Value
 
     @property
     def seeds(self) -> str:
@@ -75,6 +68,10 @@ class Line:
         return (
             str(self.finished) if self.finished == self.wanted else f"{self.finished}/{self.wanted}"
         )
+
+    def value(self, name: str) -> Value:
+        """Return a metric, or the best epoch."""
+        return self.best_epoch if name == BEST_EPOCH else self.metrics[name]
 
     def data(self) -> dict[str, Any]:
         """Return the line of the table for programs."""
@@ -85,97 +82,98 @@ class Line:
             "seeds_wanted": self.wanted,
             "stale": Mark.STALE in self.title.marks,
         }
-        for name, value in self.values.items():
+        for name in (*self.metrics, BEST_EPOCH):
+            value = self.value(name)
             line[f"{name}_mean"] = value.mean
             line[f"{name}_sd"] = value.deviation
             line[f"{name}_published"] = value.published
-            if name in REPORTED_METRICS:
+            if name in self.metrics:
                 line[f"{name}_low"], line[f"{name}_high"] = value.interval or (None, None)
                 line[f"{name}_difference"] = value.difference
         return line
 
 
-def dataset_table(evidence: Evidence, item: Item) -> Table:
-    """Tabulate the models of a dataset beside the paper's, with intervals and the best in bold."""
-    dataset = item.dataset
-    wanted = evidence.wanted(dataset)
-    models = evidence.comparable[dataset]
-    lines = [_line(evidence, dataset, model) for model in in_order(wanted)]
-    compared = any((dataset, model) in evidence.paper.results for model in wanted)
+def dataset_lines(evidence: Evidence, dataset: str) -> list[Line]:
+    """Collect what is known of each model of a dataset, finished or not."""
+    return [_line(evidence, dataset, model) for model in evidence.wanted(dataset)]
 
+
+def dataset_table(evidence: Evidence, item: Item) -> Table:
+    """Tabulate the models of a dataset beside the paper's, the best in bold."""
+    dataset, metrics = item.dataset, evidence.metrics
+    lines, models = dataset_lines(evidence, dataset), evidence.comparable[dataset]
+    data = pd.DataFrame([line.data() for line in lines])
+    if not evidence.records(dataset):
+        return Table(item.title, [], [], data, missing_notes(evidence, dataset))
     columns = [("Model", [Cell((line.title,)) for line in lines])]
     if any(line.wanted > 1 for line in lines):
         columns.append(("Seeds", [Cell(line.seeds) for line in lines]))
-    for name, (title, _) in QUANTITIES.items():
-        best = leaders(models, name) if name in REPORTED_METRICS else set()
-        columns.append((title, [_mean(line, name, line.model in best) for line in lines]))
-        if name in REPORTED_METRICS and models:
-            columns.append(("95% interval", [_interval(line.values[name]) for line in lines]))
-        if compared:
-            columns.append(("paper", [_published(line, name) for line in lines]))
-        if compared and name in REPORTED_METRICS:
-            columns.append(("diff.", [_difference(line.values[name]) for line in lines]))
-
-    records = evidence.records(dataset)
-    notes: list[Text] = [
-        _reading_note(compared, bool(models), any(line.finished > 1 for line in lines))
-    ]
-    notes += scatter_notes(of_unknown_scatter(models))
+    published = False
+    for name in (*metrics, BEST_EPOCH):
+        metric, decimals = name != BEST_EPOCH, 4 if name != BEST_EPOCH else 0
+        best = leaders(models, name) if metric else set()
+        title = metric_title(name) if metric else "Best epoch"
+        values = [_shown(line, line.value(name), decimals, line.model in best) for line in lines]
+        columns.append((title, values))
+        papers = [line.value(name).published for line in lines]
+        if any(value is not None for value in papers):
+            published = True
+            columns.append(("paper", [_published(value, decimals) for value in papers]))
+    several = any(line.finished > 1 for line in lines)
+    notes: list[Text] = [_reading_note(published, bool(models), several)]
+    notes += scatter_notes([*map(evidence.found.title, of_unknown_scatter(models))])
     notes += mark_notes(marks_in(line.title for line in lines))
-    if trained_on_different_data(records):
+    if trained_on_different_data(evidence.records(dataset)):
         notes.append("Not all runs were trained on the same data: compare them with care.")
-    notes += missing_notes(one for one in evidence.found.missing if one.run.dataset == dataset)
+    notes += missing_notes(evidence, dataset)
     return Table(
         item.title,
         [heading for heading, _ in columns],
         [list(row) for row in zip(*(column for _, column in columns), strict=True)],
-        pd.DataFrame([line.data() for line in lines]),
+        data,
         notes,
     )
 
 
 def _line(evidence: Evidence, dataset: str, model: str) -> Line:
     records = [record for record in evidence.records(dataset) if record.model == model]
-    measured = evidence.comparable[dataset].get(model)
+    measured = evidence.measured[dataset].get(model)
     published = evidence.paper.results.get((dataset, model), {})
-    values = {
-        name: Value(
-            [value for record in records if (value := _quantity(record, name)) is not None],
-            published.get(name),
-            measured.intervals.get(name) if measured else None,
-        )
-        for name in QUANTITIES
-    }
-    title = evidence.title(dataset, model)
-    return Line(model, title, len(records), evidence.wanted(dataset)[model], values)
+    tested = evidence.comparable[dataset].get(model)
+
+    def value(metric: str) -> Value:
+        # Seeds that were trained on different data are measured each by itself.
+        alone = [] if measured else [Scores.of([record.ranks()], metric) for record in records]
+        scores = [measured.scores[metric]] if measured else alone
+        seeds = [float(seed) for one in scores for seed in one.seeds]
+        interval = tested.interval(metric) if tested else None
+        return Value(seeds, published.get(metric), interval)
+
+    return Line(
+        model,
+        evidence.title(dataset, model),
+        len(records),
+        evidence.wanted(dataset)[model],
+        {metric: value(metric) for metric in evidence.metrics},
+        Value(
+            [record.best_epoch for record in records if record.best_epoch is not None],
+            published.get(BEST_EPOCH),
+        ),
+    )
 
 
-def _quantity(record: Record, name: str) -> float | None:
-    return record.test.get(name) if name in REPORTED_METRICS else getattr(record, name)
-
-
-def _mean(line: Line, name: str, bold: bool) -> Cell:
-    value, (_, decimals) = line.values[name], QUANTITIES[name]
+def _shown(line: Line, value: Value, decimals: int, bold: bool) -> Cell:
     if not value.seeds:
         # Blank where nothing applies, such as the best epoch of a model without epochs.
         return Cell("") if line.finished else NOT_FINISHED
     return Cell(over_seeds(value.seeds, decimals), bold)
 
 
-def _interval(value: Value) -> Cell:
-    return Cell(interval(value.interval) if value.interval else "")
+def _published(value: float | None, decimals: int) -> Cell:
+    return Cell("" if value is None else number(value, decimals))
 
 
-def _published(line: Line, name: str) -> Cell:
-    published, (_, decimals) = line.values[name].published, QUANTITIES[name]
-    return Cell("" if published is None else number(published, decimals))
-
-
-def _difference(value: Value) -> Cell:
-    return Cell("" if value.difference is None else percent(value.difference))
-
-
-def _reading_note(compared: bool, tested: bool, several: bool) -> str:
+def _reading_note(published: bool, tested: bool, several: bool) -> str:
     """Explain the columns; `several`: some model has more than one seed."""
     sentences = []
     if tested:
@@ -185,12 +183,10 @@ def _reading_note(compared: bool, tested: bool, several: bool) -> str:
             f"a paired test over {over} does not find significantly worse than it (5% level, over "
             "the number of models above)."
         )
-        averaged = ", each user's metric averaged over seeds" if several else ""
-        sentences.append(f"95% interval: bootstrap over users{averaged}.")
     if several:
         sentences.append(
             "Over seeds: the mean, with both values of two and the standard deviation of more."
         )
-    if compared:
-        sentences.append("paper: published values, of one run each; diff.: ours relative to them.")
+    if published:
+        sentences.append("paper: published values, of one run each.")
     return " ".join(sentences)

@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Table, Text, marked_note
+from seqrec.report.cells import Cell, Table, Text
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.numbers import number
-from seqrec.report.tables.notes import trained_on_different_data
+from seqrec.report.tables.notes import not_run_note, trained_on_different_data
 
 SIZES = {
     "users": "Users",
@@ -52,7 +52,9 @@ def sizes_table(evidence: Evidence, item: Item) -> Table:
     counted = [name for name in COUNTED if any(line.get(name) for line in lines)]
     columns = [*SIZES, *counted]
     cells = [
-        [Cell(line["title"]), *(_size(name, line.get(name)) for name in columns)] for line in lines
+        [Cell(line["title"]), *(_size(name, line.get(name)) for name in columns)]
+        for line in lines
+        if evidence.records(line["dataset"])
     ]
     first = ["dataset", "title", *SIZES]
     others = sorted({name for line in lines for name in line} - set(first))
@@ -75,31 +77,28 @@ def _line(evidence: Evidence, dataset: str) -> dict[str, Any]:
 
 
 def _size(name: str, value: float | None) -> Cell:
-    return NOT_FINISHED if value is None else Cell(FORMATS.get(name, number)(value))
+    return Cell("—" if value is None else FORMATS.get(name, number)(value))
 
 
 def _notes(evidence: Evidence, lines: list[dict[str, Any]]) -> list[Text]:
     """Compare the sizes with the paper's."""
     notes: list[Text] = []
-    confirmed, unknown = [], []
+    confirmed = []
     for line in lines:
         dataset, title = line["dataset"], line["title"]
         records = evidence.records(dataset)
         published = evidence.paper.sizes.get((dataset,), {})
         if trained_on_different_data(records):
             notes.append(f"{title}: not all runs were trained on the same data; one is shown.")
-        if not any(name in line for name in SIZES):
-            unknown.append(title)
-        elif differing := _differing(line, published):
+        if not records:
+            continue
+        if differing := _differing(line, published):
             notes.append(f"{title}: the paper has {' and '.join(differing)}.")
         elif published:
             confirmed.append(title)
     if confirmed:
         notes.append(f"Users, items and interactions as in the paper: {', '.join(confirmed)}.")
-    if unknown:
-        note = f"No finished run to take the sizes from: {', '.join(unknown)}."
-        notes.append(marked_note(Mark.NOT_FINISHED, note))
-    return notes
+    return notes + not_run_note(evidence, evidence.datasets)
 
 
 def _differing(ours: Mapping[str, Any], published: Mapping[str, float]) -> list[str]:

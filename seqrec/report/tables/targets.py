@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from seqrec.protocol.metrics import REPORTED_METRICS
 from seqrec.report.cells import Cell, Table, Text
 from seqrec.report.contents import Item
 from seqrec.report.differences import TargetGroup, by_target
 from seqrec.report.evidence import Evidence
-from seqrec.report.looks import display
+from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import interval, number
-from seqrec.report.tables.columns import METRIC_TITLES
 
 GROUPS = {True: "trained on", False: "never seen"}
 """Titles of the groups of targets, by whether they occur in training."""
@@ -20,19 +18,19 @@ GROUPS = {True: "trained on", False: "never seen"}
 def targets_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate each model on targets that occur in training, and on those it cannot have learnt."""
     models = evidence.comparable[item.dataset]
-    found = by_target(models)
+    found = by_target(models, evidence.metrics)
     shown = {(one.model, one.occurs, one.metric): one for one in found}
     groups = [occurs for occurs in GROUPS if any(one.occurs == occurs for one in found)]
     headings = ["Model"]
     for occurs in groups:
-        for metric in REPORTED_METRICS:
-            headings += [f"{GROUPS[occurs]}: {METRIC_TITLES[metric]}", "95% interval"]
+        for metric in evidence.metrics:
+            headings += [f"{GROUPS[occurs]}: {metric_title(metric)}", "95% interval"]
         headings.append("median rank")
     cells = []
     for model in models:
-        row = [Cell(display(model).title)]
+        row = [Cell(evidence.found.title(model))]
         for occurs in groups:
-            measured = [shown[model, occurs, metric] for metric in REPORTED_METRICS]
+            measured = [shown[model, occurs, metric] for metric in evidence.metrics]
             for one in measured:
                 row += [Cell(number(one.value, 4)), Cell(interval(one.interval))]
             row.append(Cell(number(measured[0].median_rank)))

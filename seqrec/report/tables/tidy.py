@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from seqrec.layout import results_of
 from seqrec.protocol.metrics import STOPPING_METRIC, metrics_from_ranks
 from seqrec.records.record import Record
 from seqrec.report.settings import differing_settings
-from seqrec.report.tables.order import in_paper_order
 
 METRICS = [f"{name}@{k}" for k in (10, 100) for name in ("hit_rate", "ndcg", "mrr")]
 """Columns that are always there; other cutoffs that a record has come after them."""
@@ -16,7 +16,7 @@ METRICS = [f"{name}@{k}" for k in (10, 100) for name in ("hit_rate", "ndcg", "mr
 def results_table(records: Iterable[Record]) -> pd.DataFrame:
     """List the finished runs: test metrics, the validation metric by which settings may be chosen,
     and the settings that differ among the runs."""
-    records = in_paper_order(records)
+    records = list(records)
     others = {name for record in records for name in record.test} - set(METRICS)
     metrics = [*METRICS, *sorted(others, key=lambda n: (int(n.partition("@")[2] or 0), n))]
     settings = pd.DataFrame(differing_settings(records), dtype=object)
@@ -39,14 +39,19 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def metrics_table(records: Iterable[Record], cutoffs: Iterable[int]) -> pd.DataFrame:
-    """List the finished runs with their test metrics at any cutoffs, computed from their ranks."""
-    cutoffs = sorted(set(cutoffs))
+    """List the finished runs with their test metrics at any cutoffs, computed from their ranks.
+
+    Where they lie in several experiments, their folders are listed, too.
+    """
+    records, cutoffs = list(records), sorted(set(cutoffs))
+    several = len({results_of(record.folder) for record in records}) > 1
     return pd.DataFrame(
         {
+            **({"folder": record.folder.as_posix()} if several else {}),
             "dataset": record.dataset,
             "model": record.model,
             "seed": record.seed,
             **metrics_from_ranks(record.ranks(), cutoffs),
         }
-        for record in in_paper_order(records)
+        for record in records
     )

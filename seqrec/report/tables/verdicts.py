@@ -4,19 +4,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title, run_order
+from seqrec.experiment.naming import dataset_title
+from seqrec.layout import Run
+from seqrec.records.survey import grouped
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Table, Text, marked_note
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
-from seqrec.report.looks import display
+from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, percent
-from seqrec.report.tables.columns import METRIC_TITLES
-from seqrec.report.tables.notes import mark_notes, other_settings_notes
+from seqrec.report.tables.notes import mark_notes, not_run_note, other_settings_notes
 from seqrec.report.verdicts import BEST_EPOCH, Outcome, Source, Verdict, counts, verdicts
-
-TITLES = METRIC_TITLES | {BEST_EPOCH: "Best epoch"}
-
-ORDER = list(TITLES)
 
 COLUMNS = [
     *("dataset", "model", "metric", "source", "published", "tolerance"),
@@ -27,29 +24,34 @@ COLUMNS = [
 
 def verdicts_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate verdicts in the paper's order; what has not been run is one sentence below."""
-    ordered = sorted(verdicts(evidence), key=_order)
+    ordered = sorted(verdicts(evidence), key=lambda one: _order(evidence, one))
     shown = [one for one in ordered if one.outcome is not Outcome.NOT_RUN]
     cells = [_cells(evidence, one) for one in shown]
     data = pd.DataFrame([_values(one) for one in ordered], columns=COLUMNS)
     headings = ["Dataset", "Model", "Value", "Verdict", "paper", "ours", "diff."]
     headings += ["Seeds", "one more run"]
     table = Table(item.title, headings, cells, data, columns="llllrrrrr")
-    table.notes.extend(_notes(ordered))
+    table.notes.extend(_notes(evidence, ordered))
     table.notes.extend(mark_notes(table.marks))
     table.notes.extend(other_settings_notes(evidence))
     return table
 
 
-def _order(one: Verdict) -> tuple[object, ...]:
+def _order(evidence: Evidence, one: Verdict) -> tuple[object, ...]:
+    """Sort by dataset and model, those of the table in its order before those of the figure."""
     said = one.published
-    place = said.source is Source.FIGURE, ORDER.index(said.quantity)
-    return *run_order(said.dataset, said.model), *place
+    run = Run(said.dataset, said.model, seed=0)
+    return *evidence.found.order(run), said.source is Source.FIGURE
+
+
+def _title(quantity: str) -> str:
+    return "Best epoch" if quantity == BEST_EPOCH else metric_title(quantity)
 
 
 def _cells(evidence: Evidence, one: Verdict) -> list[Cell]:
     said = one.published
     read = f" ± {said.tolerance:g}" if said.tolerance else ""
-    value = TITLES[said.quantity] + (", figure" if said.source is Source.FIGURE else "")
+    value = _title(said.quantity) + (", figure" if said.source is Source.FIGURE else "")
     start = [
         Cell(dataset_title(said.dataset)),
         Cell((evidence.title(said.dataset, said.model),)),
@@ -82,12 +84,12 @@ def _values(one: Verdict) -> list[object]:
     ]
 
 
-def _notes(verdicts: Sequence[Verdict]) -> list[Text]:
+def _notes(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Text]:
     if not verdicts:
         return ["The paper has none of these datasets."]
     return [
         *_counts(verdicts),
-        *_not_run(verdicts),
+        *_not_run(evidence, verdicts),
         "Reproduced: our mean over seeds is within 5% of the published value. Plausible: it is "
         "not, but the published value lies in the interval of one more run of ours (95% prediction "
         "interval, for the same users): a training like theirs may come out so. Otherwise better "
@@ -110,24 +112,16 @@ def _counts(verdicts: Sequence[Verdict]) -> list[Text]:
     return sentences
 
 
-def _not_run(verdicts: Sequence[Verdict]) -> list[Text]:
-    """Name what has not been run in one sentence."""
-    lacking: dict[str, dict[str, None]] = {}
-    for one in verdicts:
-        if one.outcome is Outcome.NOT_RUN:
-            title = one.published.dataset
-            lacking.setdefault(title, {})[one.published.model] = None
-    if not lacking:
-        return []
-    run = {v.published.dataset for v in verdicts if v.outcome is not Outcome.NOT_RUN}
-    return [_unrun_note(lacking, run)]
-
-
-def _unrun_note(lacking: dict[str, dict[str, None]], run: set[str]) -> Text:
-
-    names = [
-        dataset_title(dataset)
-        + (f" ({', '.join(display(model).title for model in models)})" if dataset in run else "")
-        for dataset, models in lacking.items()
-    ]
-    return marked_note(Mark.NOT_FINISHED, f"Not run: {', '.join(names)}.")
+def _not_run(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Text]:
+    """Name what has not been run in one sentence for each reason."""
+    datasets = dict.fromkeys(one.published.dataset for one in verdicts)
+    notes = not_run_note(evidence, datasets)
+    lacking = [one.published for one in verdicts if one.outcome is Outcome.NOT_RUN]
+    names = []
+    for dataset, values in grouped(lacking, lambda value: value.dataset).items():
+        if evidence.records(dataset):
+            models = dict.fromkeys(evidence.found.title(value.model) for value in values)
+            names.append(f"{dataset_title(dataset)} ({', '.join(models)})")
+    if names:
+        notes.append(marked_note(Mark.NOT_FINISHED, f"Not run: {', '.join(names)}."))
+    return notes

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from seqrec.files import require_inside
-from seqrec.layout import ConfigFiles, ResultFiles
+from seqrec.layout import CONFIG_FILES, ConfigFiles, ResultFiles
 from seqrec.report import contents
 from seqrec.report.cells import Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence, read_evidence
 from seqrec.report.rendering import write_csv, write_table
 from seqrec.report.tables.claims import claims_table
+from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
 from seqrec.report.tables.pairs import pairs_table
 from seqrec.report.tables.results import dataset_table
@@ -18,12 +19,11 @@ from seqrec.report.tables.runs import runs_table
 from seqrec.report.tables.sizes import sizes_table
 from seqrec.report.tables.targets import targets_table
 from seqrec.report.tables.tidy import results_table
+from seqrec.report.tables.times import times_table
 from seqrec.report.tables.verdicts import verdicts_table
 
-CONFIG = ConfigFiles()
 
-
-def write_tables(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
+def write_tables(results: Path, config: ConfigFiles = CONFIG_FILES) -> list[Path]:
     """Write `results.csv` and `tables/` of an experiment, and return what was written.
 
     Published numbers and the settings of the paper's models are read from `config`.
@@ -46,9 +46,11 @@ def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
 
 MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
+    "intervals": intervals_table,
     "pairs": pairs_table,
     "verdicts": verdicts_table,
     "claims": claims_table,
+    "times": times_table,
     "runs": runs_table,
     "missing": missing_table,
     "datasets": sizes_table,
