@@ -1,5 +1,5 @@
-# The two commands: `make demo` and `make test`. This file sets up an environment and calls;
-# everything also works as plain `snakemake ...` and `seqrec ...` (see README.md).
+# `make help` lists the commands; begin with `make demo`. They set up .venv and call `snakemake ...`
+# and `seqrec ...`, which also work on their own.
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
 #           TRACK='tensorboard'  REPORT=zip  PYTHON=python3.12  PROFILE=gpu (a folder of profiles/)
@@ -41,7 +41,7 @@ CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$
 .PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme docs lint format lock setup clean architecture
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 14
+	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
 
 setup: $(READY) ## create .venv with the locked dependencies and the package
 
@@ -53,6 +53,8 @@ $(READY): requirements.lock pyproject.toml
 
 demo: ## run the demo: every model family on a small simulated dataset, on CPU
 	@$(MAKE) --no-print-directory experiment EXPERIMENT=demo
+	@echo "Next: 'make report' puts all of it on one page, results/$${NAME:-demo}/report.html, to open in a" \
+	"browser; docs/quickstart.md goes on from there."
 
 paper: ## reproduce the paper on the datasets that can be obtained
 	@$(MAKE) --no-print-directory experiment EXPERIMENT=paper
@@ -86,7 +88,7 @@ RUNS = stale="$${RETRAIN:+$$(test ! -e $(RESULTS)/grid.json || $(SEQREC) stale $
 
 # They can be made while runs are under way: they read the records that exist, and each file is
 # replaced in one step.
-tables figures: $(READY) ## make them again from the run records of EXPERIMENT
+tables figures: $(READY) ## make tables, or figures, again from the run records of EXPERIMENT
 	@$(PREPARE)
 	$(SNAKEMAKE) $@ $(CONFIG)
 
