@@ -2,7 +2,7 @@
 # and `seqrec ...`, which also work on their own.
 #
 # Settings: EXPERIMENT=paper  NAME=new-name SET='key=value ...'  CORES=4  RETRAIN=stale
-#           TRACK='tensorboard'  REPORT=zip  PYTHON=python3.12  PROFILE=gpu (a folder of profiles/)
+#           TRACK='tensorboard'  PYTHON=python3.12  PROFILE=gpu (a folder of profiles/)
 #
 # Values reach the shell as variables of its environment, word for word: nothing in them is
 # expanded or run.
@@ -15,16 +15,14 @@ NAME ?=
 SET ?=
 RETRAIN ?=
 TRACK ?=
-REPORT ?= html
 override PROFILE := $(value PROFILE)
 override CORES := $(value CORES)
-override REPORT := $(value REPORT)
 override EXPERIMENT := $(value EXPERIMENT)
 override NAME := $(value NAME)
 override SET := $(value SET)
 override RETRAIN := $(value RETRAIN)
 override TRACK := $(value TRACK)
-export PROFILE CORES REPORT EXPERIMENT NAME SET RETRAIN TRACK
+export PROFILE CORES EXPERIMENT NAME SET RETRAIN TRACK
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
@@ -38,7 +36,7 @@ OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper experiment runs tables figures report test test-all benchmark whole readme docs lint format lock setup clean architecture
+.PHONY: help demo paper experiment runs tables figures report provenance test test-all benchmark whole readme docs lint format lock setup clean architecture
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -92,13 +90,13 @@ tables figures: $(READY) ## make tables, or figures, again from the run records 
 	@$(PREPARE)
 	$(SNAKEMAKE) $@ $(CONFIG)
 
-# Snakemake's report shows the files that exist, so they are made first.
-report: $(READY) ## make one page of all tables and charts from the run records of EXPERIMENT
+report: $(READY) ## write a page of what EXPERIMENT found, with all tables and charts
+	@$(SEQREC) report $(RESULTS)
+
+provenance: $(READY) ## make Snakemake's report of the steps of EXPERIMENT and their times
 	@$(PREPARE)
 	$(SNAKEMAKE) evidence $(CONFIG)
-	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/"report.$$REPORT" \
-	--report-stylesheet workflow/report/report.css
-	@echo $(RESULTS)/"report.$$REPORT: open it in a browser; it needs no network."
+	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/provenance.html
 
 test: $(READY) ## run the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

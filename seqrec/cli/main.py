@@ -14,7 +14,10 @@ COMMANDS = {
     "Data": (data.download, data.preprocess, data.simulate),
     "Experiments": (experiments.check, experiments.prepare, experiments.grid, experiments.schema),
     "Training": (training.train, training.execute, status.status),
-    "Results": (report.tables, report.figures, report.compare, report.best, report.metrics),
+    "Results": (
+        *(report.tables, report.figures, report.report),
+        *(report.compare, report.best, report.metrics),
+    ),
     "Records": (records.missing, records.stale, records.promote),
     "Recommendations": (recommend.recommend,),
 }

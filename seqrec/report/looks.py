@@ -7,7 +7,7 @@ from typing import NamedTuple
 from seqrec.experiment.naming import in_order, model_title, sampled_negatives
 
 INK = "#010203"
-"""The colour of text and axes; a page replaces it by its own, so nothing else may have it."""
+"""The colour of text and axes, which the page replaces by its own."""
 
 
 class Look(NamedTuple):

@@ -1,30 +1,13 @@
-# Tables, figures and the report, from run records alone: no rule here can start a training.
+# Tables and figures, from run records alone: no rule here can start a training.
 
 from seqrec.layout import ConfigFiles
 from seqrec.report import contents
 
 GRID_FILE = str(plan.results.grid)
 PUBLISHED = ConfigFiles().published_files
-TABLES = contents.items(contents.TABLES, plan.datasets)
-FIGURES = contents.items(contents.FIGURES, plan.datasets)
-
-
-def in_report(folder, items):
-    """The files of tables or figures, their pages marked for the report.
-
-    Snakemake sorts categories and labels by their text.
-    """
-    for item in items:
-        category = item.entry.category
-        for path in item.files:
-            if path.endswith(f".{contents.PAGE}"):
-                yield report(
-                    f"{folder}/{path}",
-                    category=f"{category.number} {category}",
-                    labels={"Contents": item.title},
-                )
-            else:
-                yield f"{folder}/{path}"
+TIMING = [path for path in [plan.results.timing] if path.is_file()]
+TABLES = [path for item in contents.items(contents.TABLES, plan.datasets) for path in item.files]
+FIGURES = [path for item in contents.items(contents.FIGURES, plan.datasets) for path in item.files]
 
 
 if plan.grid:
@@ -51,11 +34,12 @@ rule write_tables:
     input:
         GRID_FILE,
         PUBLISHED,
+        TIMING,
         code=plan.tables_code,
         records=plan.records_and_failures,
     output:
         f"{RESULTS}/results.csv",
-        *in_report(f"{RESULTS}/tables", TABLES),
+        [f"{RESULTS}/tables/{path}" for path in TABLES],
     log:
         f"{RESULTS}/logs/tables.log",
     localrule: True
@@ -73,10 +57,11 @@ rule draw_figures:
     input:
         GRID_FILE,
         PUBLISHED,
+        TIMING,
         code=plan.figures_code,
         records=plan.records_and_failures,
     output:
-        *in_report(f"{RESULTS}/figures", FIGURES),
+        [f"{RESULTS}/figures/{path}" for path in FIGURES],
     log:
         f"{RESULTS}/logs/figures.log",
     localrule: True
@@ -97,6 +82,7 @@ if plan.grid:
         input:
             GRID_FILE,
             PUBLISHED,
+        TIMING,
             code=plan.tables_code,
             successes=plan.successes,
         output:
@@ -108,6 +94,7 @@ if plan.grid:
         input:
             GRID_FILE,
             PUBLISHED,
+        TIMING,
             code=plan.figures_code,
             successes=plan.successes,
         output:

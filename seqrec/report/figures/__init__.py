@@ -4,6 +4,6 @@ A figure is a `Chart` first, in plain numbers; `draw` draws it for print.
 """
 
 from seqrec.report.figures.drawing import draw
-from seqrec.report.figures.writing import make_charts, write_figures
+from seqrec.report.figures.writing import make_charts, print_chart, write_figures
 
-__all__ = ["draw", "make_charts", "write_figures"]
+__all__ = ["draw", "make_charts", "print_chart", "write_figures"]

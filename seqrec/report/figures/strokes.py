@@ -29,10 +29,22 @@ LEAST_POINTS = 7
 """Size of the smallest text."""
 
 MARKERS: dict[str, Any] = {
-    "circle": "o", "square": "s", "diamond": "D", "thin-diamond": "d", "cross": "X",
-    "plus": "P", "pentagon": "p", "hexagon": "h", "octagon": "8", "star": "*",
-    "triangle-up": "^", "triangle-down": "v", "triangle-left": "<", "triangle-right": ">",
-    "star-of-four": (4, 1, 0), "star-of-six": (6, 1, 0),
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "thin-diamond": "d",
+    "cross": "X",
+    "plus": "P",
+    "pentagon": "p",
+    "hexagon": "h",
+    "octagon": "8",
+    "star": "*",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "triangle-left": "<",
+    "triangle-right": ">",
+    "star-of-four": (4, 1, 0),
+    "star-of-six": (6, 1, 0),
 }
 """What matplotlib calls the markers of looks."""
 
@@ -51,7 +63,7 @@ def draw_series(axes: Axes, one: Series) -> None:
     style = _line(one) | ({} if one.shape is Shape.LINE else _marker(one))
     if one.shape is Shape.POINTS:
         style["linestyle"] = "none"
-    axes.plot(x, y, **style, gid=_name(one))
+    axes.plot(x, y, **style)
     if one.shape is Shape.LINE:
         _draw_band(axes, one)
     else:
@@ -91,7 +103,7 @@ def key_sign(key: Key) -> Artist:
 
 def _draw_levels(axes: Axes, one: Series) -> None:
     for point in one.points:
-        axes.axhline(_or_nan(point.y), **_line(one), gid=_name(one))
+        axes.axhline(_or_nan(point.y), **_line(one))
         if point.y_interval:
             axes.axhspan(*point.y_interval, color=one.look.colour, alpha=BAND, linewidth=0)
 
@@ -119,11 +131,6 @@ def _places(points: Sequence[Point]) -> tuple[list[float | None], list[float | N
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _name(one: Series) -> str:
-    """Return what the line is called for the pointer."""
-    return next((point.name for point in one.points), "") or one.label or "line"
 
 
 def _line(one: Series) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from seqrec.report.looks import INK
 
 FAINT = "#dddddf"
-"""The colour of the grid; a page replaces it, too."""
+"""The colour of the grid."""
 
 STYLE: dict[Any, Any] = {
     "text.color": INK,

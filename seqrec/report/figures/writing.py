@@ -1,10 +1,11 @@
-"""Write all figures of an experiment, for print and as pages that show values under the pointer."""
+"""Write all figures of an experiment, for print."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
-from seqrec.files import replacing, require_inside, write_text
-from seqrec.layout import ConfigFiles, ResultFiles
+from seqrec.files import replacing, require_inside
+from seqrec.layout import CONFIG_FILES, ConfigFiles, ResultFiles
 from seqrec.report import contents
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence, read_evidence
@@ -13,11 +14,8 @@ from seqrec.report.figures.convergence import convergence_by_time_chart, converg
 from seqrec.report.figures.drawing import draw
 from seqrec.report.figures.learning import learning_chart
 from seqrec.report.figures.negatives import negatives_chart
-from seqrec.report.figures.pages import figure_page
 from seqrec.report.figures.quality import quality_by_time_chart
 from seqrec.report.figures.style import own_style
-
-CONFIG = ConfigFiles()
 
 METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -30,7 +28,7 @@ DESCRIPTION = {"png": "Description", "pdf": "Subject", "svg": "Description"}
 """Where each form has room for the text that says what a figure shows."""
 
 
-def write_figures(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
+def write_figures(results: Path, config: ConfigFiles = CONFIG_FILES) -> list[Path]:
     """Write `figures/` of an experiment, and return what was written.
 
     Published numbers and the settings of the paper's models are read from `config`.
@@ -39,25 +37,27 @@ def write_figures(results: Path, config: ConfigFiles = CONFIG) -> list[Path]:
     written: list[Path] = []
     for item, chart in make_charts(read_evidence(results, config)):
         require_inside((folder / item.name).parent, results)
-        paths = dict(zip(item.entry.forms, map(folder.joinpath, item.files), strict=True))
-        if page := paths.get(contents.PAGE):
-            write_text(page, figure_page(item.title, [item.entry.caption], chart))
-        printed = {form: path for form, path in paths.items() if form in METADATA}
-        if printed:
-            print_chart(chart, printed)
-        written += paths.values()
+        drawn = print_chart(chart, item.entry.forms)
+        for path, content in zip(map(folder.joinpath, item.files), drawn, strict=True):
+            with replacing(path) as part:
+                part.write_bytes(content)
+            written.append(path)
     return written
 
 
-def print_chart(chart: Chart, paths: dict[str, Path]) -> None:
-    """Draw a chart into files of these forms, the same bytes whenever it is drawn."""
-    figure = draw(chart)
+def print_chart(chart: Chart, forms: Sequence[str]) -> list[bytes]:
+    """Draw a chart in each of these forms, the same bytes whenever it is drawn."""
+    if not forms:
+        return []
+    figure, drawn = draw(chart), []
     with own_style():
-        for form, path in paths.items():
+        for form in forms:
             about = {"Title": chart.title, DESCRIPTION[form]: chart.alternative}
-            with replacing(path) as part:
-                figure.savefig(part, format=form, metadata=METADATA[form] | about)
+            content = BytesIO()
+            figure.savefig(content, format=form, metadata=METADATA[form] | about)
+            drawn.append(content.getvalue())
             figure.set_layout_engine("none")  # the first drawing has laid it out
+    return drawn
 
 
 def make_charts(evidence: Evidence) -> Iterator[tuple[Item, Chart]]:
