@@ -21,7 +21,6 @@ nitpicky = True
 # Annotations name what no page documents: torch, numpy, and types inside the package.
 nitpick_ignore_regex = [("py:.*", ".*")]
 
-myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"

@@ -103,6 +103,15 @@ def test_commands_exist_with_their_options_and_targets(block: Block) -> None:
             assert program in SHELL_WORDS, program
 
 
+def test_a_file_that_is_shown_is_named_before_it() -> None:
+    """The mark above it is for these tests alone: nobody sees it."""
+    for block in blocks():
+        if block.file:
+            before = block.page.read_text(encoding="utf-8").splitlines()[: block.line - 1]
+            section = "\n".join(before).rpartition("\n## ")[2]
+            assert f"`{block.file}`" in section, block.place
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_within_sentences_exist(page: Path) -> None:
     for code in re.findall(r"`((?:seqrec|make) [^`\n]+)`", page.read_text(encoding="utf-8")):
