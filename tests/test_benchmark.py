@@ -1,12 +1,13 @@
 """The benchmark compares like with like, and its figures are what they say."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from small_runs import preprocessed_log, simulated_log, small_config, without_dropout
+from small_runs import ROOT, preprocessed_log, simulated_log, small_config, without_dropout
 
 from seqrec.experiment.grid import load_experiment
 from seqrec.layout import ConfigFiles
@@ -15,14 +16,23 @@ from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import rank_users
 from seqrec.protocol.splits import leave_one_out
 from seqrec.report.paper import read_published
+from seqrec.report.timing import read_timing
+from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.building import build_model
 from seqrec.training.objective import make_objective
-from seqrec.training.arithmetic import Engine
 from seqrec.training.scoring import network_scorer
 
 CPU = torch.device("cpu")
 SPLITS = leave_one_out(simulated_log())
+
+
+@pytest.mark.usefixtures("benchmark")
+def test_the_times_in_the_references_tables_are_those_measured() -> None:
+    from report import timing
+
+    measured = json.loads((ROOT / "results/benchmark/whole-cpu.json").read_text())
+    assert timing(measured) == read_timing(ROOT / "results/reference")
 
 
 NAMES = {

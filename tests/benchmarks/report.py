@@ -9,6 +9,7 @@ from typing import Any
 from tabulate import tabulate
 
 from seqrec.records import read_records
+from seqrec.report.timing import Timing
 
 PRECISION_CASE = ("ml-1m", "sasrec+")
 """The model whose trainings in either precision are set side by side."""
@@ -80,6 +81,17 @@ def whole_table(result: dict[str, Any]) -> str:
         tabulate(table, headers="keys", tablefmt="github", disable_numparse=True)
         for table in (logs, whole)
     )
+
+
+def timing(result: dict[str, Any]) -> Timing:
+    """The seconds of an epoch of each model on the paper's datasets that were really there."""
+    seconds: dict[str, dict[str, float]] = {}
+    for name, cell in result["cells"].items():
+        dataset, model = name.split()
+        if "epoch, s" in cell["run"] and not dataset.startswith("like-"):
+            seconds.setdefault(dataset, {})[model] = round(cell["run"]["epoch, s"], 3)
+    machine = f"{result['device']}, {result['threads']} threads"
+    return Timing(machine=machine, seconds_per_epoch=seconds)
 
 
 def precision_table(results: Mapping[str, Path]) -> str:

@@ -89,8 +89,8 @@ def _notes(evidence: Evidence) -> list[Text]:
     ]
     if evidence.timing:
         notes.append(
-            f"Epoch: seconds of an epoch with its validation, measured on "
-            f"{evidence.timing.machine}; to best: these times the mean best epoch. paper: the "
+            f"Epoch: seconds of an epoch with its validation, measured on one quiet machine "
+            f"({evidence.timing.machine}); to best: these times the mean best epoch. paper: the "
             "published training time, on the authors' hardware, over the published best epoch and "
             "the patience after it. Models without a value were not measured."
         )
