@@ -45,19 +45,22 @@ versions give the same bits, or differ by no more than two kinds of CPU do; for 
 some epochs of committed records again."""
 
 
-def is_current(record: Record, training_code: str) -> bool:
-    """Tell whether training again would give the same record.
+def is_stale(record: Record, training_code: str) -> bool:
+    """Tell whether training again might give another record.
 
-    That is so if training code with this fingerprint, or with the same results, made the record,
-    and the code in the file of its custom model has not changed or is not here.
+    That is so unless training code with this fingerprint, or with the same results, made the
+    record, and the code in the file of its custom model has not changed or is not here.
     """
     made_by = record.seqrec.training_code
     while made_by != training_code and made_by in SAME_RESULTS:
         made_by = SAME_RESULTS[made_by]
     if made_by != training_code:
-        return False
+        return True
     path = custom_module(record.known_config.implementation)
-    return path is None or record.seqrec.model_code in (_code_digest(path), _file_digest(path))
+    return path is not None and record.seqrec.model_code not in (
+        _code_digest(path),
+        _file_digest(path),
+    )
 
 
 def training_code_fingerprint(package: Path = PACKAGE) -> str:

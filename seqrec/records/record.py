@@ -71,7 +71,7 @@ class Provenance(Part):
     models and in the oldest records."""
 
 
-class Piece(Part):
+class TrainingPiece(Part):
     """What one piece of a training computed with: the training was stopped and went on there."""
 
     first_epoch: Positive
@@ -176,7 +176,7 @@ class Record(Part):
     """Test metrics of the best epoch."""
     test_sampled: dict[str, Metrics] | None = None
     """Test metrics against sampled items, by the way of sampling; None unless asked for."""
-    pieces: list[Piece] | None = None
+    pieces: list[TrainingPiece] | None = None
     """The pieces of a training whose pieces computed with different things; None for others."""
     digests: dict[str, str] | None = None
     """SHA-256 of the record's other files by name, of the weights too; None in older records."""

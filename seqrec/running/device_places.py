@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from seqrec.errors import SeqrecError
 
-DEVICE_POLL_SECONDS = 0.25
+DEVICE_RETRY_SECONDS = 0.25
 """How often a waiting process looks for a free place."""
 
 
@@ -76,7 +76,7 @@ def place_on(devices: Sequence[str], places: int | None) -> Iterator[Place]:
         if not has_told:
             click.echo(f"every place on {', '.join(devices)} is taken; waiting.", err=True)
             has_told = True
-        time.sleep(DEVICE_POLL_SECONDS)
+        time.sleep(DEVICE_RETRY_SECONDS)
     device, lock = taken
     place = Place(device, folder)
     try:

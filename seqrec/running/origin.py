@@ -12,7 +12,7 @@ import torch
 from seqrec.data.interactions import Interactions
 from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.settings import flat_settings
-from seqrec.records.record import Piece, Provenance
+from seqrec.records.record import Provenance, TrainingPiece
 from seqrec.running.device import product_name
 from seqrec.running.provenance import library_versions
 from seqrec.training.arithmetic import Engine
@@ -52,9 +52,9 @@ def differences(begun: Key, now: Key) -> str:
     )
 
 
-def piece_from(first_epoch: int, engine: Engine) -> Piece:
+def piece_from(first_epoch: int, engine: Engine) -> TrainingPiece:
     """Describe the piece of a training that begins here and now."""
-    return Piece(
+    return TrainingPiece(
         first_epoch=first_epoch,
         threads=torch.get_num_threads(),
         device=product_name(engine.device),
@@ -62,15 +62,15 @@ def piece_from(first_epoch: int, engine: Engine) -> Piece:
     )
 
 
-def with_piece(pieces: Sequence[Piece], piece: Piece) -> list[Piece]:
+def with_piece(pieces: Sequence[TrainingPiece], piece: TrainingPiece) -> list[TrainingPiece]:
     """Append a piece, unless it computes with the same things as the last one."""
     return [*pieces] if pieces and not changes(pieces[-1], piece) else [*pieces, piece]
 
 
-def changes(before: Piece, after: Piece) -> str:
+def changes(before: TrainingPiece, after: TrainingPiece) -> str:
     """List in what two pieces of a training differ."""
     return differences(_made_with(before), _made_with(after))
 
 
-def _made_with(piece: Piece) -> Key:
+def _made_with(piece: TrainingPiece) -> Key:
     return {"threads": piece.threads, "device": piece.device, **piece.libraries}

@@ -21,7 +21,7 @@ import torch
 from seqrec.errors import SeqrecError
 from seqrec.files import open_regular, replacing
 from seqrec.layout import RunFiles
-from seqrec.records.record import Piece
+from seqrec.records.record import TrainingPiece
 from seqrec.running.origin import Key, differences
 from seqrec.signals import handling
 from seqrec.training.loop import Trainer
@@ -39,7 +39,7 @@ class SavedState(NamedTuple):
     """A snapshot of the trainer."""
     runs_sharing_device: int
     """The most runs seen on the device, over all pieces of the training."""
-    pieces: list[Piece]
+    pieces: list[TrainingPiece]
     """The pieces of the training so far, as far as they differ."""
 
 
@@ -110,7 +110,7 @@ def _read(path: Path, tell: bool = False) -> SavedState | None:
             if tell:
                 click.echo(f"{path}: written by an earlier version of seqrec, not used.", err=True)
             return None
-        pieces = [Piece.model_validate(piece) for piece in saved["pieces"]]
+        pieces = [TrainingPiece.model_validate(piece) for piece in saved["pieces"]]
         if not pieces:
             raise ValueError("nothing says by what it was trained")
         return SavedState(**saved | {"pieces": pieces})

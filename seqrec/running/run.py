@@ -22,7 +22,7 @@ from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.splits import Splits
 from seqrec.records.reading import FORMAT, require_replaceable
-from seqrec.records.record import Data, Piece, Provenance, Record
+from seqrec.records.record import Data, Provenance, Record, TrainingPiece
 from seqrec.records.writing import write_record
 from seqrec.running.device import product_name
 from seqrec.running.device_places import Place, place_on_device
@@ -114,7 +114,7 @@ def run(
 
 def _train(
     network: Network, job: Job, progress: Reporter, observers: Sequence[Observer]
-) -> tuple[TrainingResult, list[Piece]]:
+) -> tuple[TrainingResult, list[TrainingPiece]]:
     """Train `network` to the end, from its saved state if there is one.
 
     Returns the result, and the pieces in which it was trained.
@@ -122,7 +122,7 @@ def _train(
     trainer = Trainer(network, job.splits, job.config, job.engine)
     resume, place = ResumeFiles(job.folder), job.place
     key = training_key(job.config, job.log, job.code, job.engine)
-    pieces: list[Piece] = []
+    pieces: list[TrainingPiece] = []
     if begun := resume.load(key):
         trainer.restore(begun.state)
         place.most_runs = max(place.most_runs, begun.runs_sharing_device)
@@ -145,7 +145,9 @@ def _train(
     return trainer.result(), pieces
 
 
-def _with_this_piece(pieces: list[Piece], trainer: Trainer, job: Job) -> list[Piece]:
+def _with_this_piece(
+    pieces: list[TrainingPiece], trainer: Trainer, job: Job
+) -> list[TrainingPiece]:
     """Add the piece of the training that begins here; say so if it computes with something else."""
     at = trainer.position
     piece = piece_from(at.epoch if trainer.in_epoch else at.epoch + 1, job.engine)
@@ -170,7 +172,7 @@ def _check_custom_network(config: RunConfig, log: Interactions, engine: Engine) 
             check_network(model, config, log.num_items)
 
 
-def _write(job: Job, result: TrainingResult, pieces: list[Piece]) -> Record:
+def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Record:
     """Evaluate what was trained, and write weights, configuration and record."""
     config, splits, engine, place = job.config, job.splits, job.engine, job.place
     quality = evaluate(result.scorers, splits, config)

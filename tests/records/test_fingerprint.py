@@ -13,7 +13,7 @@ from record_factory import (
 
 from seqrec.files import sha256
 from seqrec.records import fingerprint, read_record
-from seqrec.records.fingerprint import is_current, training_code_fingerprint
+from seqrec.records.fingerprint import is_stale, training_code_fingerprint
 from seqrec.records.survey import stale_records
 
 
@@ -24,10 +24,10 @@ def package(tmp_path: Path) -> Path:
     return Path(shutil.copytree(fingerprint.PACKAGE, tmp_path / "seqrec", ignore=ignored))
 
 
-def is_stale(package: Path, tmp_path: Path) -> bool:
+def makes_stale(package: Path, tmp_path: Path) -> bool:
     """Whether a record that today's code has made is stale by the code in `package`."""
     record = read_record(make_record(tmp_path / "results"))
-    return not is_current(record, training_code_fingerprint(package))
+    return is_stale(record, training_code_fingerprint(package))
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def is_stale(package: Path, tmp_path: Path) -> bool:
 def test_what_decides_results_makes_records_stale(
     package: Path, tmp_path: Path, file: str, old: str, new: str
 ) -> None:
-    assert not is_stale(package, tmp_path)
+    assert not makes_stale(package, tmp_path)
     code = package / file
     assert old in code.read_text(), "it has changed: choose another line for this test"
     code.write_text(code.read_text().replace(old, new, 1))
-    assert is_stale(package, tmp_path)
+    assert makes_stale(package, tmp_path)
 
 
 def test_a_changed_line_in_any_file_of_training_code_makes_records_stale(package: Path) -> None:
@@ -71,12 +71,12 @@ def test_a_new_or_renamed_file_of_a_decisive_room_makes_records_stale(
 ) -> None:
     file = package / room / "another.py"
     file.write_text("")
-    assert is_stale(package, tmp_path)
+    assert makes_stale(package, tmp_path)
     file.unlink()
-    assert not is_stale(package, tmp_path)
+    assert not makes_stale(package, tmp_path)
     file = next(path for path in (package / room).glob("*.py") if path.name != "__init__.py")
     file.rename(file.with_name("renamed.py"))
-    assert is_stale(package, tmp_path)
+    assert makes_stale(package, tmp_path)
 
 
 def test_comments_docstrings_and_blank_lines_of_training_code_are_free(
@@ -90,13 +90,13 @@ def test_comments_docstrings_and_blank_lines_of_training_code_are_free(
             body = re.sub(r'^( +r?""")(?=\w)', r"\1More: ", body, flags=re.M)
             text = f'"""Another docstring,\n\nand more of it."""\n{body}\n\n# The end'
             file.write_bytes(text.replace("\n", "\r\n").encode())
-    assert not is_stale(package, tmp_path)
+    assert not makes_stale(package, tmp_path)
 
 
 def test_code_of_other_rooms_is_free(package: Path, tmp_path: Path) -> None:
     for file in ("running/run.py", "report/rendering.py", "records/record.py", "errors.py"):
         (package / file).write_text("changed = True\n")
-    assert not is_stale(package, tmp_path)
+    assert not makes_stale(package, tmp_path)
 
 
 def test_only_code_that_runs_is_kept_of_a_source() -> None:

@@ -19,7 +19,7 @@ from small_runs import NETWORKS, outcome, preprocessed_log, small_config
 from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import run_folder
-from seqrec.records.record import Piece
+from seqrec.records.record import TrainingPiece
 from seqrec.running import engine, origin
 from seqrec.running import run as running
 from seqrec.running.folder_lock import alone_in
@@ -30,7 +30,7 @@ from seqrec.training.loop import Trainer
 
 CPU = EngineOptions("cpu", 1, "float32")
 KEY = {"training.max_epochs": 5, "data": "b", "precision": "float32"}
-PIECE = Piece(first_epoch=1, threads=1, device="a processor", libraries={"torch": "1.0"})
+PIECE = TrainingPiece(first_epoch=1, threads=1, device="a processor", libraries={"torch": "1.0"})
 EPOCHS = {"batch_size": 32, "max_epochs": 5, "patience": 5}
 
 
