@@ -9,7 +9,7 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +23,7 @@ from seqrec.experiment.built_in import built_in_names, find_built_in
 from seqrec.experiment.parameters import Divides
 from seqrec.layout import ConfigFiles
 from seqrec.records import Record
+from seqrec.report import contents
 from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import load_yaml
 
@@ -64,6 +65,16 @@ def record_fields() -> str:
     return "\n\n".join(parts)
 
 
+def tables() -> str:
+    """List the tables of an experiment, by their paths in `tables/`."""
+    return _contents(contents.TABLES)
+
+
+def figures() -> str:
+    """List the figures of an experiment, by their paths in `figures/`."""
+    return _contents([entry for entry in contents.FIGURES if entry.forms])
+
+
 def hyperparameters() -> str:
     """List what the constructors of the built-in models take."""
     rows = []
@@ -90,11 +101,21 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "dataset-keys": dataset_keys,
     "experiment-keys": experiment_keys,
+    "figures": figures,
     "hyperparameters": hyperparameters,
     "model-keys": model_keys,
     "record-fields": record_fields,
+    "tables": tables,
     "workflow-keys": workflow_keys,
 }
+
+
+def _contents(entries: Iterable[contents.Entry]) -> str:
+    rows = [
+        (f"`{each.name}/<dataset>`" if each.per_dataset else f"`{each.name}`", _line(each.caption))
+        for each in entries
+    ]
+    return _table(("file", "what it shows"), rows)
 
 
 def _sections(model: type[BaseModel], known: list[type[BaseModel]] | None = None) -> str:

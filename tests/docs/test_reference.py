@@ -12,6 +12,7 @@ from small_runs import ROOT
 
 from seqrec.cli.main import COMMANDS
 from seqrec.experiment.schema import SCHEMAS
+from seqrec.layout import RunFiles
 from seqrec.records import Record
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -74,6 +75,12 @@ def test_every_field_of_a_record_is_there() -> None:
     rows = {row[0] for table in tables(page("records.md")) for row in table}
     fields = {name for name, field in Record.model_fields.items() if not field.exclude}
     assert {f"`{name}`" for name in fields} <= rows
+
+
+def test_every_file_of_a_record_is_there() -> None:
+    files = RunFiles(Path())
+    for path in (*files.promoted, files.weights, files.failure, files.resume, files.progress):
+        assert f"`{path.name}`" in page("records.md"), path
 
 
 def test_tables_are_well_formed() -> None:
