@@ -1,26 +1,65 @@
 """Commands for experiments: check, prepare, grid, schema."""
 
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from seqrec.cli.parameters import experiment_parameters, output_option
+from seqrec.errors import SeqrecError
 from seqrec.files import write_text
+from seqrec.layout import ConfigFiles, LogFiles
+
+if TYPE_CHECKING:
+    from seqrec.running.costs import LogSize
 
 
 @click.command()
 @experiment_parameters
-def check(experiment: str, settings: tuple[str, ...], name: str | None) -> None:
-    """Check EXPERIMENT and print its runs.
+@click.option("--json", "as_json", is_flag=True, help="Print the configuration of each run.")
+def check(experiment: str, settings: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    """Check EXPERIMENT and show its runs.
 
-    Each line is the resolved configuration of one run. SETTINGS are key=value pairs.
+    They are shown with an estimate of the time and memory that they need. SETTINGS are key=value
+    pairs. With --json, each line is the resolved configuration of one run. Examples:
 
-    Example: seqrec check paper
+    \b
+    seqrec check paper
+    seqrec check paper --json | head -1
     """
     from seqrec.experiment.grid import load_experiment
 
-    for run in load_experiment(experiment, settings, name).runs:
-        click.echo(run.json())
+    grid = load_experiment(experiment, settings, name)
+    if as_json:
+        for run in grid.runs:
+            click.echo(run.json())
+        return
+    from seqrec.running.device_places import visible_gpus
+    from seqrec.running.display import terminal
+    from seqrec.running.overview import overview
+
+    found = {dataset: _size(dataset) for dataset in grid.datasets}
+    sizes = {dataset: size for dataset, size in found.items() if size}
+    terminal().print(overview(grid, sizes, gpu=bool(visible_gpus())))
+
+
+def _size(dataset: str) -> "LogSize | None":
+    """Find the size of a dataset's log: read, simulated or published; None if it is not known."""
+    from seqrec.data.datasets import load_dataset
+    from seqrec.data.statistics import Statistics
+    from seqrec.report.paper import read_published
+    from seqrec.running.costs import LogSize
+
+    with suppress(OSError, SeqrecError):  # of a log that is not there, or is damaged
+        statistics = Statistics.read(LogFiles.of(dataset).statistics)
+        return LogSize(statistics.items, statistics.interactions)
+    if simulate := load_dataset(dataset).simulate:
+        return LogSize(simulate.items, round(simulate.users * simulate.mean_length))
+    with suppress(SeqrecError, KeyError):  # not a dataset of the paper
+        published = read_published(ConfigFiles().published("datasets"), "dataset")[dataset,]
+        return LogSize(round(published["items"]), round(published["interactions"]))
+    return None
 
 
 @click.command()
@@ -50,8 +89,8 @@ def prepare(experiment: str, settings: tuple[str, ...], name: str | None) -> Non
 
     Example: seqrec prepare paper
     """
-    from seqrec.running.planning import Plan
     from seqrec.running import preparation
+    from seqrec.running.planning import Plan
 
     for line in preparation.prepare(Plan.load(experiment, list(settings), name or "")):
         click.echo(line)

@@ -101,7 +101,7 @@ def _is_stale(folder: Path, config: "RunConfig") -> bool:
 
 
 @click.command()
-@click.option("--config", "config_json", required=True, help="A line of `seqrec check`.")
+@click.option("--config", "config_json", required=True, help="A line of `seqrec check --json`.")
 @click.option("--data", type=Folder(), required=True, help="Folder of the preprocessed log.")
 @click.option("--output", type=Folder(), required=True, help="Folder of the run record.")
 @click.option("--retrain-stale", is_flag=True, help="Replace a record from other training code.")
@@ -120,7 +120,7 @@ def execute(
     kept as the result. Example:
 
     \b
-    seqrec check demo | head -1 > run.json
+    seqrec check demo --json | head -1 > run.json
     seqrec execute --config "$(cat run.json)" --data data/processed/demo \\
         --output results/mine/runs/demo/popularity/seed-0
     """

@@ -84,11 +84,15 @@ def minutes(config: RunConfig, size: LogSize, gpu: bool, threads: int) -> int:
 
     A training that needs more time is resumed. A fit cannot be, so its time is that of both fits.
     """
-    interactions = size.interactions
+    return round(BASE_MINUTES + training_minutes(config, size, gpu, threads))
+
+
+def training_minutes(config: RunConfig, size: LogSize, gpu: bool, threads: int) -> float:
+    """Estimate how much of `minutes` is training."""
     if config.training is None:
-        return round(BASE_MINUTES + interactions * FIT_SECONDS_PER_INTERACTION / 60)
+        return size.interactions * FIT_SECONDS_PER_INTERACTION / 60
     epochs = min(config.training.max_epochs, EPOCHS)
-    epoch_seconds = interactions * (1e-5 + 4e-10 * size.items)
+    epoch_seconds = size.interactions * (1e-5 + 4e-10 * size.items)
     if not gpu:
         epoch_seconds *= CPU_THREAD_SLOWDOWN / threads
-    return round(BASE_MINUTES + epochs * epoch_seconds / 60)
+    return epochs * epoch_seconds / 60

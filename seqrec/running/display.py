@@ -113,7 +113,7 @@ def _running(statuses: Sequence[Status]) -> Table:
             f"{now.epoch} of at most {now.max_epochs}",
             f"{now.stopping_metric:.4f}",
             f"{now.best_stopping_metric:.4f} in epoch {now.best_epoch}",
-            _duration(now.seconds_per_epoch or 0.0),
+            duration(now.seconds_per_epoch or 0.0),
             _range(*left) if left else "",
         )
     return table
@@ -174,11 +174,11 @@ def _result(record: Record) -> str:
     test = record.test
     return (
         f"test NDCG@10 {test[STOPPING_METRIC]:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "
-        f"{epochs}{_duration(record.training_seconds)}"
+        f"{epochs}{duration(record.training_seconds)}"
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Write a duration with two digits, all that an estimate has: `8.3 s`, `51 s`, `12 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -186,9 +186,9 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 3600:,.1f} h"
 
 
 def _range(least: float, most: float) -> str:
-    short, long = _duration(least), _duration(most)
+    short, long = duration(least), duration(most)
     return short if short == long else f"{short} to {long}"

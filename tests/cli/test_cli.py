@@ -146,8 +146,8 @@ def test_a_wrong_option_is_a_usage_error(project: Path) -> None:
 
 
 @pytest.mark.parametrize("experiment", ["demo", "paper", "smoke"])
-def test_check_prints_one_resolved_run_a_line(project: Path, experiment: str) -> None:
-    result = run("check", experiment)
+def test_check_prints_one_resolved_run_per_line(project: Path, experiment: str) -> None:
+    result = run("check", experiment, "--json")
     assert result.exit_code == 0
     runs = [RunConfig.model_validate_json(line) for line in result.stdout.splitlines()]
     assert [run.json() for run in runs] == result.stdout.splitlines()
@@ -155,11 +155,31 @@ def test_check_prints_one_resolved_run_a_line(project: Path, experiment: str) ->
     assert result.stderr == ""
 
 
+def test_check_shows_the_grid_with_what_it_may_cost(project: Path) -> None:
+    unknown = {"title": "Mine", "max_length": 10, "sources": [{"file": "mine.txt"}]}
+    (project / "config/datasets/mine.yaml").write_text(yaml.safe_dump(unknown))
+    small = yaml.safe_load((project / "config/small.yaml").read_text())
+    grid = {**small, "datasets": ["small", "ml-1m", "mine"], "seeds": [0, 1, 2, 7]}
+    (project / "config/grid.yaml").write_text(yaml.safe_dump(grid))
+    *lines, total, _, not_counted = run("check", "grid").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    cells = [line.split() for line in lines]
+    assert cells[0][:4] == ["Dataset", "Model", "Seeds", "Negatives"]
+    assert cells[1][:4] == ["small", "popularity", "0-2,", "7"]  # a simulated dataset
+    assert cells[2][:6] == ["sasrec+", "0-2,", "7", "all", "items", "1"]
+    assert cells[3][:5] == ["sasrec+5", "0-2,", "7", "5", "1"]
+    assert cells[4][0] == "ml-1m"  # the paper tells its size
+    assert all(line[-1] == "GB" and float(line[-2]) > 0.5 for line in cells[1:7])
+    assert [line[-2:] for line in cells[7:10]] == [["?", "?"]] * 3
+    assert re.match(r"36 runs in results/grid: [0-9.]+ (min|h) on one \w+( thread)? in all", total)
+    assert not_counted.startswith("Not counted: mine,")
+
+
 def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: Path) -> None:
     run("download", "small")
     run("preprocess", "small")
     data = ("--data", "data/processed/small")
-    lines = run("check", "small").stdout.splitlines()
+    lines = run("check", "small", "--json").stdout.splitlines()
     assert len(lines) == 3
     for line in lines:
         config = RunConfig.model_validate_json(line)
@@ -191,7 +211,7 @@ def execution(project: Path) -> tuple[Path, tuple[str, ...]]:
     """Preprocess the data of the first run of `small`; returns its folder and its command."""
     run("download", "small")
     run("preprocess", "small")
-    line = run("check", "small").stdout.splitlines()[0]
+    line = run("check", "small", "--json").stdout.splitlines()[0]
     config = RunConfig.model_validate_json(line)
     folder = project / "results/small" / run_folder(*config.run)
     data = ("--data", "data/processed/small")

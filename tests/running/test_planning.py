@@ -165,7 +165,7 @@ def test_names_that_snakemake_has_changed_are_refused_with_what_to_write(project
 def test_the_arguments_of_a_plan_lead_to_the_same_plan(project: Project) -> None:
     plan = Plan.load("tiny", ["training.max_epochs=2", "models=[sasrec+, popularity]"], "quick")
     done = project.call(
-        "sh", "-c", f"{shlex.quote(sys.executable)} -m seqrec check {plan.arguments}"
+        "sh", "-c", f"{shlex.quote(sys.executable)} -m seqrec check --json {plan.arguments}"
     )
     assert done.stdout.splitlines() == [run.json() for run in plan.runs]
 

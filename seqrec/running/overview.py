@@ -1,0 +1,83 @@
+"""Lay out what an experiment asks for: its runs by dataset and model, and what they may cost."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from seqrec.experiment.grid import Grid
+from seqrec.experiment.schema import RunConfig
+from seqrec.layout import ResultFiles
+from seqrec.running import costs
+from seqrec.running.costs import LogSize
+from seqrec.running.display import duration
+from seqrec.wording import counted
+
+MB_PER_GB = 1000
+
+
+def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableType:
+    """Lay out the grid with a line per dataset and model, and totals.
+
+    `sizes` are those of the logs that are known; `gpu` tells whether runs would be on a GPU, or
+    else on one CPU thread.
+    """
+    cells: dict[tuple[str, str], list[RunConfig]] = {}
+    for run in grid.runs:
+        cells.setdefault((run.dataset, run.model), []).append(run)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Dataset", "Model"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("Seeds", "Negatives", "Max. epochs", "Time", "Memory"):
+        table.add_column(heading, justify="right")
+    seconds, gigabytes, shown = 0.0, 0.0, ""
+    for (dataset, model), runs in cells.items():
+        one, size = runs[0], sizes.get(dataset)
+        cost = ["?", "?"]
+        if size:
+            time = 60 * len(runs) * costs.training_minutes(one, size, gpu, threads=1)
+            memory = costs.memory_mb(one, size, gpu) / MB_PER_GB
+            cost = [duration(time), f"{memory:.1f} GB"]
+            seconds, gigabytes = seconds + time, max(gigabytes, memory)
+        table.add_row(
+            "" if dataset == shown else dataset,
+            model,
+            _ranges([run.seed for run in runs]),
+            _negatives(one),
+            str(one.training.max_epochs) if one.training else "",
+            *cost,
+        )
+        shown = dataset
+    device = "one GPU" if gpu else "one CPU thread"
+    unknown = [dataset for dataset in grid.datasets if dataset not in sizes]
+    lines = [
+        f"{counted(len(grid.runs), 'run')} in {ResultFiles.of(grid.name).folder}: "
+        f"{duration(seconds)} on {device} in all, {gigabytes:.1f} GB for the largest.",
+        "Estimated generously, as for a cluster, and for at most "
+        f"{costs.EPOCHS} epochs of each run.",
+    ]
+    if unknown:
+        lines.append(
+            f"Not counted: {', '.join(unknown)}, whose sizes are known after `seqrec preprocess`."
+        )
+    return Group(table, Text(), *map(Text, lines))
+
+
+def _negatives(run: RunConfig) -> str:
+    """Say how many negatives a loss has; empty for models that fit themselves."""
+    if run.loss is None:
+        return ""
+    return f"{run.loss.negatives:,}" if run.loss.negatives else "all items"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Write numbers shortly: `0-9`, or `0, 2-4`."""
+    parts: list[list[int]] = [[numbers[0]]]
+    for before, number in pairwise(numbers):
+        if number == before + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts)
