@@ -156,7 +156,8 @@ def test_a_malformed_configuration_gives_one_message(
     def each(content: bytes) -> None:
         file.write_bytes(content)
         if tried.read(file.stem, *commands) and commands[0][0] == "check":
-            for line in CliRunner().invoke(main, commands[0]).output.splitlines():
+            shown = CliRunner().invoke(main, [*commands[0], "--json"]).output
+            for line in shown.splitlines():
                 RunConfig.model_validate_json(line)
 
     each()
