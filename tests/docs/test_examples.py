@@ -196,9 +196,10 @@ def test_commands_that_only_read_records_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of the page on reading results, which users try first in a fresh clone."""
-    (tmp_path / "results").mkdir()
     for name in ("reference", "paper", "mine"):
-        shutil.copytree(ROOT / "results/reference/runs", tmp_path / f"results/{name}/runs")
+        for model in ("sasrec+", "bert4rec"):
+            runs = f"runs/ml-1m/{model}"
+            shutil.copytree(ROOT / "results/reference" / runs, tmp_path / "results" / name / runs)
     copied_config(tmp_path)
     monkeypatch.chdir(tmp_path)
     done = 0
