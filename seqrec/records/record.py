@@ -176,6 +176,9 @@ class Record(Part):
     """Test metrics of the best epoch."""
     test_sampled: dict[str, Metrics] | None = None
     """Test metrics against sampled items, by the way of sampling; None unless asked for."""
+    recommended_popularity: Annotated[float, Field(ge=0)] | None = None
+    """How often an item that is recommended in the test occurs in the train part, on average over
+    recommendations; None in older records."""
     pieces: list[TrainingPiece] | None = None
     """The pieces of a training whose pieces computed with different things; None for others."""
     digests: dict[str, str] | None = None
@@ -211,7 +214,7 @@ class Record(Part):
 
     def content(self) -> dict[str, Any]:
         """Return what `metrics.json` holds as plain values, without optional keys that are None."""
-        names = ("test_sampled", "pieces", "digests")
+        names = ("test_sampled", "recommended_popularity", "pieces", "digests")
         optional = {name: getattr(self, name) for name in names}
         return self.model_dump(exclude={key for key, value in optional.items() if value is None})
 

@@ -94,6 +94,14 @@ TABLES = (
         per_dataset=True,
     ),
     Entry(
+        "recommended",
+        "Beyond accuracy",
+        Category.RESULTS,
+        "What the models recommend to the test users: how many of the items, how evenly, and how "
+        "popular ones.",
+        TABLE_FORMS,
+    ),
+    Entry(
         "verdicts",
         "Against the paper",
         Category.PAPER,

@@ -10,11 +10,13 @@ from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
+from seqrec.protocol.splits import leave_one_out
 from seqrec.records.reading import read_record
 from seqrec.records.record import Record
 from seqrec.records.writing import write_record
 from seqrec.running.engine import choose_engine
 from seqrec.running.options import EngineOptions
+from seqrec.running.popularity import recommended_popularity
 from seqrec.training.scoring import evaluate_weights
 
 
@@ -51,6 +53,9 @@ def evaluate_again(
             "validation": quality.validation,
             "test": quality.test,
             "test_sampled": quality.test_sampled,
+            "recommended_popularity": recommended_popularity(
+                leave_one_out(log).train, quality.recommended_counts
+            ),
         }
     )
     return write_record(

@@ -34,6 +34,7 @@ from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, pea
 from seqrec.running.network_check import check_network
 from seqrec.running.options import AUTOMATIC, EngineOptions
 from seqrec.running.origin import Key, changes, piece_from, training_key, with_piece
+from seqrec.running.popularity import recommended_popularity
 from seqrec.running.progress import Reporter, reported
 from seqrec.running.provenance import cluster_job, code_version, library_versions
 from seqrec.running.resume import ResumeFiles, SavedState, stopped_by_signals
@@ -206,6 +207,7 @@ def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Rec
         validation=quality.validation,
         test=quality.test,
         test_sampled=quality.test_sampled,
+        recommended_popularity=recommended_popularity(splits.train, quality.recommended_counts),
         pieces=pieces if len(pieces) > 1 else None,
         peak_memory_bytes=peak_memory(engine.device),
     )

@@ -41,6 +41,7 @@ def test_other_cutoffs_are_computed_from_the_weights_on_disk(data: Path, tmp_pat
     assert record.test == metrics_from_ranks(record.ranks(), [3, 10, 20])
     assert np.array_equal(record.ranks(), whole.ranks())
     assert np.array_equal(record.recommended_counts(), whole.recommended_counts())
+    assert record.recommended_popularity == whole.recommended_popularity
     assert record.training_seconds == before.training_seconds
     assert (folder / "model.safetensors").read_bytes() == weights
     assert json.loads((folder / "metrics.json").read_text())["config"]["evaluation"] == CHANGED

@@ -132,6 +132,9 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     assert recommended is not None
     assert recommended.shape == (log.num_items,)
     assert recommended.sum() == 10 * log.num_users
+    occurs = leave_one_out(log).train.item_counts()[1:]
+    expected = np.repeat(occurs, recommended).mean()
+    assert read_record(folder).recommended_popularity == pytest.approx(expected)
     assert set(metrics["validation"]) == METRICS
     assert "test_sampled" not in metrics
     if trained:  # everybody was validated, so the best epoch's figures are the final ones

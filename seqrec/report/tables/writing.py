@@ -14,6 +14,7 @@ from seqrec.report.tables.claims import claims_table
 from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
 from seqrec.report.tables.pairs import pairs_table
+from seqrec.report.tables.recommended import recommended_table
 from seqrec.report.tables.results import dataset_table
 from seqrec.report.tables.runs import runs_table
 from seqrec.report.tables.sizes import sizes_table
@@ -48,6 +49,7 @@ MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
     "intervals": intervals_table,
     "pairs": pairs_table,
+    "recommended": recommended_table,
     "verdicts": verdicts_table,
     "claims": claims_table,
     "times": times_table,
