@@ -1,1 +1,1 @@
-"""The commands, one module a stage."""
+"""The commands, one module per stage."""

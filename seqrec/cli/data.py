@@ -138,7 +138,7 @@ def preprocess(dataset: str, raw: Path, results: Path | None, output: Path | Non
 @click.option("--mean-length", type=click.FloatRange(min=3), help="Mean interactions per user.")
 @click.option("--max-length", type=click.IntRange(min=3), help="Most interactions per user.")
 def simulate(like: str | None, output: Path, seed: int, **sizes: Any) -> None:
-    """Write a simulated log: one `user item` a line.
+    """Write a simulated log: one `user item` per line.
 
     Users' interests drift, and the popularity of items has a long tail. Examples:
 

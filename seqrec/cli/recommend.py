@@ -40,7 +40,7 @@ def recommend(
     """Recommend the next items with a finished RUN.
 
     RUN is the folder of its record. Items are read and printed by the dataset's own ids. Give
-    either one history, where an id that holds a comma stands in quotes, or a file with one line an
+    either one history, where an id that holds a comma stands in quotes, or a file with one line per
     interaction. A file with only the column user names users of the dataset. Items of a
     history are not recommended again. Examples:
 

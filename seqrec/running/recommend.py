@@ -114,7 +114,7 @@ class Recommender:
     ) -> pd.DataFrame:
         """Recommend the `k` items to come next for each of many users.
 
-        `users` has one row an interaction: `user`, `item`, and optionally `timestamp`, without
+        `users` has one row per interaction: `user`, `item`, and optionally `timestamp`, without
         which the order of rows is that of time. With the column `user` alone, they are users of
         the dataset, and the log has their histories. `where` names the table in messages.
 
