@@ -82,7 +82,7 @@ if plan.grid:
         input:
             GRID_FILE,
             PUBLISHED,
-        TIMING,
+            TIMING,
             code=plan.tables_code,
             successes=plan.successes,
         output:
@@ -94,7 +94,7 @@ if plan.grid:
         input:
             GRID_FILE,
             PUBLISHED,
-        TIMING,
+            TIMING,
             code=plan.figures_code,
             successes=plan.successes,
         output:
