@@ -43,7 +43,7 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = difflib.get_close_matches(str(name)[:LONGEST_QUOTE], names, n=1, cutoff=0.6)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {quoted(close[0])}?"
     return f"valid here: {shortened(', '.join(names))}" if names else "nothing is valid here"
 
 

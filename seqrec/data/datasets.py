@@ -21,7 +21,7 @@ from seqrec.errors import SeqrecError
 from seqrec.files import MAX_NAME_BYTES
 from seqrec.layout import ConfigFiles, manifest
 from seqrec.typed_yaml import Pattern, Strict, check_values, load_yaml, require_name
-from seqrec.wording import nearest
+from seqrec.wording import nearest, quoted
 
 Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -171,7 +171,7 @@ class Source(Strict):
     @model_validator(mode="after")
     def _downloads_have_a_plain_name(self) -> "Source":
         if self.urls and PurePath(self.file).name != self.file:
-            raise ValueError(f"a file with urls needs a plain name, not {self.file!r}")
+            raise ValueError(f"a file with urls needs a plain name, not {quoted(self.file)}")
         if self.member is not None and not self.file.lower().endswith(".zip"):
             raise ValueError("'member' names a file inside a .zip")
         if any(len(part.encode()) > MAX_NAME_BYTES for part in PurePath(self.file).parts):
@@ -296,14 +296,14 @@ def load_dataset(name: str, config: ConfigFiles | None = None) -> Dataset:
     path = config.dataset(name)
     if name not in (names := dataset_names(config)):
         raise SeqrecError(
-            f"{config.datasets}: no dataset {name!r} ({nearest(name, names)}). "
+            f"{config.datasets}: no dataset {quoted(name)} ({nearest(name, names)}). "
             f"To add a dataset of your own, write {path}."
         )
     dataset = check_values(Dataset, load_yaml(path), str(path))
     for source in dataset.sources:
         if source.file == manifest(name).name:
             raise SeqrecError(
-                f"{path}: sources: {source.file!r} is the name of the download's own record, which "
-                "would overwrite the file. Rename the file or the dataset."
+                f"{path}: sources: {quoted(source.file)} is the name of the download's own record, "
+                "which would overwrite the file. Rename the file or the dataset."
             )
     return dataset

@@ -69,7 +69,7 @@ class LineChecker:
         for field in schema.fields:
             if isinstance(field.column, str):
                 if names.count(field.column) != 1:
-                    self.fail(line, f"the header must name one column {field.column!r}", text)
+                    self.fail(line, f"the header must name one column {quoted(field.column)}", text)
                 field.index = names.index(field.column)
             elif field.column < schema.width:
                 field.index = field.column
@@ -134,7 +134,7 @@ class LineChecker:
             if field.role != "timestamp" and self.schema.is_missing(value):
                 raise BadLine(f"the {field.role} is missing", is_missing=True)
             if isinstance(values, dict) and field.column not in values:
-                raise BadLine(f"no key {field.column!r} (the {field.role})")
+                raise BadLine(f"no key {quoted(field.column)} (the {field.role})")
             if field.role == "timestamp":
                 expected = self._expected_time(field, value)
             elif isinstance(values, dict):

@@ -95,7 +95,7 @@ def _column_names(path: Path, names: list[str], columns: Columns) -> dict[str, s
         name = names[column] if isinstance(column, int) and column < len(names) else column
         if name not in names:
             raise SeqrecError(
-                f"{path}: no column {column!r} for the {role}; it has "
+                f"{path}: no column {quoted(column)} for the {role}; it has "
                 f"{shortened(', '.join(names))}. "
                 "Correct 'format' in the dataset's YAML."
             )

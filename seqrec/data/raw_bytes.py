@@ -16,7 +16,7 @@ import numpy as np
 
 from seqrec.data.file_kinds import COMPRESSIONS, HEAD_BYTES, kind_of, remedy_for
 from seqrec.errors import SeqrecError
-from seqrec.wording import shortened
+from seqrec.wording import quoted, shortened
 
 BLOCK_BYTES = 1 << 24
 PACKED_BYTES = 1 << 16
@@ -157,7 +157,7 @@ def _member(path: Path, archive: zipfile.ZipFile, member: str | None) -> zipfile
         )
     name = member or next(iter(files))
     if name not in files:
-        raise SeqrecError(f"{path}: has no member {name!r}; it holds {listing}.")
+        raise SeqrecError(f"{path}: has no member {quoted(name)}; it holds {listing}.")
     if files[name].file_size > (limit := unpacked_limit(path)):
         raise SeqrecError(
             f"{path}: {shortened(name)} would unpack to {files[name].file_size:,} bytes, more than "

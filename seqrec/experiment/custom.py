@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from seqrec.errors import SeqrecError, is_out_of_memory
 from seqrec.experiment.schema import RunConfig
+from seqrec.wording import quoted
 
 
 def is_custom(implementation: str) -> bool:
@@ -34,7 +35,7 @@ def import_custom(implementation: str) -> type:
         not_found = isinstance(error, ImportError | AttributeError | TypeError | ValueError)
         if not_found and not custom_lines(error, implementation):
             raise SeqrecError(
-                f"implementation {implementation!r} cannot be imported ({error}). Write "
+                f"implementation {quoted(implementation)} cannot be imported ({error}). Write "
                 "package.module:Class of a module that Python finds from the project's folder."
             ) from error
         raise mistake(error, implementation, "while it is imported") from error
@@ -113,7 +114,7 @@ def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
     lines = custom_lines(error, implementation)
     where = f" in {lines[-1]}" if lines else ""
     return SeqrecError(
-        f"implementation {implementation!r} fails {doing}{where} "
+        f"implementation {quoted(implementation)} fails {doing}{where} "
         f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Fix its file."
     )
 
@@ -122,5 +123,5 @@ def refusal(config: RunConfig, found: str) -> SeqrecError:
     """Build the message for a custom model that breaks a rule; `found` says how."""
     file = custom_module(config.implementation)
     return SeqrecError(
-        f"implementation {config.implementation!r}{f' in {file}' if file else ''}: {found}"
+        f"implementation {quoted(config.implementation)}{f' in {file}' if file else ''}: {found}"
     )

@@ -105,11 +105,13 @@ def _expand(resolver: Resolver) -> list[RunConfig]:
     known = dataset_names(resolver.registry.files)
     for dataset in experiment.datasets:
         if dataset not in known:
-            raise SeqrecError(f"{source}: datasets: no {dataset!r}; {nearest(dataset, known)}")
+            raise SeqrecError(
+                f"{source}: datasets: no {quoted(dataset)}; {nearest(dataset, known)}"
+            )
     for kind, names in (("datasets", experiment.datasets), ("models", models)):
         for name, count in Counter(names).items():
             if count > 1:
-                raise SeqrecError(f"{source}: {kind}: {name!r} is listed twice.")
+                raise SeqrecError(f"{source}: {kind}: {quoted(name)} is listed twice.")
     return [
         resolver.resolve(Run(dataset, model, seed))
         for dataset in experiment.datasets
@@ -153,8 +155,8 @@ def _refuse_idle_overrides(resolver: Resolver, runs: Sequence[RunConfig]) -> Non
             for pattern in patterns or []:
                 if not any(fnmatchcase(name, pattern) for name in names):
                     raise SeqrecError(
-                        f"{resolver.source}: overrides.{number}.{kind}: {pattern!r} is in no run "
-                        f"of this experiment; {nearest(pattern, names)}"
+                        f"{resolver.source}: overrides.{number}.{kind}: {quoted(pattern)} is in no "
+                        f"run of this experiment; {nearest(pattern, names)}"
                     )
 
 
@@ -188,8 +190,8 @@ def _refuse_idle_setting(setting: str, run: RunConfig, is_named: bool) -> None:
     key = setting.partition("=")[0].partition(".")[0]
     if key in GRID_KEYS and not (key == "models" and is_named):
         raise SeqrecError(
-            f"setting {quoted(setting)}: {key!r} is about a grid, and this is one run. Give its "
-            "dataset, its model (such as sasrec+100) and its --seed instead."
+            f"setting {quoted(setting)}: {quoted(key)} is about a grid, and this is one run. "
+            "Give its dataset, its model (such as sasrec+100) and its --seed instead."
         )
     if key in ("training", "loss") and run.loss is None:
         raise SeqrecError(

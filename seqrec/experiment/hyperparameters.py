@@ -70,10 +70,10 @@ class Hyperparameters:
         for name in values:
             if name not in self._parameters and not self._takes_any:
                 hint = nearest(name, self._parameters)
-                yield f"{self._implementation} takes no {name!r}; {hint}"
+                yield f"{self._implementation} takes no {quoted(name)}; {hint}"
         for name in self._parameters:
             if name not in self.defaults and name not in values:
-                yield f"{self._implementation} needs {name!r}."
+                yield f"{self._implementation} needs {quoted(name)}."
 
     def _checked(self, name: str, value: Any, text: str) -> Any:
         """Return the value to give the constructor. Raises `ValueError` for a wrong type."""
@@ -102,7 +102,7 @@ def _require_given(implementation: str, signature: inspect.Signature) -> None:
     wanted = GIVEN_BY_THE_RUN[: len(by_place)] if takes_more else GIVEN_BY_THE_RUN
     if parameters and tuple(by_place) != wanted:
         raise SeqrecError(
-            f"implementation {implementation!r}: its constructor takes "
+            f"implementation {quoted(implementation)}: its constructor takes "
             f"({', '.join(signature.parameters)}); it must take num_items and max_length first, "
             "then the hyperparameters by their names."
         )

@@ -62,7 +62,7 @@ class Registry:
         match = re.fullmatch(r"(.+\+)(\d+)", name)
         template = self.files.model(f"{match[1]}N") if match else None
         if name.endswith("+N") and path.is_file():
-            raise SeqrecError(f"model {name!r}: is a template; write a number for N.")
+            raise SeqrecError(f"model {quoted(name)}: is a template; write a number for N.")
         if path.is_file():
             data = load_yaml(path)
         elif match and template and template.is_file():
@@ -70,7 +70,7 @@ class Registry:
             data = _substitute(load_yaml(path), "N", int(match[2]))
         else:
             known = [file.stem for file in self.files.models.glob("*.yaml")]
-            raise SeqrecError(f"model {name!r}: no {path}; {nearest(name, known)}")
+            raise SeqrecError(f"model {quoted(name)}: no {path}; {nearest(name, known)}")
         entry = check_values(ModelEntry, data, str(path))
         self.hyperparameters(entry.implementation, entry.hyperparameters, str(path))
         return entry

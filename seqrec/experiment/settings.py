@@ -161,5 +161,7 @@ def _set(values: dict[str, Any], keys: list[str], value: Any, setting: str) -> N
     for key in keys[:-1]:
         values = values.setdefault(key, {})
         if not isinstance(values, dict):
-            raise SeqrecError(f"setting {quoted(setting)}: {key!r} was already set to a value.")
+            raise SeqrecError(
+                f"setting {quoted(setting)}: {quoted(key)} was already set to a value."
+            )
     values[keys[-1]] = value

@@ -19,7 +19,7 @@ from seqrec.records.errors import DamagedRecord, NewerRecord, UnreadableRecord, 
 from seqrec.records.history import epochs_in
 from seqrec.records.record import FROM_JSON, Record
 from seqrec.typed_yaml import check_values
-from seqrec.wording import shortened
+from seqrec.wording import quoted, shortened
 
 FORMAT: Final = 1
 """The format of the records that this version writes and reads."""
@@ -110,8 +110,8 @@ def _misplaced(record: Record) -> str:
     if record.folder.absolute().parts[-3:] == place.parts[-3:]:
         return ""
     return (
-        f"{record.files.metrics}: holds dataset {record.dataset!r}, model {record.model!r} and "
-        f"seed {record.seed}, which belong in {place.as_posix()}/."
+        f"{record.files.metrics}: holds dataset {quoted(record.dataset)}, model "
+        f"{quoted(record.model)} and seed {record.seed}, which belong in {place.as_posix()}/."
     )
 
 

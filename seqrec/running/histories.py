@@ -61,7 +61,11 @@ class Ids:
         known = self.index
         if not self._numeric:
             close = difflib.get_close_matches(text[:LONGEST_QUOTE], known, n=1)
-            return f"; did you mean {close[0]!r}?" if close else f"; an example is {known[0]!r}"
+            return (
+                f"; did you mean {quoted(close[0])}?"
+                if close
+                else f"; an example is {quoted(known[0])}"
+            )
         if not re.fullmatch("0|-?[1-9][0-9]{0,99}", text):
             return (
                 f"; they are whole numbers from {known.min()} to {known.max()}, written without "

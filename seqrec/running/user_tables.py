@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
-from seqrec.wording import shortened
+from seqrec.wording import quoted, shortened
 
 USER_COLUMNS = ("user", "item", "timestamp")
 """The columns that a table of users may have."""
@@ -77,7 +77,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         names = file.schema_arrow.names
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"it has two columns {twice!r}")
+            raise ValueError(f"it has two columns {quoted(twice)}")
         table = file.read([name for name in USER_COLUMNS if name in names])
     # Whole numbers beside gaps would become floats, which lose digits of long ids.
     found = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)

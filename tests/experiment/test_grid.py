@@ -159,6 +159,10 @@ def test_a_mistake_in_a_models_entry_is_told_with_its_file(
             "overrides.0.datasets: 'beauty' is in no run of this experiment",
         ),
         (
+            {"overrides": [{"models": ["[" * 5000]}]},
+            f"'{'[' * 99} ... {'[' * 99}' is in no run of this experiment",
+        ),
+        (
             {"overrides": [{}, {"models": ["sasrec+", "bert*"]}]},
             "overrides.1.models: 'bert*' is in no run of this experiment",
         ),
