@@ -76,11 +76,6 @@ class Registry:
         return entry
 
 
-def load_model_entry(name: str, config: Path = CONFIG) -> ModelEntry:
-    """Read one entry of `config/models/`. Raises `SeqrecError`."""
-    return Registry(config).model(name)
-
-
 def built_in(implementation: str, where: str = "") -> BuiltIn:
     """Return the built-in model of that name. Raises `SeqrecError`, which begins with `where`."""
     found = find_built_in(implementation)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from seqrec.errors import SeqrecError, explained
 from seqrec.experiment.grid import resolve_cell
 from seqrec.experiment.naming import is_the_papers, sampled_negatives
-from seqrec.experiment.registry import load_model_entry
+from seqrec.experiment.registry import Registry
 from seqrec.experiment.settings import flat_settings
 from seqrec.files import read_regular
 from seqrec.layout import ConfigFiles
@@ -60,9 +60,9 @@ def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
     results = read_published(config.published("results"), "dataset", "model")
     curve = read_published(config.published("num_negatives"), "dataset", "negatives")
     sizes = read_published(config.published("datasets"), "dataset")
-    datasets = {dataset for dataset, _ in results}
+    datasets, registry = {dataset for dataset, _ in results}, Registry(config.folder)
     settings = {
-        (dataset, model): _settings_of(dataset, model, config, dataset in datasets)
+        (dataset, model): _settings_of(dataset, model, registry, dataset in datasets)
         for dataset, model in dict.fromkeys(models)
         if is_the_papers(model)
     }
@@ -70,7 +70,7 @@ def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
 
 
 def _settings_of(
-    dataset: str, model: str, config: ConfigFiles, papers: bool
+    dataset: str, model: str, registry: Registry, papers: bool
 ) -> Settings | SeqrecError:
     """Resolve what a model of the paper is trained with.
 
@@ -80,9 +80,9 @@ def _settings_of(
     """
     try:
         if papers:
-            run = resolve_cell("paper", dataset, model, config.folder)
+            run = resolve_cell("paper", dataset, model, registry.files.folder)
             return flat_settings(run.model_dump(mode="json", exclude=FREE_SETTINGS))
-        entry = load_model_entry(model, config.folder)
+        entry = registry.model(model)
         return flat_settings(entry.model_dump(mode="json", include={"implementation", "loss"}))
     except SeqrecError as error:
         return error

@@ -15,7 +15,7 @@ from small_runs import ROOT, copied_config
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import Grid, load_experiment, load_run
-from seqrec.experiment.registry import load_model_entry
+from seqrec.experiment.registry import Registry
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import Run
 from seqrec.typed_yaml import parse_yaml
@@ -121,7 +121,7 @@ def test_a_mistake_in_a_models_entry_is_told_with_its_file(
         yaml.safe_dump({"implementation": "sasrec", "loss": {"kind": "cross-entropy"}} | change)
     )
     with pytest.raises(SeqrecError) as caught:
-        load_model_entry("broken", config)
+        Registry(config).model("broken")
     assert str(caught.value).startswith(str(path))
     assert place in str(caught.value)
 
@@ -322,16 +322,16 @@ def test_the_loss_is_an_axis_of_its_own(tmp_path: Path) -> None:
 
 @given(st.integers(1, 100_000))
 def test_any_number_of_negatives_has_a_model(count: int) -> None:
-    entry = load_model_entry(f"sasrec+{count}", CONFIG)
+    entry = Registry(CONFIG).model(f"sasrec+{count}")
     assert entry.loss is not None
     assert entry.loss.negatives == count
 
 
 def test_a_template_is_no_model_by_itself() -> None:
     with pytest.raises(SeqrecError, match=r"sasrec\+N.*is a template; write a number for N"):
-        load_model_entry("sasrec+N", CONFIG)
+        Registry(CONFIG).model("sasrec+N")
     with pytest.raises(SeqrecError):
-        load_model_entry("gru4rec+10", CONFIG)
+        Registry(CONFIG).model("gru4rec+10")
 
 
 def test_settings_narrow_a_grid_whose_overrides_then_reach_nothing() -> None:
