@@ -194,6 +194,64 @@ FIGURES = (
         PRINTED,
     ),
     Entry(
+        "against_paper",
+        "Ours against the paper",
+        Category.FIGURES,
+        "Our metrics relative to the published ones, in percent. A marker is the mean of our "
+        "seeds, and its bar is where one more training of ours would lie in 95% of cases: each "
+        "published value is from one training. A row without a bar is of a model whose scatter "
+        "between seeds is unknown. Values marked (figure) were read off the paper's figure.",
+        PRINTED,
+    ),
+    Entry(
+        "differences",
+        "Which models differ",
+        Category.FIGURES,
+        "By how many percent the model of a row is above the model of a column in test quality. "
+        "Filled tiles are significant differences: paired t-test over users and seeds, 5% level, "
+        "Holm's correction over all pairs of the dataset. Brackets: no significant difference.",
+        PRINTED,
+    ),
+    Entry(
+        "popularity",
+        "Quality by popularity of the target",
+        Category.FIGURES,
+        "Test quality by how often a user's test target occurs in the train part: targets that "
+        "never do, and fifths of the others, at the median of each group. Bands: 95% interval of "
+        "the mean over the group's users and the model's seeds.",
+        PRINTED,
+    ),
+    Entry(
+        "detectable",
+        "Smallest difference that the test detects",
+        Category.FIGURES,
+        "The relative difference between two models that the paired test at the 5% level finds in "
+        "four of five cases, by how many seeds each model has: for the median pair of the trained "
+        "models, and the band of the middle half of the pairs. More seeds help until what remains "
+        "is how much users differ.",
+        PRINTED,
+    ),
+    Entry(
+        "quality_by_cost",
+        "Quality by cost of training",
+        Category.FIGURES,
+        "Test quality against the multiplications that a training takes for each interaction it "
+        "learns from, up to its best epoch: up and left is better. Counted from the configuration, "
+        "so they are the same on every machine: the network's weights, attention over sequences of "
+        "mean length, and the scores of the items that the loss compares, forward and backward. "
+        "Numbers along the line are N of SASRec+ N.",
+        PRINTED,
+    ),
+    Entry(
+        "quality_by_coverage",
+        "Quality by coverage of the catalogue",
+        Category.FIGURES,
+        "Test quality against coverage@10: the share of all items that are among the ten "
+        "recommended to any test user. Up and right is better. Records of older versions do not "
+        "tell what was recommended; their models are left out.",
+        PRINTED,
+    ),
+    Entry(
         "quality_by_time",
         "Quality by training time",
         Category.FIGURES,

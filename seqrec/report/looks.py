@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import cycle
 from typing import NamedTuple
 
-from seqrec.experiment.naming import in_order, model_title, sampled_negatives
+from seqrec.experiment.naming import in_order, sampled_negatives
 
 INK = "#010203"
 """The colour of text and axes, which the page replaces by its own."""
@@ -82,14 +82,3 @@ def looks(models: Iterable[str]) -> dict[str, Look]:
     others = [model for model in ordered if model not in MODELS and model not in numbered]
     spare = zip(cycle(SPARE_COLOURS), cycle(DASHES), cycle(SPARE_MARKERS), strict=False)
     return drawn | {model: Look(*look) for model, look in zip(others, spare, strict=False)}
-
-
-class Display(NamedTuple):
-    """The title of a model."""
-
-    title: str
-
-
-def display(model: str) -> Display:
-    """Return how a model is called."""
-    return Display(model_title(model))

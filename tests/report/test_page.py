@@ -41,6 +41,13 @@ class Elements(HTMLParser):
         return [str(found[attribute]) for _, found in self.found if attribute in found]
 
 
+SASREC = {
+    "implementation": "sasrec",
+    "max_length": 200,
+    "hyperparameters": {"hidden_size": 64, "blocks": 2},
+}
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment on a dataset of the paper, one of its own, and one that could not be had."""
@@ -49,7 +56,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for model in ("bert4rec", "sasrec+", "sasrec+10", "sasrec+100", "my <b> & own"):
             for seed in (0, 1):
                 history = make_history(7, speed=2.5 + seed)
-                make_record(results, dataset, model, seed, history=history, epochs=7, best_epoch=5)
+                make_record(
+                    results, dataset, model, seed, history=history, epochs=7, best_epoch=5,
+                    config=SASREC, recommended_counts=[9, 1, 0],
+                )  # fmt: skip
     make_record(results, "my-shop", "popularity", epochs=None, best_epoch=None)
     make_failure(folder_of(results, "yelp", "sasrec+"))
     write_page(results, CONFIG)

@@ -11,11 +11,11 @@ from seqrec.report.figures.shown import (
     compared_models,
     log_axis,
     looks_in,
-    metric_title,
     nothing,
     panels_of,
 )
 from seqrec.report.looks import Look
+from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number
 
 TITLE = metric_title(STOPPING_METRIC)

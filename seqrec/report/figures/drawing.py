@@ -11,7 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from seqrec.report.figures.chart import Axis, Chart, Panel, Tick
-from seqrec.report.figures.strokes import draw_series, draw_tile, key_sign, legend_sign
+from seqrec.report.figures.strokes import (
+    draw_series,
+    draw_tile,
+    key_sign,
+    legend_sign,
+    name_points,
+    text_inches,
+)
 from seqrec.report.figures.style import own_style
 from seqrec.report.looks import INK
 from seqrec.report.numbers import number
@@ -22,11 +29,17 @@ WIDTH_INCHES = 7.0
 PLOTS_SHARE = 2 / 3
 """Least share of a figure's height that its panels have, however many models the legend names."""
 
+TITLE_CHARACTERS = 12
+"""Characters of a title that fit into an inch."""
+
 ROW_INCHES = 0.19
 """Height of a row of names."""
 
-CHARACTER_INCHES = 0.06
-"""Width of a character of a tick's label, with room to spare."""
+MARGIN_INCHES = 0.55
+"""Width of what stands beside a panel."""
+
+GAP_INCHES = 0.05
+"""Least space between two labels."""
 
 
 @own_style()
@@ -34,11 +47,12 @@ def draw(chart: Chart) -> Figure:
     """Draw a chart: its panels side by side, and one legend for all of them below."""
     columns = max(1, min(chart.columns, len(chart.panels)))
     rows = max(1, math.ceil(len(chart.panels) / columns))
-    # One panel or two are drawn larger than three in a row, but do not fill the width.
-    width = WIDTH_INCHES / (columns if columns == chart.columns else max(2, columns))
+    # One panel or two are drawn larger than three in a row; without names they do not fill a page.
+    few = 1 if any(panel.y.names for panel in chart.panels) else 2
+    width = WIDTH_INCHES / (columns if columns == chart.columns else max(few, columns))
     height = max((_height(panel, width) for panel in chart.panels), default=2.0)
     figure = Figure(figsize=(width * columns, rows * height + 0.5), layout="constrained")
-    figure.suptitle(chart.title)
+    figure.suptitle(_wrapped(chart.title, int(TITLE_CHARACTERS * width * columns)))
     drawn = []
     noted = any(panel.note and not panel.empty for panel in chart.panels)
     for place, panel in enumerate(chart.panels):
@@ -82,14 +96,22 @@ def _draw_panel(axes: Axes, panel: Panel, width: float, noted: bool) -> None:
         draw_tile(axes, tile)
     if panel.tiles:
         axes.grid(False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
         axes.set_xlim(min(t.x for t in panel.tiles) - 0.5, max(t.x for t in panel.tiles) + 0.5)
         axes.set_ylim(min(t.y for t in panel.tiles) - 0.5, max(t.y for t in panel.tiles) + 0.5)
     if panel.x.low is not None or panel.x.high is not None:
         axes.set_xlim(panel.x.low, panel.x.high)
     if panel.y.low is not None or panel.y.high is not None:
         axes.set_ylim(panel.y.low, panel.y.high)
-    _set_ticks(axes.xaxis, panel.x, axes.get_xlim(), width - 0.45)
+    if panel.x.names:
+        _set_names(axes, panel.x, width - 1.2)
+    else:
+        _set_ticks(axes.xaxis, panel.x, axes.get_xlim(), width - MARGIN_INCHES)
     _set_ticks(axes.yaxis, panel.y, axes.get_ylim(), math.inf)
+    for one in panel.series:
+        if one.named:
+            name_points(axes, one, width - MARGIN_INCHES, _height(panel, width) - 0.6)
 
 
 def _set_ticks(axis: DrawnAxis, shown: Axis, limits: tuple[float, float], room: float) -> None:
@@ -107,6 +129,17 @@ def _set_ticks(axis: DrawnAxis, shown: Axis, limits: tuple[float, float], room: 
     axis.set_minor_formatter(FixedFormatter([""] * len(others)))
 
 
+def _set_names(axes: Axes, shown: Axis, room: float) -> None:
+    """Write names along an x axis that is `room` inches long: in lines, or upright if too long."""
+    places, labels = [tick.place for tick in shown.ticks], [tick.label for tick in shown.ticks]
+    lines = ["\n".join(label.rsplit(" ", 1)) for label in labels]
+    widest = max(text_inches(part) for label in lines for part in label.splitlines())
+    if widest < room / len(places) - 0.02:
+        axes.set_xticks(places, lines)
+    else:
+        axes.set_xticks(places, labels, rotation=90)
+
+
 def _that_fit(
     ticks: Sequence[Tick], shown: Axis, limits: tuple[float, float], room: float
 ) -> Sequence[Tick]:
@@ -120,7 +153,7 @@ def _that_fit(
 
     def apart(chosen: Sequence[Tick]) -> bool:
         return all(
-            place(b) - place(a) > CHARACTER_INCHES * (len(a.label) + len(b.label) + 0.6) / 2
+            place(b) - place(a) > (text_inches(a.label) + text_inches(b.label)) / 2 + GAP_INCHES
             for a, b in pairwise(chosen)
         )
 
@@ -169,7 +202,7 @@ def _add_legend(figure: Figure, chart: Chart) -> None:
     entries += [(key.label, key_sign(key)) for key in chart.keys]
     if not entries:
         return
-    labels = [_wrapped(label, 44) for label, _ in entries]
+    labels = [_wrapped(label, 56) for label, _ in entries]
     handles = [handle for _, handle in entries]
     for rows in count(1):
         columns = math.ceil(len(entries) / rows)

@@ -7,8 +7,9 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Series, Shape
 from seqrec.report.figures.histories import curve, run_series
-from seqrec.report.figures.shown import looks_in, metric_title, nothing
+from seqrec.report.figures.shown import looks_in, nothing
 from seqrec.report.looks import Look
+from seqrec.report.metrics import metric_title
 
 LABELS = {
     "training_loss": "training loss",

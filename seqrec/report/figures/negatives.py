@@ -6,23 +6,21 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape
 from seqrec.report.figures.shown import (
+    CURVE,
     PAPER_ONLY,
     estimates,
-    metric_shown,
-    metric_title,
     nothing,
     number_ticks,
     panels_of,
 )
 from seqrec.report.inference import Interval
 from seqrec.report.looks import look_of
+from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number
 from seqrec.report.paper import curve_negatives
 
 BASELINES = ("sasrec+", "bert4rec", "sasrec")
 """Models that do not depend on N, which the paper's figure has as lines across."""
-
-CURVE = "SASRec+ N"
 
 IN_A_ROW = 5
 """The paper's figure has its five datasets side by side."""
@@ -30,7 +28,7 @@ IN_A_ROW = 5
 
 def negatives_chart(evidence: Evidence) -> Chart:
     """Show a test metric of SASRec+ N against N, beside models that do not depend on N."""
-    metric = metric_shown(evidence)
+    metric = main_metric(evidence.metrics)
     panels = panels_of(evidence, lambda dataset: _panel(evidence, dataset, metric))
     title = metric_title(metric)
     drawn = [one for panel in panels for one in panel.series]

@@ -1,55 +1,168 @@
-"""Quality by training time."""
+"""Quality by what a model costs, and by how much of the catalogue it recommends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
-from seqrec.experiment.naming import dataset_title, in_order
+from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Panel, Point, Series, Shape
 from seqrec.report.figures.shown import (
+    CURVE,
     log_axis,
     looks_in,
-    metric_shown,
-    metric_title,
     nothing,
     panels_of,
 )
-from seqrec.report.looks import Look
+from seqrec.report.looks import look_of
+from seqrec.report.measured import Measured
+from seqrec.report.metrics import main_metric, metric_title
+from seqrec.report.numbers import number
+from seqrec.report.operations import operations_to_best
+from seqrec.report.paper import curve_negatives
+from seqrec.report.recommended import recommended
 
 LEAST_SECONDS = 1
 """Runs that train for less are drawn as lines across, not as points."""
 
+MILLION = 1e6
+
+NOT_COUNTED = "no finished run\nwhose operations can be counted"
+
+NO_COUNTS = "no finished run tells\nwhat it recommends"
+
 
 def quality_by_time_chart(evidence: Evidence) -> Chart:
     """Show the test metric of each run against its training time on a logarithmic axis."""
-    drawn, metric = looks_in(evidence), metric_shown(evidence)
+    metric = main_metric(evidence.metrics)
     title = metric_title(metric)
-    panels = panels_of(evidence, lambda dataset: _panel(evidence, dataset, metric, drawn))
+    panels = panels_of(evidence, lambda dataset: _by_time(evidence, dataset, metric))
     return Chart(
         f"Test {title} by training time",
         panels,
         f"Test {title} of each run over its training time on a logarithmic axis, a panel for each "
-        "dataset.",
+        f"dataset. {_extremes(panels, 'quickest', ' s')}",
     )
 
 
-def _panel(evidence: Evidence, dataset: str, metric: str, drawn: Mapping[str, Look]) -> Panel:
-    records = evidence.records(dataset)
-    order = in_order(record.model for record in records)
-    series = []
-    for record in sorted(records, key=lambda record: order.index(record.model)):
-        name, quality = f"{record.model}/seed-{record.seed}", record.test[metric]
-        seconds, shape = record.training_seconds, Shape.POINTS
-        point = Point(seconds, quality, name=name)
-        if seconds < LEAST_SECONDS:
-            point, shape = point._replace(x=None), Shape.LEVEL
-        title = evidence.title(dataset, record.model).text
-        series.append(Series(title, drawn[record.model], shape, [point]))
+def quality_by_cost_chart(evidence: Evidence) -> Chart:
+    """Show the test metric of each model against the operations of its training."""
+    metric = main_metric(evidence.metrics)
+    title = metric_title(metric)
+
+    def panel(dataset: str) -> Panel:
+        series = _models(evidence, dataset, metric, _cost)
+        costs = [point.x for one in series for point in one.points if point.x]
+        label = "million multiplications per interaction"
+        axis = log_axis(label, costs) if costs else Axis(label)
+        return _panel(dataset, axis, metric, series, NOT_COUNTED)
+
+    panels = panels_of(evidence, panel)
+    return Chart(
+        f"Test {title} by cost of training",
+        panels,
+        f"Test {title} over the multiplications for each interaction of the training up to the "
+        "best epoch, in millions on a logarithmic axis, a panel for each dataset. "
+        f"{_extremes(panels, 'cheapest', ' million')}",
+    )
+
+
+def quality_by_coverage_chart(evidence: Evidence) -> Chart:
+    """Show the test metric of each model against how many of the items it recommends."""
+    metric = main_metric(evidence.metrics)
+    title = metric_title(metric)
+
+    def panel(dataset: str) -> Panel:
+        series = _models(evidence, dataset, metric, _coverage)
+        axis = Axis("coverage@10, % of the items", low=0.0)
+        return _panel(dataset, axis, metric, series, NO_COUNTS)
+
+    panels = panels_of(evidence, panel)
+    return Chart(
+        f"Test {title} by coverage of the catalogue",
+        panels,
+        f"Test {title} over the share of all items that are among the ten recommended to anyone, a "
+        f"panel for each dataset. {_extremes(panels, 'narrowest', '%')}",
+    )
+
+
+def _by_time(evidence: Evidence, dataset: str, metric: str) -> Panel:
+    drawn, series = looks_in(evidence), []
+    for model, one in evidence.measured[dataset].items():
+        title = evidence.title(dataset, model).text
+        for record, quality in zip(one.records, one.scores[metric].seeds, strict=True):
+            seconds, shape = record.training_seconds, Shape.POINTS
+            point = Point(seconds, float(quality), name=f"{model}/seed-{record.seed}")
+            if seconds < LEAST_SECONDS:
+                point, shape = point._replace(x=None), Shape.LEVEL
+            series.append(Series(title, drawn[model], shape, [point]))
     times = [point.x for one in series for point in one.points if point.x is not None]
     label = "training time, s"
-    return Panel(
-        dataset_title(dataset),
-        log_axis(label, times) if times else Axis(label),
-        Axis(f"test {metric_title(metric)}", low=0.0),
-        series,
-        note="" if series else nothing(records),
-    )
+    axis = log_axis(label, times) if times else Axis(label)
+    otherwise = nothing(evidence.records(dataset))
+    return _panel(dataset, axis, metric, series, otherwise, from_zero=True)
+
+
+def _models(
+    evidence: Evidence, dataset: str, metric: str, place: Callable[[Measured], float | None]
+) -> list[Series]:
+    """Show the models for which there is a `place` along x; those of SASRec+ N form a line."""
+    drawn = looks_in(evidence)
+    curve, others = [], []
+    for name, one in evidence.measured[dataset].items():
+        x = place(one)
+        if x is None:
+            continue
+        point = Point(x, one.mean(metric))
+        if (n := curve_negatives(one.records[0])) is not None:
+            curve.append((n, point._replace(name=str(n))))
+        else:
+            title = evidence.title(dataset, name).text
+            others.append(Series(title, drawn[name], Shape.POINTS, [point]))
+    if not curve:
+        return others
+    line = [point for _, point in sorted(curve)]
+    return [Series(CURVE, look_of("sasrec+1"), Shape.CURVE, line, named=True), *others]
+
+
+def _cost(measured: Measured) -> float | None:
+    """Operations of a model's training, in millions, if they can be counted."""
+    counted = [operations_to_best(record) for record in measured.records]
+    known = [one for one in counted if one is not None]
+    return fmean(known) / MILLION if known else None
+
+
+def _coverage(measured: Measured) -> float | None:
+    """Share of the items that a model recommends to anyone, in percent, if its records say so."""
+    found = recommended(measured.records)
+    return 100 * found.coverage if found else None
+
+
+def _panel(
+    dataset: str,
+    x: Axis,
+    metric: str,
+    series: Sequence[Series],
+    otherwise: str,
+    from_zero: bool = False,
+) -> Panel:
+    y = Axis(f"test {metric_title(metric)}", low=0.0 if from_zero else None)
+    return Panel(dataset_title(dataset), x, y, series, note="" if series else otherwise)
+
+
+def _extremes(panels: Sequence[Panel], least: str, unit: str) -> str:
+    """Say in each panel which model is furthest left, and which is best."""
+    parts = []
+    for panel in panels:
+        ends = [(p, one) for one in panel.series for p in one.points if p.x is not None]
+        if ends:
+            left = _end(*min(ends, key=lambda end: end[0].x or 0.0))
+            best = _end(*max(ends, key=lambda end: end[0].y or 0.0))
+            parts.append(f"{panel.title}: {least} is {left}{unit}, best is {best}{unit}.")
+        else:
+            parts.append(f"{panel.title}: {' '.join(panel.note.split())}.")
+    return " ".join(parts)
+
+
+def _end(point: Point, one: Series) -> str:
+    name = one.label.replace(" N", f" {point.name}") if one.named else one.label
+    return f"{name} with {number(point.y or 0.0, 4)} at {number(point.x or 0.0, 1)}"

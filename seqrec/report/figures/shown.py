@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from seqrec.experiment.naming import sampled_negatives
-from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
@@ -18,22 +17,14 @@ NO_RUN_SHOWN_HERE = "no finished run\nof a model shown here"
 
 PAPER_ONLY = "paper only"
 
+CURVE = "SASRec+ N"
+"""The title of all models SASRec+ N together."""
+
 CONVERGING = ("sasrec+", "bert4rec", "gru4rec")
 """The models of the paper's figure of convergence, beside SASRec+ N."""
 
 PAPERS_OWN = {"popularity", "bpr-mf", "sasrec", *CONVERGING}
 """The paper's models other than SASRec+ N."""
-
-
-def metric_shown(evidence: Evidence) -> str:
-    """Return the test metric that the figures of an experiment show."""
-    return STOPPING_METRIC
-
-
-def metric_title(metric: str) -> str:
-    """Return how a metric is written."""
-    name, _, cutoff = metric.partition("@")
-    return {"hit_rate": "HitRate", "ndcg": "NDCG", "mrr": "MRR"}[name] + f"@{cutoff}"
 
 
 def looks_in(evidence: Evidence) -> dict[str, Look]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.textpath import TextPath
 
 from seqrec.report.figures.chart import Key, Point, Series, Shape, Tile
 from seqrec.report.looks import INK, Look
@@ -56,7 +57,7 @@ def draw_series(axes: Axes, one: Series) -> None:
         return
     if one.shape is Shape.FOOT:
         x = [_or_nan(point.x) for point in one.points]
-        style = _line(one) | _marker(one) | {"linestyle": "none", "clip_on": False, "zorder": 4}
+        style = _line(one) | _marker(one) | {"linestyle": "none", "zorder": 4}
         axes.plot(x, [0.0] * len(x), transform=axes.get_xaxis_transform(), **style)
         return
     x, y = ([_or_nan(value) for value in values] for values in _places(one.points))
@@ -68,12 +69,32 @@ def draw_series(axes: Axes, one: Series) -> None:
         _draw_band(axes, one)
     else:
         _draw_bars(axes, one)
-    if one.named:
-        for at, point in zip(zip(x, y, strict=True), one.points, strict=True):
-            axes.annotate(
-                point.name, at, (-4, 1), textcoords="offset points", ha="right",
-                fontsize=LEAST_POINTS,
-            )  # fmt: skip
+
+
+def name_points(axes: Axes, one: Series, width: float, height: float) -> None:
+    """Write the names of points beside them, the first and last and those that have room.
+
+    `width` and `height` of the panel are in inches; its limits must be final.
+    """
+    points = [(p.name, (p.x, p.y)) for p in one.points if p.x is not None and p.y is not None]
+    taken: list[tuple[float, float, float]] = []
+    for name, place in (*points[:1], *points[:0:-1]):
+        across, up = (axes.transScale + axes.transLimits).transform(place)
+        size = text_inches(name)
+        right = width * across > size + 0.1  # room on the left
+        start = width * across - size if right else width * across
+        if any(abs(start - a) < max(size, b) and abs(height * up - y) < 0.1 for a, b, y in taken):
+            continue
+        taken.append((start, size, height * up))
+        axes.annotate(
+            name, place, (-4 if right else 4, 1), fontsize=LEAST_POINTS,
+            textcoords="offset points", ha="right" if right else "left",
+        )  # fmt: skip
+
+
+def text_inches(text: str) -> float:
+    """Measure the width of a text of the smallest size."""
+    return float(TextPath((0, 0), text, size=LEAST_POINTS).get_extents().width) / 72
 
 
 def draw_tile(axes: Axes, tile: Tile) -> None:
@@ -151,5 +172,6 @@ def _marker(one: Series) -> dict[str, Any]:
         "markersize": 5.0 if one.published else 4.0,
         "markeredgecolor": look.colour,
         "markeredgewidth": 0.9,
+        "clip_on": False,
         "markerfacecolor": "none" if one.published else (*to_rgb(look.colour), look.strength),
     }

@@ -9,12 +9,20 @@ from seqrec.layout import CONFIG_FILES, ConfigFiles, ResultFiles
 from seqrec.report import contents
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence, read_evidence
+from seqrec.report.figures.against_paper import against_paper_chart
 from seqrec.report.figures.chart import Chart
 from seqrec.report.figures.convergence import convergence_by_time_chart, convergence_chart
+from seqrec.report.figures.detectable import detectable_chart
+from seqrec.report.figures.differences import differences_chart
 from seqrec.report.figures.drawing import draw
 from seqrec.report.figures.learning import learning_chart
 from seqrec.report.figures.negatives import negatives_chart
-from seqrec.report.figures.quality import quality_by_time_chart
+from seqrec.report.figures.popularity import popularity_chart
+from seqrec.report.figures.quality import (
+    quality_by_cost_chart,
+    quality_by_coverage_chart,
+    quality_by_time_chart,
+)
 from seqrec.report.figures.style import own_style
 
 METADATA: dict[str, dict[str, None]] = {
@@ -70,6 +78,12 @@ MAKERS: dict[str, Callable[[Evidence, Item], Chart]] = {
     "num_negatives": lambda evidence, _: negatives_chart(evidence),
     "convergence": lambda evidence, _: convergence_chart(evidence),
     "convergence_seconds": lambda evidence, _: convergence_by_time_chart(evidence),
+    "against_paper": lambda evidence, _: against_paper_chart(evidence),
+    "differences": lambda evidence, _: differences_chart(evidence),
+    "popularity": lambda evidence, _: popularity_chart(evidence),
+    "detectable": lambda evidence, _: detectable_chart(evidence),
+    "quality_by_cost": lambda evidence, _: quality_by_cost_chart(evidence),
+    "quality_by_coverage": lambda evidence, _: quality_by_coverage_chart(evidence),
     "quality_by_time": lambda evidence, _: quality_by_time_chart(evidence),
     "learning": lambda evidence, item: learning_chart(evidence, item.dataset),
 }

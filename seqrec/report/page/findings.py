@@ -13,7 +13,6 @@ from seqrec.report.cells import Cell, Table
 from seqrec.report.claims import Claim, Support, claims
 from seqrec.report.differences import leaders
 from seqrec.report.evidence import Evidence
-from seqrec.report.looks import display
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number
 from seqrec.report.verdicts import Outcome, counts, verdicts
@@ -124,14 +123,14 @@ def _best(evidence: Evidence, dataset: str) -> str:
     first = max(means, key=means.__getitem__)
     value = number(means[first], 4)
     if len(models) == 1:
-        return f"On {title}, {display(first).title} reaches a test {METRIC} of {value}."
-    sentence = f"On {title}, {display(first).title} has the highest test {METRIC}, {value}"
+        return f"On {title}, {evidence.found.title(first)} reaches a test {METRIC} of {value}."
+    sentence = f"On {title}, {evidence.found.title(first)} has the highest test {METRIC}, {value}"
     if BASELINE in means and first != BASELINE and means[BASELINE]:
         times = means[first] / means[BASELINE]
-        where = f", {times:.1f} times that of {display(BASELINE).title}"
+        where = f", {times:.1f} times that of {evidence.found.title(BASELINE)}"
     others = leaders(models, STOPPING_METRIC) - {first}
     if others:
-        names = _listed(display(name).title for name in models if name in others)
+        names = _listed(evidence.found.title(name) for name in models if name in others)
         return f"{sentence}{where}; {names} may be as good."
     return f"{sentence}{where}; the others are significantly worse."
 

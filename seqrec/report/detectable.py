@@ -1,0 +1,34 @@
+"""Which differences a dataset's test can detect, by how many seeds each model has."""
+
+import math
+from typing import TypeAlias
+
+from scipy.special import ndtri
+
+from seqrec.report.inference import ALPHA, Scatter, Scores
+
+POWER = 0.8
+"""Probability with which a detectable difference is found."""
+
+Model: TypeAlias = tuple[Scores, Scatter]
+"""A metric of a model, and how much it scatters between seeds."""
+
+
+def detectable_difference(one: Model, other: Model, seeds: int) -> float:
+    """Return the smallest difference of two models that their test finds in four of five cases.
+
+    Each model is taken to have `seeds` seeds, and otherwise to be like these two: their users
+    differ as much, and their seeds scatter as much (see `inference.contrast`), which is taken as
+    known exactly.
+    """
+    users = len(one[0].users)
+    by_users = float((one[0].users - other[0].users).var(ddof=1)) / users
+    by_seeds = 0.0
+    for scores, scatter in (one, other):
+        variance, noise = (part * scores.mean**2 for part in (scatter.variation, scatter.noise))
+        # The differences between users hold noise of single users, divided by the seeds that there
+        # are; with another number of seeds there is another share of it.
+        by_users += noise / seeds - noise / len(scores.seeds)
+        by_seeds += max(0.0, variance - noise) / seeds
+    error = math.sqrt(max(0.0, by_users) + by_seeds)
+    return float(ndtri(1 - ALPHA / 2) + ndtri(POWER)) * error
