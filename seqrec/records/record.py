@@ -57,13 +57,16 @@ class Data(Part):
     sha256: str
     """Digest of the preprocessed log."""
     statistics: dict[str, Number]
+    """What preprocessing counted."""
 
 
 class Provenance(Part):
     """The code that trained a run."""
 
     version: str
+    """Version of the package."""
     commit: str | None
+    """Commit of the checkout, with `-dirty` where files differ from it; None outside git."""
     training_code: str
     """Fingerprint of the package's training code."""
     model_code: str | None = None
@@ -75,7 +78,9 @@ class TrainingPiece(Part):
     """What one piece of a training computed with: the training was stopped and went on there."""
 
     first_epoch: Positive
+    """The epoch with which the piece began, from 1."""
     threads: Positive
+    """CPU threads."""
     device: str
     """Name of the kind of device, such as its product name."""
     libraries: dict[str, str]
@@ -137,16 +142,23 @@ class Record(Part):
     folder: Path = Field(exclude=True)
     """Where the record lies; not part of its content."""
     format: Literal[1]
+    """Version of the format of this file."""
     dataset: str
+    """Name of the dataset."""
     model: str
+    """Name of the model in the experiment."""
     negatives: Positive | None
     """Sampled negatives for each positive; None for a loss over all items and without a loss."""
     seed: NonNegative
+    """What all of the run's randomness comes from."""
     config: dict[str, Any]
     """The resolved configuration of the run."""
     config_hash: str
+    """SHA-256 of the configuration."""
     data: Data
+    """What the run was trained on."""
     seqrec: Provenance
+    """The code that trained it."""
     libraries: dict[str, str]
     """Versions of Python and of the libraries that decide a result."""
     device: str
@@ -156,20 +168,27 @@ class Record(Part):
     device_id: str | None = None
     """Which of the machine's devices it was. None in the oldest records, like the next two."""
     logits_per_chunk: Positive | None = None
+    """Most logits that the loss held at a time."""
     compile: bool | None = None
+    """Whether the network was compiled."""
     threads: Positive
+    """CPU threads."""
     runs_sharing_device: Positive
     """The most runs, this one included, that were seen on the device at once."""
     precision: Precision
+    """Precision of the loss's matrix products; on a GPU, of the whole training step."""
     job: dict[str, str] | None = None
     """Variables that identify the cluster's job; None outside of one."""
     peak_memory_bytes: NonNegative
+    """Peak memory: of the device on a GPU, of the process on a CPU."""
     parameters: NonNegative
     """Number of weights."""
     epochs: Positive | None
     """Epochs trained; None for a model without epochs."""
     best_epoch: Positive | None
+    """The epoch whose weights were kept, from 1; None for a model without epochs."""
     training_seconds: Duration
+    """Duration of the training loop with its validations."""
     validation: Annotated[Metrics, AfterValidator(_with_stopping_metric)]
     """Validation metrics of the best epoch, by names such as `ndcg@10`."""
     test: Annotated[Metrics, AfterValidator(_with_reported_metrics)]
