@@ -6,6 +6,7 @@ import json
 import lzma
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ JSON = "".join(
 
 def zipped(content: bytes, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("readme.txt", "Be kind.")
-        archive.writestr("log.txt", content)
+        for name, text in (("readme.txt", b"Be kind."), ("log.txt", content)):
+            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)  # without a date
 
 
 def parquet(_: bytes, path: Path) -> None:
@@ -40,8 +41,8 @@ def parquet(_: bytes, path: Path) -> None:
     pq.write_table(pa.table({"user": users, "item": items, "time": times}), path)
 
 
-def compressed(module: Any) -> Callable[[bytes, Path], None]:
-    return lambda content, path: module.open(path, "wb").write(content) and None
+def compressed(compress: Callable[[bytes], bytes]) -> Callable[[bytes, Path], None]:
+    return lambda content, path: path.write_bytes(compress(content)) and None
 
 
 def plain(content: bytes, path: Path) -> None:
@@ -65,9 +66,13 @@ RAW_FILES: dict[str, tuple[bytes, Callable[[bytes, Path], None], dict[str, Any]]
     "dropping.json": (JSON, plain, {"kind": "jsonl", "columns": KEYS, **DROPPING}),
     "log.parquet": (b"", parquet, {"kind": "parquet", "columns": columns("user", "item", "time")}),
     "log.zip": (NUMBERS, zipped, {"kind": "text"}),
-    "log.csv.gz": (CSV, compressed(gzip), {"kind": "csv", "columns": NAMED}),
-    "log.txt.bz2": (NUMBERS, compressed(bz2), {"kind": "text"}),
-    "log.txt.xz": (NUMBERS, compressed(lzma), {"kind": "text"}),
+    "log.csv.gz": (
+        CSV,
+        compressed(partial(gzip.compress, mtime=0)),
+        {"kind": "csv", "columns": NAMED},
+    ),
+    "log.txt.bz2": (NUMBERS, compressed(bz2.compress), {"kind": "text"}),
+    "log.txt.xz": (NUMBERS, compressed(lzma.compress), {"kind": "text"}),
 }
 
 EXPERIMENT = {

@@ -1,0 +1,313 @@
+"""The kinds of cases: what of a project is damaged, and which commands must bear it."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+from damages import NUMBERS, TEXTS, bytes_changed, damage, lines_changed
+from dice import Dice
+from fuzz_projects import RESULTS, RUNS, entry_of
+from small_runs import small_config
+from valid_files import FRAGMENTS, RAW_FILES
+
+from seqrec.cli.main import main
+from seqrec.experiment.grid import load_experiment
+
+Words = list[str]
+
+
+@dataclass
+class Case:
+    """What one try does to a project."""
+
+    commands: list[Words]
+    """Run in this order until one refuses."""
+    damaged: list[Path] = field(default_factory=list)
+    """The damaged files, relative to the project."""
+    damages: list[str] = field(default_factory=list)
+
+    def damage(self, project: Path, *files: Path | str, dice: Dice) -> None:
+        for file in files:
+            if (project / file).is_file():  # the same may be drawn twice
+                self.damages.append(damage(project / file, dice))
+                self.damaged.append(Path(file))
+
+
+Make = Callable[[Path, Dice], Case]
+"""Damages the project in a folder."""
+
+# Records
+
+R = str(RESULTS)
+POPULARITY, MINE, UNFINISHED = (str(RUNS[name]) for name in ("popularity", "mine", "unfinished"))
+ON_RESULTS: list[Words] = [
+    *(["missing", R], ["stale", R], ["status", R], ["metrics", R, "10", "1"], ["best", R]),
+    *(["compare", R, R], ["compare", MINE, POPULARITY], ["promote", R], ["prepare", "theirs"]),
+    *(["recommend", MINE, "--history", "1,2,3"], ["recommend", POPULARITY, "--history", "1"]),
+    ["train", "small", "popularity", "--experiment", "theirs", "--retrain-stale"],
+]
+SLOW_ON_RESULTS: list[Words] = [*[["tables", R]] * 6, ["report", R], ["figures", R]]
+ON_CPU = ["--device", "cpu", "--precision", "float32", "--threads", "1"]
+
+
+def damaged_results(project: Path, dice: Dice) -> Case:
+    """Damage one or two files of the results or of the log that they were trained on."""
+    if dice.chance(0.2):
+        case = Case([_execute(project, dice)])
+    else:
+        slow = dice.chance(0.12)
+        case = Case([dice.among(SLOW_ON_RESULTS if slow else ON_RESULTS)])
+    places = [*_files(project, R), *_files(project, f"{R}/runs/small")]
+    places += _files(project, "data/processed/small")
+    case.damage(project, *dice.some(places, 2), dice=dice)
+    return case
+
+
+def _files(project: Path, folder: str) -> list[Path]:
+    paths = sorted((project / folder).rglob("*"))
+    return [path.relative_to(project) for path in paths if path.is_file()]
+
+
+def _execute(project: Path, dice: Dice) -> Words:
+    """Do one of the runs again that are there."""
+    grid = {run.model: run for run in load_experiment("theirs", config=project / "config").runs}
+    folder, config = dice.among(
+        [
+            (POPULARITY, grid["popularity"]),
+            (MINE, grid["mine"]),
+            (UNFINISHED, small_config("sasrec", model="unfinished")),
+        ]
+    )
+    words = ["execute", "--config", config.json(), "--data", "data/processed/small"]
+    return [*words, "--output", folder, *ON_CPU, *dice.among([[], ["--retrain-stale"]])]
+
+
+# Configurations
+
+OF_CONFIGURATIONS: list[tuple[str, list[Words]]] = [
+    ("config/small.yaml", [["check", "small"], ["check", "small", "--json"], ["prepare", "small"]]),
+    (
+        "config/small.yaml",
+        [["check", "small", "training.max_epochs=3", "seeds=[1]", "--name", "x"]],
+    ),
+    ("config/datasets/own.yaml", [["download", "own"], ["preprocess", "own"]]),
+    ("config/datasets/simulated.yaml", [["download", "simulated"], ["preprocess", "simulated"]]),
+    ("config/models/mine.yaml", [["check", "uses-mine"], ["grid", "uses-mine", "--output", "g"]]),
+]
+
+
+def damaged_configuration(project: Path, dice: Dice) -> Case:
+    """Damage a configuration that an experiment of its own uses."""
+    file, commands = dice.among(OF_CONFIGURATIONS)
+    case = Case(commands)
+    case.damage(project, file, dice=dice)
+    return case
+
+
+ON_CONFIGURATIONS: list[tuple[str, Words]] = [
+    *((f"config/published/{name}.csv", ["tables", R]) for name in ("results", "datasets")),
+    ("config/published/num_negatives.csv", ["figures", R]),
+    *((name, ["tables", R]) for name in ("config/paper.yaml", "config/datasets/ml-1m.yaml")),
+    ("config/published/datasets.csv", ["check", "paper"]),
+    *(("config/models/sasrec+N.yaml", words) for words in (["tables", R], ["check", "paper"])),
+    (
+        "config/theirs.yaml",
+        ["train", "small", "popularity", "--experiment", "theirs", "--seed", "1"],
+    ),
+    ("config/theirs.yaml", ["prepare", "theirs"]),
+]
+
+
+def damaged_background(project: Path, dice: Dice) -> Case:
+    """Damage a configuration that commands on results read beside the results."""
+    file, words = dice.among(ON_CONFIGURATIONS)
+    case = Case([words])
+    case.damage(project, file, dice=dice)
+    return case
+
+
+# Data files
+
+
+def damaged_data(project: Path, dice: Dice) -> Case:
+    """Damage a raw file as it is, or what it holds before it is packed."""
+    name = dice.among([*RAW_FILES])
+    content, write, _ = RAW_FILES[name]
+    file = Path("data/raw", name)
+    dataset = entry_of(name)
+    case = Case([["download", dataset], ["preprocess", dataset]])
+    kind = dice.below(3)
+    if kind == 0 or name == "log.parquet":
+        if name == "log.parquet" and kind:
+            pq.write_table(_odd_table(dice), project / file)
+            case.damages.append("odd columns")
+        else:
+            case.damage(project, file, dice=dice)
+    else:
+        change = dice.among([bytes_changed, lines_changed])
+        write(change(content, dice), project / file)
+        case.damages.append(f"{change.__name__} inside")
+    case.damaged = [file]
+    return case
+
+
+COLUMNS: list[pa.Array] = [
+    pa.array(values, kind)
+    for values, kind in (
+        ([1, 2, None] * 6, pa.int64()),
+        ([2**63] * 18, pa.uint64()),
+        ([0.5, float("nan"), 1e300] * 6, pa.float64()),
+        ([1.0, 2.0, 3.0] * 6, pa.float16()),
+        (["a", "", None] * 6, pa.string()),
+        (["a", "b", "a"] * 6, pa.dictionary(pa.int8(), pa.string())),
+        ([b"\xff", b"b", b""] * 6, pa.binary()),
+        ([[1], [2, 3], None] * 6, pa.list_(pa.int32())),
+        ([{"a": 1}, None, {}] * 6, pa.struct([("a", pa.int8())])),
+        ([True, False, None] * 6, pa.bool_()),
+        ([None] * 18, pa.null()),
+        ([1, 2, 3] * 6, pa.date32()),
+        ([2**62, -(2**62), 0] * 6, pa.timestamp("us", "UTC")),
+        ([2**62, 1, 0] * 6, pa.duration("s")),
+        ([1, 2, 3] * 6, pa.decimal128(38, 10)),
+        (list(range(18)), pa.int16()),
+    )
+]
+
+
+def _odd_table(dice: Dice) -> pa.Table:
+    """Make a table with columns of any types, and of the wrong names now and then."""
+    names = [dice.among([name] * 12 + ["user", "item", "x"]) for name in ("user", "item", "time")]
+    count = dice.among([18, 18, 18, 0, 1])
+    return pa.table([dice.among(COLUMNS).slice(0, count) for _ in names], names=names)
+
+
+USERS = b"user,item,timestamp\n" + b"".join(
+    b"%d,%d,%d\n" % (user, 1 + (user * 7 + step) % 40, step)
+    for user in (1, 2, 3)
+    for step in range(4)
+)
+
+
+def damaged_users(project: Path, dice: Dice) -> Case:
+    """Damage a table of users that somebody wants recommendations for."""
+    file = Path("users" + dice.among([".csv", ".csv", ".parquet"]))
+    output = dice.among([[], ["--output", "top.csv"], ["--output", "top.parquet"]])
+    case = Case([["recommend", MINE, "--users", str(file), *output]], [file], ["odd columns"])
+    if file.suffix == ".parquet":
+        table = _odd_table(dice)
+        pq.write_table(table.rename_columns([*table.column_names[:2], "timestamp"]), project / file)
+    else:
+        (project / file).write_bytes(USERS)
+        case.damage(project, file, dice=dice)
+    return case
+
+
+# Command lines
+
+VALID: dict[str, list[str]] = {
+    "dataset": ["small"],
+    "model": ["popularity", "popularity", "mine"],
+    "experiment": ["theirs"],
+    "settings": ["training.max_epochs=1", "seeds=[0,1]", "hyperparameters.hidden_size=4"],
+    "name": ["changed"],
+    "results": [R],
+    "command": ["true", "no-such-program", "config"],
+    "a": [R, MINE],
+    "b": [POPULARITY, f"{R}/runs/small"],
+    "run": [MINE, POPULARITY],
+    "history": ["1,2,3", '"1",2'],
+    "users": ["users.csv"],
+    "cutoffs": ["1", "10"],
+    "like": ["small", "demo"],
+    "output": ["new/file.csv", "new.parquet"],
+    "data": ["data/processed/small"],
+    "raw": ["data/raw"],
+    "device": ["cpu", "auto"],
+    "precision": ["float32", "auto"],
+    "threads": ["1"],
+    "track": ["tensorboard"],
+    "mean_length": ["5.5"],
+    "config_json": [small_config("popularity").json()],
+}
+COMMANDS = [*main.commands] + 4 * [
+    name for name in main.commands if name not in ("figures", "report")
+]
+"""Drawing takes long, so it is rare."""
+NEVER = {"watch", "compile"}
+"""Options without an end in sight: one waits for runs, the other compiles for a minute."""
+ODD_WORDS = [
+    *map(str, NUMBERS),
+    *(text.replace("\0", "\\0") for text in TEXTS if len(text) < 6000 and text != "\ud800"),
+    *("nowhere", "config", "config/demo.yaml", "data/raw/small.json", "pipe", "endless", "loop"),
+    *("pipe/x", f"{R}/grid.json", f"{R}/grid.json/x", "x" * 300, "a/" * 3000, ".", "..", "~"),
+    *("--", "-", "--help", "--no-such", "-k", "--output", "--output=", "=", "a=b", "a.b=c", "{}"),
+    *(
+        "[]",
+        "null",
+        "\udcff",
+        "nan",
+        "1_0",
+        "٣",
+        "cuda:9",
+        "cuda",
+        "bfloat16",
+        "reference",
+        "http:",
+    ),
+]
+SETTINGS = ["training.max_epochs", "models", "seeds", "hyperparameters.hidden_size", "loss", "x"]
+
+
+def odd_command_line(project: Path, dice: Dice) -> Case:
+    """Call a command with most of its words right, and any word or two wrong."""
+    os.mkfifo(project / "pipe")
+    (project / "endless").symlink_to("/dev/zero")
+    (project / "loop").symlink_to("loop")
+    (project / "users.csv").write_bytes(USERS)
+    name = dice.among(COMMANDS)
+    words = [word for group in _groups(main.commands[name], dice) for word in group]
+    for _ in range(dice.below(3)):
+        at = dice.below(len(words) + 1)
+        new = dice.among([*ODD_WORDS, *words])
+        if dice.chance(0.2):
+            new = f"{dice.among(SETTINGS)}={dice.among([*FRAGMENTS, *ODD_WORDS])}"
+        kind = dice.below(3)
+        words[at : at + (kind > 0)] = [new] if kind < 2 else []
+    return Case([[name, *(word.replace("\0", "") for word in words)]])
+
+
+def _groups(command: click.Command, dice: Dice) -> Iterator[Words]:
+    """Yield the words of each parameter that is given, options in any place."""
+    arguments = [each for each in command.params if isinstance(each, click.Argument)]
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    for argument in arguments:
+        if argument.required or dice.chance(0.3):
+            yield [_value(argument, dice) for _ in range(1 if argument.nargs == 1 else 2)]
+    for option in options:
+        if option.name in NEVER or not (option.required or dice.chance(0.25)):
+            continue
+        flag = dice.among(option.opts)
+        for _ in range(1 + dice.chance(0.1)):
+            yield [flag] if option.is_flag else [flag, _value(option, dice)]
+
+
+def _value(parameter: click.Parameter, dice: Dice) -> str:
+    if dice.chance(0.1):
+        return dice.among(ODD_WORDS)
+    known = VALID.get(parameter.name or "")
+    return dice.among(known) if known else str(1 + dice.below(9))
+
+
+KINDS: dict[str, tuple[str, Make]] = {
+    "results": ("results", damaged_results),
+    "configuration": ("inputs", damaged_configuration),
+    "background": ("results", damaged_background),
+    "data": ("inputs", damaged_data),
+    "users": ("results", damaged_users),
+    "command": ("results", odd_command_line),
+}
+"""The project that a kind's cases start from, and what makes a case of it."""
