@@ -90,7 +90,7 @@ def _header(name: str, papers: bool) -> str:
 def _found(found: Findings, incomplete: bool) -> str:
     points = [html.escape(point) for point in found.points]
     if incomplete:
-        points[-1] += ' <a href="#missing">What is missing, and why</a>.'
+        points[-1] += ' <a href="#missing">What is missing, and why.</a>'
     lines = [
         '<section id="found">\n<h2>What was found</h2>',
         *(f'<p class="lead">{html.escape(sentence)}</p>' for sentence in found.lead),
