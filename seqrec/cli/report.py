@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqrec.cli import completion
 from seqrec.cli.parameters import Folder, results_argument
 
 if TYPE_CHECKING:
@@ -109,7 +110,13 @@ def warn_of_damaged_records(results: Path) -> None:
 
 
 @click.command()
-@click.argument("results", type=Folder(exists=True), nargs=-1, required=True)
+@click.argument(
+    "results",
+    type=Folder(exists=True),
+    nargs=-1,
+    required=True,
+    shell_complete=completion.results,
+)
 def best(results: tuple[Path, ...]) -> None:
     """Choose among the models of RESULTS by validation.
 
@@ -129,7 +136,14 @@ def best(results: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("results", type=FolderOrCutoff(), nargs=-1, required=True)
+@click.argument(
+    "results",
+    type=FolderOrCutoff(),
+    nargs=-1,
+    required=True,
+    metavar="RESULTS... CUTOFFS...",
+    shell_complete=completion.results,
+)
 def metrics(results: tuple[Path | int, ...]) -> None:
     """Print the test metrics of RESULTS at any CUTOFFS, as CSV.
 

@@ -276,6 +276,14 @@ FIGURES = (
 """The figures, in the order of the report."""
 
 
+def find(entries: Iterable[Entry], name: str, dataset: str = "") -> Item:
+    """Return what is made of the entry of this name, for one dataset if it is made for each.
+
+    Raises `KeyError` if there is none.
+    """
+    return Item({entry.name: entry for entry in entries}[name], dataset)
+
+
 def items(entries: Iterable[Entry], datasets: Iterable[str]) -> list[Item]:
     """List what these datasets have of each entry."""
     datasets = list(datasets)

@@ -20,18 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from seqrec.protocol.metrics import user_metric
 
 CONFIDENCE = 0.95
 
 ALPHA = 1 - CONFIDENCE
-
-RESAMPLES = 10_000
-
-BINS = 500
-"""Beyond so many distinct values the bootstrap groups them."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,25 +118,27 @@ def mean_and_deviation(values: Iterable[float | None]) -> tuple[float | None, fl
     )
 
 
-def bootstrap_interval(users: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+def bootstrap_interval(users: Floats) -> Interval:
     """Compute the percentile bootstrap interval of a mean over `users` `[users]` (Efron, 1979).
 
-    A resample draws as many users with replacement. Its mean depends only on how often each
-    distinct value was drawn, and these counts are multinomial. A metric at 10 has just eleven
-    values, so ten thousand resamples of any number of users take milliseconds. Means over seeds can
-    have more values; beyond 500 they are grouped into bins of equal width, each represented by its
-    own mean, which keeps the mean and all but about a millionth of the variance.
+    Nothing is resampled. But for terms of the order of one over the number of users, the quantiles
+    to which more and more resamples lead follow from mean, deviation and skewness, by the expansion
+    of Cornish and Fisher (Hall, The Bootstrap and Edgeworth Expansion, 1992). For hundreds of users
+    that is closer than ten thousand resamples come, and takes no time.
     """
-    values, counts = np.unique(users, return_counts=True)
-    if len(values) > BINS:
-        place = np.minimum((BINS * (users - values[0]) / np.ptp(values)).astype(int), BINS - 1)
-        counts = np.bincount(place, minlength=BINS)
-        sums = np.bincount(place, users, minlength=BINS)
-        values, counts = sums[counts > 0] / counts[counts > 0], counts[counts > 0]
-    draws = np.random.default_rng(seed).multinomial(len(users), counts / len(users), resamples)
-    means = draws @ values / len(users)
-    low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
-    return Interval(float(low), float(high))
+    count, mean, deviation = len(users), float(users.mean()), float(users.std())
+    if deviation == 0:
+        return Interval(mean, mean)
+    standard = (users - mean) / deviation
+    skewness = float((standard**3).mean()) / math.sqrt(count)
+    low, high = float(users.min()), float(users.max())
+
+    def quantile(z: float) -> float:
+        z += skewness * (z**2 - 1) / 6
+        return min(max(mean + z * deviation / math.sqrt(count), low), high)
+
+    margin = float(ndtri(1 - ALPHA / 2))
+    return Interval(quantile(-margin), quantile(margin))
 
 
 class Scatter(NamedTuple):

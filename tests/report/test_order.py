@@ -47,8 +47,7 @@ def test_tables_list_models_as_the_file_does(tmp_path: Path) -> None:
     results = make_results(tmp_path / "mine")
     write_grid(results, *(("ml-1m", model, 0) for model in MODELS))
     evidence = Evidence.of(survey(results), read_paper(ConfigFiles(ROOT / "config"), []))
-    (table,) = [entry for entry in contents.TABLES if entry.name == "results"]
-    item = contents.Item(table, "ml-1m")
+    item = contents.find(contents.TABLES, "results", "ml-1m")
     assert dataset_table(evidence, item).data["model"].tolist() == MODELS
     assert [*evidence.measured["ml-1m"]] == MODELS[:-1]
     assert missing_table(evidence, item).data["model"].tolist() == ["failed"]
