@@ -279,6 +279,16 @@ class ResultFiles:
         return self.data_failures / f"{dataset}.json"
 
     @property
+    def logs(self) -> Path:
+        """What the workflow's jobs have printed."""
+        return self.folder / "logs"
+
+    @property
+    def benchmarks(self) -> Path:
+        """What the workflow's jobs took."""
+        return self.folder / "benchmarks"
+
+    @property
     def csv(self) -> Path:
         """One line for every finished run."""
         return self.folder / "results.csv"

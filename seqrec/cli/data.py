@@ -10,6 +10,7 @@ import click
 from seqrec.cli import completion
 from seqrec.cli.parameters import Folder, dataset_argument, output_option
 from seqrec.errors import SeqrecError
+from seqrec.files import require_inside
 from seqrec.layout import RAW, LogFiles, ResultFiles, manifest
 from seqrec.running.folder_lock import alone_in
 
@@ -21,6 +22,8 @@ def noting_failure(results: Path | None, dataset: str) -> Iterator[None]:
     The tables of the experiment then show the reason for each run that lacks its data.
     """
     note = ResultFiles(results).data_failure(dataset) if results else None
+    if results and note:
+        require_inside(note, results)
     try:
         yield
     except SeqrecError as error:

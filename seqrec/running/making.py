@@ -13,8 +13,8 @@ from pathlib import Path
 from seqrec.data.datasets import load_dataset
 from seqrec.data.freshness import log_is_current
 from seqrec.errors import SeqrecError
-from seqrec.files import require_writable
-from seqrec.layout import RESULTS, ConfigFiles, LogFiles
+from seqrec.files import require_inside, require_writable
+from seqrec.layout import RESULTS, ConfigFiles, LogFiles, ResultFiles
 from seqrec.records.grid_file import GridFile
 from seqrec.running.folder_lock import HELD_RESULTS, alone_in, is_held
 from seqrec.running.planning import Plan
@@ -27,18 +27,33 @@ _held = ExitStack()
 def begin(plan: Plan, rules: Collection[str]) -> None:
     """Hold what the jobs of these rules write, until this process ends, and end with its parent.
 
-    Raises `SeqrecError` if the results cannot be written, if another process makes them, or if
-    data would be replaced that another experiment is being made from.
+    Raises `SeqrecError` if the results cannot be written or have links that lead out of them, if
+    another process makes them, or if data would be replaced that another experiment is being made
+    from.
     """
     end_with_parent(_interrupt_jobs)
     results = plan.results.folder
     require_writable(results)
+    _require_no_way_out(plan.results)
     # Tables and figures may be made while runs are under way.
     if "train" in rules and os.environ.get(HELD_RESULTS) != str(results.resolve()):
         _held.enter_context(alone_in(results, doing="making this experiment"))
     if "preprocess" in rules:
         for dataset in plan.datasets:
             _require_unused(dataset, results)
+
+
+def _require_no_way_out(results: ResultFiles) -> None:
+    """Raise `SeqrecError` if a job would write through a link that leads out of the results.
+
+    What `seqrec` itself writes is checked where it is written. Here it is what Snakemake and the
+    shell write: folders, logs, and how long jobs took.
+    """
+    for folder, folders, files in os.walk(results.folder):
+        of_jobs = {results.logs, results.benchmarks} & {Path(folder), *Path(folder).parents}
+        for name in [*folders, *(files if of_jobs else [])]:
+            if (path := Path(folder, name)).is_symlink():
+                require_inside(path, results.folder)
 
 
 def _interrupt_jobs() -> None:

@@ -1,5 +1,6 @@
 """The command line: one message for a mistake, and help for every command."""
 
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from forked import Forked
+from record_factory import files_below
 from small_runs import ROOT, SIZES, copied_config
 
 import seqrec
@@ -401,9 +403,21 @@ def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> N
     run("grid", "small", "--output", "results/diverged/grid.json")
     listed = run("missing", "results/diverged")
     assert listed.exit_code == 1
-    assert "small sasrec+ seed 0: " in listed.stderr
+    assert "small sasrec+ (seed 0): " in listed.stderr
     assert "Lower training.learning_rate" in listed.stderr
     assert "3 runs are missing" in listed.stderr
+
+
+def test_a_failure_is_noted_through_no_link_that_leaves_the_results(project: Path) -> None:
+    results, elsewhere = project / "results/theirs", project / "elsewhere"
+    results.mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "small.json").write_text("mine")
+    (results / "data-failures").symlink_to(elsewhere)
+    refused = run("download", "small", "--results", "results/theirs")
+    assert refused.exit_code == 1
+    assert "leads through a link to" in refused.stderr
+    assert files_below(elsewhere) == {"small.json": b"mine"}
 
 
 def test_the_results_name_why_a_dataset_cannot_be_obtained_until_it_can(project: Path) -> None:
@@ -447,5 +461,8 @@ def test_tables_and_figures_are_made_from_records(project: Path) -> None:
     for command in ("tables", "figures"):
         result = run(command, "results/small")
         assert result.exit_code == 0, result.stderr
-        for line in result.stdout.split("\n")[:-1]:
-            assert Path(line).is_file()
+        written = re.findall(r"(?m)^(.+)/: (.+) \((.+)\)$", result.stdout)
+        assert len(written) == len(result.stdout.splitlines()) > 0
+        for folder, names, forms in written:
+            for name, form in itertools.product(names.split(", "), forms.split(", ")):
+                assert Path(folder, f"{name}.{form}").is_file()

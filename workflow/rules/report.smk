@@ -17,7 +17,7 @@ if plan.grid:
             # Kept until it is replaced: another workflow may be reading it.
             update(GRID_FILE),
         log:
-            f"{RESULTS}/logs/grid.log",
+            f"{plan.results.logs}/grid.log",
         # First of all, so that status can tell from the start how much there is to do.
         priority: 1
         localrule: True
@@ -41,7 +41,7 @@ rule write_tables:
         f"{RESULTS}/results.csv",
         [f"{RESULTS}/tables/{path}" for path in TABLES],
     log:
-        f"{RESULTS}/logs/tables.log",
+        f"{plan.results.logs}/tables.log",
     localrule: True
     conda:
         "../../environment.yml"
@@ -63,7 +63,7 @@ rule draw_figures:
     output:
         [f"{RESULTS}/figures/{path}" for path in FIGURES],
     log:
-        f"{RESULTS}/logs/figures.log",
+        f"{plan.results.logs}/figures.log",
     localrule: True
     conda:
         "../../environment.yml"
@@ -88,7 +88,7 @@ if plan.grid:
         output:
             touch(f"{RESULTS}/tables/.complete"),
         log:
-            f"{RESULTS}/logs/final-tables.log",
+            f"{plan.results.logs}/final-tables.log",
 
     use rule draw_figures as final_figures with:
         input:
@@ -100,4 +100,4 @@ if plan.grid:
         output:
             touch(f"{RESULTS}/figures/.complete"),
         log:
-            f"{RESULTS}/logs/final-figures.log",
+            f"{plan.results.logs}/final-figures.log",

@@ -10,9 +10,9 @@ rule train:
         # Snakemake deletes the outputs of jobs that fail or are killed, and makes missing ones.
         str(plan.results.run("{dataset}", "{model}", "{seed}").success),
     log:
-        f"{RESULTS}/logs/{{dataset}}/{{model}}/seed-{{seed}}.log",
+        f"{plan.results.logs}/{{dataset}}/{{model}}/seed-{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/{{dataset}}/{{model}}/seed-{{seed}}.tsv"
+        f"{plan.results.benchmarks}/{{dataset}}/{{model}}/seed-{{seed}}.tsv"
     conda:
         "../../environment.yml"
     threads: options.threads
