@@ -31,6 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
     part = handle = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # /dev/null must stay what it is
+            raise SeqrecError(
+                f"{path}: is not a regular file, and only such are replaced. "
+                "Remove it or choose another name, then run again."
+            )
         _remove_dead_parts(path)
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{_stem(path)}.", suffix=f".part{path.suffix}"

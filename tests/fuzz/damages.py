@@ -182,6 +182,9 @@ STRUCTURES: dict[str, Callable[[bytes, Dice], bytes]] = {
 
 # Files
 
+OUTSIDE = "outside.txt"
+"""A file beside the project, which nothing may touch."""
+
 
 def _pipe(path: Path) -> None:
     os.mkfifo(path)
@@ -222,9 +225,11 @@ INSTEAD: dict[str, Callable[[Path], None]] = {
 def damage(path: Path, dice: Dice) -> str:
     """Damage a file in one of the ways that there are for its kind; say how."""
     if dice.chance(0.2):
-        how = dice.among([*INSTEAD, "link-to-itself"])
+        outside = next(place / OUTSIDE for place in path.parents if (place / OUTSIDE).exists())
+        links = {"link-to-itself": _link(path.name), "link-to-outside": _link(str(outside))}
+        how = dice.among([*INSTEAD, *links])
         path.unlink()
-        INSTEAD.get(how, _link(path.name))(path)
+        (INSTEAD | links)[how](path)
         return f"{path.name}: {how}"
     change = STRUCTURES.get(path.suffix or path.name, bytes_changed)
     if dice.chance(0.3):

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import yaml
+from damages import OUTSIDE
 from record_factory import make_failure, make_record, without_digests, write_grid
 from small_runs import SIZES, copied_config, small_config
 from valid_files import CONFIGURATIONS, NUMBERS, RAW_FILES
@@ -19,9 +20,6 @@ from seqrec.records import Record, read_record
 from seqrec.records.writing import write_record
 from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
-
-OUTSIDE = "outside.txt"
-"""A file beside the project, which nothing may touch."""
 
 ON_CPU = EngineOptions("cpu", 1, "float32")
 RESULTS = Path("results/theirs")

@@ -158,6 +158,22 @@ def test_only_a_regular_file_of_the_expected_size_is_read(tmp_path: Path) -> Non
                 read_regular(path, 1000, follow=True)
 
 
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    found = in_place_of_a_file(tmp_path)
+    (tmp_path / "file").write_bytes(b"text")
+    for name, path in found.items():
+        kind = path.lstat().st_mode
+        if name in ("pipe", "folder", "endless"):
+            with pytest.raises(SeqrecError, match=f"{name}: is not a regular file"):
+                write_text(path, "new")
+            assert path.lstat().st_mode == kind
+        else:
+            write_text(path, "new")
+            assert path.read_text() == "new"
+    assert (tmp_path / "file").read_bytes() == b"text", "a link is replaced, not what it leads to"
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_a_file_holds_its_content_and_no_other(tmp_path: Path) -> None:
     found = in_place_of_a_file(tmp_path)
     (tmp_path / "file").write_bytes(b"text")
