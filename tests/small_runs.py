@@ -1,7 +1,6 @@
 """Small logs and configurations for tests that train, and a folder of configuration files."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,8 +109,3 @@ def outcome(folder: Path) -> dict[str, Any]:
             for name, tensor in load_file(folder / "model.safetensors").items()
         },
     }
-
-
-def copied_config(project: Path) -> Path:
-    """Copy the shipped `config/` into a folder where a test may change it."""
-    return Path(shutil.copytree(ROOT / "config", project / "config"))

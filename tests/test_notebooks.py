@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from small_runs import ROOT
+from shipped import ROOT, copied_config
 
 from seqrec.layout import ResultFiles
 
@@ -31,7 +31,8 @@ def test_outputs_are_not_committed(path: Path) -> None:
 def test_it_runs_in_a_fresh_project_and_shows_what_it_says(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for part in ("config", "results/reference", "workflow/notebooks"):
+    copied_config(tmp_path)
+    for part in ("results/reference", "workflow/notebooks"):
         shutil.copytree(ROOT / part, tmp_path / part)
     monkeypatch.setenv("SEQREC_MIRROR", "")
     notebook = nbformat.read(tmp_path / path.relative_to(ROOT), as_version=4)

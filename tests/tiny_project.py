@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import yaml
+from shipped import ROOT, copied_config
 
-ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "profiles", "config", "seqrec", "environment.yml", ".gitignore")
+PARTS = ("Snakefile", "workflow", "profiles", "seqrec", "environment.yml", ".gitignore")
 
 DATASET = {
     "title": "Tiny",
@@ -43,17 +43,11 @@ class Project:
     @classmethod
     def new(cls, folder: Path) -> "Project":
         """Copy what is ours, without the experiments, datasets and models that users added."""
-        listed = ["git", "ls-files", "-z", "--others", "config"]
-        done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True)
-        users = {str(ROOT / name) for name in done.stdout.split("\0")}  # none without git
-
-        def unwanted(place: str, names: list[str]) -> set[str]:
-            return {n for n in names if n == "__pycache__" or os.path.join(place, n) in users}  # noqa: PTH118
-
+        copied_config(folder)
         for part in PARTS:
-            (folder / part).parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / part).is_dir():
-                shutil.copytree(ROOT / part, folder / part, ignore=unwanted)
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / part, folder / part, ignore=ignored)
             else:
                 shutil.copy2(ROOT / part, folder / part)
         project = cls(folder)

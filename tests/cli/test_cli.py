@@ -14,7 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 from forked import Forked
 from record_factory import files_below
-from small_runs import ROOT, SIZES, copied_config
+from shipped import copied_config
+from small_runs import ROOT, SIZES
 
 import seqrec
 from seqrec.cli.main import main

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.shell_completion import BashComplete
 from record_factory import make_record
-from small_runs import copied_config
+from shipped import copied_config
 
 from seqrec.cli.main import main
 
@@ -71,7 +71,7 @@ def test_elsewhere_nothing_is_offered(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_installed_command_speaks_to_bash(project: Path) -> None:
-    """As the documentation has it: the script is sourced and asked for the word under the cursor."""
+    """As documented: the script is sourced, then asked for the word under the cursor."""
     script = """
         eval "$(_SEQREC_COMPLETE=bash_source seqrec)"
         COMP_WORDS=(seqrec train demo sasrec+10) COMP_CWORD=3

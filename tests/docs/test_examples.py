@@ -10,7 +10,8 @@ import click
 import pytest
 import yaml
 from documentation import PAGES, Block, blocks, shown_files
-from small_runs import ROOT, copied_config
+from shipped import copied_config
+from small_runs import ROOT
 
 from seqrec.cli.main import main
 from seqrec.data.datasets import load_dataset

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import ROOT, copied_config, small_config
+from shipped import copied_config
+from small_runs import ROOT, small_config
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.built_in import built_in_names, find_built_in

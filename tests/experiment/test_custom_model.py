@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 from documentation import shown_files
 from safetensors.torch import load_file
-from small_runs import copied_config
+from shipped import copied_config
 
 from seqrec.cli.main import main
 from seqrec.data.interactions import Interactions

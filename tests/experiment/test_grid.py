@@ -11,7 +11,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import ROOT, copied_config
+from shipped import copied_config
+from small_runs import ROOT
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import Grid, load_experiment, load_run

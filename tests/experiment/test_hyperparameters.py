@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import pytest
 import yaml
 from pydantic import Field
-from small_runs import ROOT, copied_config
+from shipped import copied_config
+from small_runs import ROOT
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_run

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import ROOT, copied_config, small_config
+from shipped import copied_config
+from small_runs import ROOT, small_config
 
 from seqrec.experiment.grid import load_experiment, load_run
 from seqrec.experiment.schema import RunConfig

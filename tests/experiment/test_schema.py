@@ -5,13 +5,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from small_runs import ROOT
+from shipped import DATASETS, EXPERIMENTS, MODELS, ROOT
 
 from seqrec.experiment.schema import json_schemas
 from seqrec.typed_yaml import load_yaml
 
 CONFIG = ROOT / "config"
-EXPERIMENTS = ["demo", "paper", "smoke", "standins"]
 
 
 def test_the_schemas_for_editors_are_those_of_the_models() -> None:
@@ -24,8 +23,8 @@ def test_the_schemas_for_editors_are_those_of_the_models() -> None:
 
 SHIPPED = {
     "experiment": [CONFIG / f"{name}.yaml" for name in EXPERIMENTS],
-    "model": sorted((CONFIG / "models").glob("*.yaml")),
-    "dataset": sorted((CONFIG / "datasets").glob("*.yaml")),
+    "model": [CONFIG / f"models/{name}.yaml" for name in MODELS],
+    "dataset": [CONFIG / f"datasets/{name}.yaml" for name in DATASETS],
 }
 
 

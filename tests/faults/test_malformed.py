@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from record_factory import make_record
-from small_runs import copied_config
+from shipped import copied_config
 from valid_files import CONFIGURATIONS, CSV, FRAGMENTS, NUMBERS, RAW_FILES, VALUES
 
 from seqrec.cli.main import main

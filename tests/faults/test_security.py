@@ -18,7 +18,8 @@ import yaml
 from click.testing import CliRunner
 from http_server import CONTENT, SHA256, Server, https_server, whole
 from record_factory import make_record
-from tiny_project import EXPERIMENT, ROOT, Project
+from shipped import ROOT, copied_config
+from tiny_project import EXPERIMENT, Project
 
 from seqrec.cli.main import main
 from seqrec.data import fetching, raw_bytes
@@ -268,7 +269,7 @@ def test_what_a_results_folder_names_is_never_imported(
     results = tmp_path / "results/theirs"
     folder = make_record(results, config={"implementation": "trap:Model"})
     (folder / "config.yaml").write_text("implementation: trap:Model\n")
-    shutil.copytree(ROOT / "config", tmp_path / "config")
+    copied_config(tmp_path)
     for words in (["tables"], ["figures"], ["missing"], ["stale"], ["promote"]):
         done = CliRunner().invoke(main, [*words, str(results)])
         assert done.exit_code == 0, done.output

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 from damages import OUTSIDE
 from record_factory import make_failure, make_record, without_digests, write_grid
-from small_runs import SIZES, copied_config, small_config
+from shipped import copied_config
+from small_runs import SIZES, small_config
 from valid_files import CONFIGURATIONS, NUMBERS, RAW_FILES
 
 from seqrec.data.datasets import load_dataset

@@ -28,6 +28,7 @@ from record_factory import (
     without_digests,
     write_grid,
 )
+from shipped import copied_config
 
 from seqrec.cli.main import main
 from seqrec.errors import SeqrecError
@@ -448,7 +449,7 @@ def test_no_permission_is_one_message(
     words: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "config", tmp_path / "config")
+    copied_config(tmp_path)
     make_record(tmp_path / "results/mine")
     write_grid(tmp_path / "results/mine", ("ml-1m", "sasrec+", 0))
     (tmp_path / "results/mine/tables").mkdir()

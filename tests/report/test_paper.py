@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from reading_tables import CONFIG, decided_claims, notes, ranks_with_hits, rows, write
 from record_factory import make_record
-from small_runs import copied_config
+from shipped import copied_config
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import resolve_cell

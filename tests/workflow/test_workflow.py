@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import yte
 from documentation import shown_files
-from tiny_project import DATASET, EXPERIMENT, ROOT, Project, jobs, trainings
+from shipped import ROOT
+from tiny_project import DATASET, EXPERIMENT, Project, jobs, trainings
 
 from seqrec.records.fingerprint import training_code_fingerprint
 
