@@ -120,6 +120,23 @@ def test_an_axis_of_names_says_the_names() -> None:
     assert panel_spec(panel)["usermeta"]["y"]["names"] == {0: "GRU4Rec", 1: "my & own"}
 
 
+def test_every_name_and_tick_is_said() -> None:
+    names = Axis("", ticks=[Tick(n, f"model {n}") for n in range(12)])
+    tiles = [Tile(n, 11 - n, "", 0.5, "") for n in range(12)]
+    svg = drawn(Panel("Demo", names, names, tiles=tiles))
+    assert svg.count(">model 7<") == 2
+
+
+def test_a_curve_joins_its_points_in_their_order() -> None:
+    back = Series(
+        "SASRec+ N", Look(), Shape.CURVE, [Point(20, 0.1), Point(10, 0.2), Point(30, 0.3)]
+    )
+    svg = drawn(Panel("Demo", Axis("cost", low=0, high=40), Axis("NDCG@10"), [back]))
+    (path,) = re.findall(r'mark-line[^>]*>.*?<path d="M([^"]*)"', svg, re.DOTALL)
+    places = [float(point.split(",")[0]) for point in path.split("L")]
+    assert places[1] < places[0] < places[2]
+
+
 def test_a_matrix_shows_its_texts() -> None:
     ticks = Axis("", ticks=[Tick(0, "A"), Tick(1, "B")], low=-0.5, high=1.5)
     panel = Panel("Demo", ticks, ticks, tiles=[Tile(0, 1, "+0.01", 0.5, "A minus B: +0.01")])

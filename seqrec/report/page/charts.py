@@ -83,6 +83,8 @@ def _legend(chart: Chart) -> str:
         elif key.interval:
             signs += f'<path d="M20 1V15M17 1h6M17 15h6" stroke="{PAGE_INK}" fill="none"/>'
         entries.append(f'<span class="key">{_swatch(signs)}{html.escape(key.label)}</span>')
+    if not entries:
+        return ""
     label = html.escape(f"{chart.title}: show or hide")
     return f'<div class="legend" role="group" aria-label="{label}">{"".join(entries)}</div>'
 

@@ -71,6 +71,7 @@ def panel_spec(panel: Panel) -> Spec:
         layers += _layers(panel, shape, made, looks, answers)
     every = [*tiles, *(row for made in rows.values() for row in made)]
     names = len(panel.y.ticks) if panel.y.names else 0
+    slanted = {"labelAngle": -40, "labelAlign": "right"} if panel.x.names else {}
     return {
         "datasets": {**{str(shape): made for shape, made in rows.items()}, "tiles": tiles},
         "width": "container",
@@ -78,7 +79,7 @@ def panel_spec(panel: Panel) -> Spec:
         "autosize": {"type": "fit-x", "contains": "padding"},
         "params": [{"name": "hidden", "value": []}],
         "encoding": {
-            "x": _number("x", scale=_scale(panel.x, every, "x"), axis=_axis(panel.x)),
+            "x": _number("x", scale=_scale(panel.x, every, "x"), axis=_axis(panel.x, **slanted)),
             "y": _number("y", scale=_scale(panel.y, every, "y"), axis=_axis(panel.y)),
         },
         "layer": layers,
@@ -146,9 +147,9 @@ def _scale(axis: Axis, rows: Iterable[Spec], name: str) -> Spec:
     values = [value for value in values if value > 0 or not axis.log] or [1.0]
     low, high = min(values), max(values)
     if axis.log:
-        reach = (high / low) ** MARGIN if high > low else 1.1
+        reach = (high / low) ** MARGIN if high > low else 2.0
         low, high = low / reach, high * reach
-    else:
+    elif not axis.names:
         reach = (high - low or abs(high) or 1) * MARGIN
         low, high = low - reach, high + reach
     domain = [low if axis.low is None else axis.low, high if axis.high is None else axis.high]
@@ -156,14 +157,15 @@ def _scale(axis: Axis, rows: Iterable[Spec], name: str) -> Spec:
     return {**kind, "domain": domain, "nice": False}
 
 
-def _axis(axis: Axis) -> Spec:
-    shown: Spec = {"title": axis.label or None, "labelOverlap": True, "tickCount": 5}
-    if axis.ticks:
-        places, labels = zip(*axis.ticks, strict=True)
-        label = f"{json.dumps(labels)}[indexof({json.dumps(places)}, datum.value)]"
-        shown |= {"values": places, "labelExpr": label}
+def _axis(axis: Axis, **more: Any) -> Spec:
+    shown: Spec = {"title": axis.label or None, **more}
+    if not axis.ticks:
+        return shown | {"tickCount": 5}
+    places, labels = zip(*axis.ticks, strict=True)
+    said = f"{json.dumps(labels)}[indexof({json.dumps(places)}, datum.value)]"
+    shown |= {"values": places, "labelExpr": said, "labelOverlap": not axis.names}
     if axis.names:
-        shown |= {"grid": False, "ticks": False, "labelOverlap": False, "labelLimit": 170}
+        shown |= {"grid": False, "ticks": False, "domain": False, "labelLimit": 240}
     return shown
 
 
@@ -218,7 +220,7 @@ def _layers(
             ends = {name: _number(f"{name}0"), f"{name}2": {"field": f"{name}1"}}
             yield {**source, "mark": INTERVALS[shape], "encoding": place | ends | looks["interval"]}
     if shape in JOINED:
-        joined = {"order": _number("x"), "detail": {"field": "line"}}
+        joined = {"order": {"value": None}, "detail": {"field": "line"}}  # as the rows come
         named = {} if answers else {"tooltip": {"field": "name"}}
         mark = {"type": "line", "clip": True}
         yield {**source, "mark": mark, "encoding": looks["line"] | joined | named}
