@@ -17,7 +17,7 @@ from small_disk import small_disk
 from small_runs import outcome, preprocessed_log, small_config
 
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import RunFiles
+from seqrec.layout import RunFiles, run_folder
 
 EPOCHS = 3
 SASREC = small_config("sasrec", training={"batch_size": 32, "max_epochs": EPOCHS})
@@ -162,10 +162,10 @@ def test_a_disk_that_fills_during_a_checkpoint_costs_nothing_but_a_word(
     execute(SASREC, data, tmp_path / "measured", death=6, of="resume")
     size = (tmp_path / "measured/resume.pt").stat().st_size
     with small_disk(tmp_path / "disk", 3 * size + 16384) as disk:
-        finished = disk.folder / FITTED.folder
+        finished = disk.folder / run_folder(*FITTED.run)
         assert execute(FITTED, data, finished)[0] == 0
         before = {path.name: path.read_bytes() for path in finished.iterdir()}
-        folder = disk.folder / SASREC.folder
+        folder = disk.folder / run_folder(*SASREC.run)
         filler = disk.fill(2 * size + size // 2)
 
         code, said, _ = execute(SASREC, data, folder)
@@ -191,7 +191,7 @@ def test_a_disk_of_any_size_holds_a_whole_record_or_none(data: Path, tmp_path: P
     told = 0
     for size in range(4096, 16 * 4096, 4096):
         with small_disk(tmp_path / "disk", size) as disk:
-            folder = disk.folder / FITTED.folder
+            folder = disk.folder / run_folder(*FITTED.run)
             code, said, _ = execute(FITTED, data, folder)
             assert "Traceback" not in said
             if code == 0:

@@ -15,7 +15,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.built_in import built_in_names
 from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import RunFiles
+from seqrec.layout import RunFiles, run_folder
 from seqrec.models import Fitted, MaskedItem, Network, NextItem, initialise_normal
 from seqrec.models.layers import read_at
 from seqrec.protocol.splits import Split
@@ -278,7 +278,7 @@ def test_the_check_changes_nothing_of_a_training(tmp_path: Path) -> None:
 
     def trained(implementation: str) -> tuple[bytes, bytes, dict[str, float]]:
         config = small_config().model_copy(update={"implementation": implementation})
-        files = RunFiles(tmp_path / implementation / config.folder)
+        files = RunFiles(tmp_path / implementation / run_folder(*config.run))
         record = run(config, data, files.folder, EngineOptions("cpu", 1, "float32"))
         return files.weights.read_bytes(), files.ranks.read_bytes(), record.validation
 

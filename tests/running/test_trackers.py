@@ -21,7 +21,7 @@ from small_runs import ROOT, preprocessed_log, small_config
 
 from seqrec.cli.main import main
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import RunFiles
+from seqrec.layout import RunFiles, run_folder
 from seqrec.protocol.epoch import Epoch
 from seqrec.records import Record
 from seqrec.running.resume import STOPPED_EXIT_CODE
@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith(("MLFLOW_", "CLEARML_"))]:
         monkeypatch.delenv(name)
-    return tmp_path / "results/mine" / CONFIG.folder
+    return tmp_path / "results/mine" / run_folder(*CONFIG.run)
 
 
 def words(config: RunConfig, data: Path, folder: Path, *more: str) -> list[str]:
