@@ -51,7 +51,7 @@ $(READY): requirements.lock pyproject.toml
 
 demo: ## run the demo: every model family on a small simulated dataset, on CPU
 	@$(MAKE) --no-print-directory experiment EXPERIMENT=demo
-	@echo "Next: 'make report' puts all of it on one page, results/$${NAME:-demo}/report.html, to open in a" \
+	@echo "Next: 'make report$${NAME:+ NAME=$$NAME}' puts all of it on one page, results/$${NAME:-demo}/report.html, to open in a" \
 	"browser; docs/quickstart.md goes on from there."
 
 paper: ## reproduce the paper on the datasets that can be obtained
