@@ -225,7 +225,10 @@ def minutes(run: RunConfig, digest: str, device: str, threads: int) -> int:
 
 def _size(digest: str) -> costs.LogSize:
     with open(digest):  # noqa: PTH123 - the error must name the file by the same text
-        statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
+        try:
+            statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
+        except (OSError, SeqrecError):
+            return costs.LogSize(0, 0)  # the run itself will say what is wrong with its log
         return costs.LogSize(statistics.items, statistics.interactions)
 
 

@@ -217,3 +217,5 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
     assert found[0][0] < found[1][0]
     assert found[0][1] < found[1][1]
     assert planning.memory_mb(run, digest, "cpu") < found[1][0]
+    Path(digest).with_name("statistics.json").write_text("{}")
+    assert planning.memory_mb(run, digest, "auto") < found[0][0], "a damaged log stops no planning"
