@@ -14,6 +14,7 @@ from seqrec.report.page.specs import (
     Spec,
     colour,
     dashes,
+    least_width,
     panel_spec,
 )
 
@@ -54,7 +55,8 @@ def _panel(chart: Chart, panel: Panel, words: str) -> str:
     return (
         f'<figure>{caption}<div class="view" tabindex="0" role="application" '
         f'aria-roledescription="chart" aria-label="{label}" aria-describedby="{words}">'
-        '<div class="drawing" aria-hidden="true"></div></div>'
+        f'<div class="drawing" style="min-width: {least_width(panel)}px" aria-hidden="true"></div>'
+        "</div>"
         f'<script type="application/json">{spec}</script></figure>'
     )
 

@@ -20,6 +20,9 @@ Spec = dict[str, Any]
 HEIGHT, HEIGHT_OF_NAME = 230, 22
 """Height of a panel, and of each name along its y axis, in pixels."""
 
+WIDTH_OF_NAMES, WIDTH_OF_TILE = 240, 38
+"""Width of the names along a y axis, and of each cell of a matrix, in pixels."""
+
 WIDTH, WIDTH_PUBLISHED = 1.8, 0.9
 """Width of our lines and of the paper's, in pixels."""
 
@@ -90,6 +93,13 @@ def panel_spec(panel: Panel) -> Spec:
             "y": _told(panel.y),
         },
     }
+
+
+def least_width(panel: Panel) -> int:
+    """Return how many pixels a panel needs; on a narrower screen it scrolls."""
+    if not panel.y.names:
+        return 0
+    return WIDTH_OF_NAMES + max(len(panel.x.ticks) * WIDTH_OF_TILE, HEIGHT)
 
 
 def colour(look: Look) -> str:
@@ -165,7 +175,7 @@ def _axis(axis: Axis, **more: Any) -> Spec:
     said = f"{json.dumps(labels)}[indexof({json.dumps(places)}, datum.value)]"
     shown |= {"values": places, "labelExpr": said, "labelOverlap": not axis.names}
     if axis.names:
-        shown |= {"grid": False, "ticks": False, "domain": False, "labelLimit": 240}
+        shown |= {"grid": False, "ticks": False, "domain": False, "labelLimit": WIDTH_OF_NAMES}
     return shown
 
 
