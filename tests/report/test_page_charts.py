@@ -142,7 +142,7 @@ def test_a_matrix_shows_its_texts() -> None:
     panel = Panel("Demo", ticks, ticks, tiles=[Tile(0, 1, "+0.01", 0.5, "A minus B: +0.01")])
     svg = drawn(panel)
     assert ">+0.01</text>" in svg
-    assert 'fill-opacity="0.375"' in svg
+    assert 'fill-opacity="0.3"' in svg
 
 
 def test_a_panel_without_points_is_its_note_and_is_not_drawn() -> None:

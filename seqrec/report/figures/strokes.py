@@ -12,19 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.textpath import TextPath
 
 from seqrec.report.figures.chart import Key, Point, Series, Shape, Tile
-from seqrec.report.looks import INK, Look
-
-FAINTEST = 0.45
-"""Opacity of the weakest black line: a contrast of 3 with white."""
-
-BAND = 0.15
-"""Opacity of intervals that form a band."""
-
-TILE = "#269BE6"
-"""Colour of the tiles of a matrix."""
-
-MOST_FILLED = 0.75
-"""Opacity of the strongest tile, on which text can still be read."""
+from seqrec.report.looks import BAND, FAINTEST, INK, MOST_FILLED, TILE, Look
 
 LEAST_POINTS = 7
 """Size of the smallest text."""

@@ -4,10 +4,9 @@ import html
 import json
 
 from seqrec.report.figures.chart import Chart, Panel, Series, Shape
-from seqrec.report.looks import INK, Look
+from seqrec.report.looks import BAND, INK, Look
 from seqrec.report.page.markers import marker_path
 from seqrec.report.page.specs import (
-    BAND,
     JOINED,
     MARKED,
     PAGE_INK,

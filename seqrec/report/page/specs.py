@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seqrec.report.figures.chart import Axis, Panel, Point, Series, Shape, Tile
-from seqrec.report.looks import INK, Look
+from seqrec.report.looks import BAND, FAINTEST, INK, MOST_FILLED, TILE, Look
 from seqrec.report.page.markers import marker_path
 
 Spec = dict[str, Any]
@@ -32,14 +32,8 @@ MARGIN = 0.04
 MOST_POINTS = 4000
 """A panel of more points tells which line is under the pointer, not which point."""
 
-FAINTEST, BAND = 0.45, 0.15
-"""Opacity of the weakest line, and of intervals that form a band."""
-
 PAGE_INK = "currentColor"
 """The page's colour of text, which is another in the dark and in print."""
-
-TILE, MOST_FILLED = "#269BE6", 0.75
-"""The colour of a matrix's cells, and the opacity at which text on the fullest can be read."""
 
 JOINED = {Shape.CURVE, Shape.LINE}
 """Shapes whose points are joined by a line."""
