@@ -6,6 +6,7 @@ what it says, or dates a file back; contents of results are never touched.
 """
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -128,7 +129,9 @@ def _void(success: Path, record: Path) -> str:
     two are read only if the record may be younger. `cp -p` and `touch` set the time at which it was
     written, but not that at which it was last changed.
     """
-    then = success.stat()
+    then = success.lstat()
+    if not stat.S_ISREG(then.st_mode):
+        return "it is not a regular file"
     try:
         now = record.stat()
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pyarrow as pa
 import pyarrow.parquet as pq
-from damages import NUMBERS, TEXTS, bytes_changed, damage, lines_changed
+from damages import NUMBERS, TEXTS, bytes_changed, damage, lines_changed, yaml_changed
 from dice import Dice
 from fuzz_projects import RESULTS, RUNS, entry_of
 from small_runs import small_config
@@ -16,6 +16,7 @@ from valid_files import FRAGMENTS, RAW_FILES
 
 from seqrec.cli.main import main
 from seqrec.experiment.grid import load_experiment
+from seqrec.running.workflow import WorkflowConfig
 
 Words = list[str]
 
@@ -127,6 +128,35 @@ def damaged_background(project: Path, dice: Dice) -> Case:
     file, words = dice.among(ON_CONFIGURATIONS)
     case = Case([words])
     case.damage(project, file, dice=dice)
+    return case
+
+
+DRY_RUN = ["snakemake", "--dry-run", "--quiet", "all", "--config", "experiment=theirs"]
+PLAN: list[Words] = [["prepare", "theirs"], DRY_RUN]  # as make does
+VARIANT: list[Words] = [
+    ["prepare", "theirs", "seeds=[1]", "--name", "changed"],
+    [*DRY_RUN, "name=changed", "set=seeds=[1]"],
+]
+IN_PLAN = [
+    *("config/theirs.yaml", "config/datasets/small.yaml", "config/models/sasrec.yaml"),
+    *("data/raw/small.json", "data/processed/small/digest.json", f"{POPULARITY}/.success"),
+    *("data/processed/small/statistics.json", "data/processed/small/reading.json"),
+    *(f"{POPULARITY}/metrics.json", f"{R}/data-failures/steam.json", f"{R}/grid.json"),
+]
+
+
+def damaged_workflow(project: Path, dice: Dice) -> Case:
+    """Damage what Snakemake plans by, or give it odd options."""
+    case = Case(dice.among([PLAN, VARIANT]))
+    kind = dice.below(4)
+    if kind == 0:  # Snakemake itself reads this file
+        options = Path("config/workflow.yaml")
+        (project / options).write_bytes(yaml_changed((project / options).read_bytes(), dice))
+        return Case(case.commands, [options], ["workflow.yaml: yaml_changed"])
+    if kind == 1:
+        option = dice.among([*WorkflowConfig.model_fields, "none"])
+        return Case([[*DRY_RUN, f"{option}={dice.among([*FRAGMENTS, *ODD_WORDS])}"]])
+    case.damage(project, *dice.some(IN_PLAN, 2), dice=dice)
     return case
 
 
@@ -306,6 +336,7 @@ KINDS: dict[str, tuple[str, Make]] = {
     "results": ("results", damaged_results),
     "configuration": ("inputs", damaged_configuration),
     "background": ("results", damaged_background),
+    "workflow": ("results", damaged_workflow),
     "data": ("inputs", damaged_data),
     "users": ("results", damaged_users),
     "command": ("results", odd_command_line),

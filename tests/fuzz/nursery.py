@@ -31,6 +31,9 @@ MOST_BYTES = 2 << 30
 ADDRESSES_BEYOND = 3 * MOST_BYTES
 """Addresses that a process may take beside its parent's, so that one fault stops no machine."""
 
+FORMS = ("agg", "pdf", "svg")
+WORKFLOW = ["--snakefile", str(Path(__file__).parents[2] / "Snakefile"), "--nocolor"]
+
 ENVIRONMENT = {
     "SEQREC_MIRROR": "",
     # Whatever tries to reach the network finds nobody there.
@@ -67,7 +70,7 @@ class Nursery:
         self._process.start()
 
     def run(self, folder: Path, words: list[str]) -> Outcome:
-        """Run `seqrec WORDS` in `folder`, and wait for its end."""
+        """Run `seqrec WORDS` in `folder`, or `snakemake ...`, and wait for its end."""
         self._ours.send((str(folder), words))
         outcome = self._ours.recv()
         assert isinstance(outcome, Outcome)
@@ -96,8 +99,8 @@ def _serve(connection: Connection) -> None:
     for module in pkgutil.walk_packages(seqrec.__path__, "seqrec."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    for name in ("agg", "pdf", "svg"):
-        import_module(f"matplotlib.backends.backend_{name}")
+    for name in (*(f"matplotlib.backends.backend_{form}" for form in FORMS), "snakemake.cli"):
+        import_module(name)
     while True:
         try:
             folder, words = connection.recv()
@@ -139,9 +142,10 @@ def _live(folder: str, words: list[str], streams: tuple[int, int]) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        from seqrec.cli.main import main
-
-        main(words, prog_name="seqrec")
+        if words[0] == "snakemake":
+            import_module("snakemake.cli").main([*words[1:], *WORKFLOW])
+        else:
+            import_module("seqrec.cli.main").main(words, prog_name="seqrec")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:

@@ -15,7 +15,9 @@ from fuzz_cases import (
     OF_CONFIGURATIONS,
     ON_CONFIGURATIONS,
     ON_RESULTS,
+    PLAN,
     SLOW_ON_RESULTS,
+    VARIANT,
 )
 from fuzz_projects import make_projects
 from nursery import Nursery, nursery
@@ -28,6 +30,7 @@ CASES = {
     "results": 600,
     "configuration": 400,
     "background": 120,
+    "workflow": 80,
     "data": 500,
     "users": 200,
     "command": 500,
@@ -83,9 +86,11 @@ def test_nothing_is_refused_that_is_not_damaged(
     projects: dict[str, Path], tmp_path: Path, parent: Nursery
 ) -> None:
     """A case that would be refused anyway tries nothing."""
-    on_results = [*ON_RESULTS, *SLOW_ON_RESULTS, *(words for _, words in ON_CONFIGURATIONS)]
-    once = {" ".join(words): ("results", [words]) for words in on_results}
-    for start, commands in (*once.values(), *(("inputs", each) for _, each in OF_CONFIGURATIONS)):
+    alone = [*ON_RESULTS, *SLOW_ON_RESULTS, *(words for _, words in ON_CONFIGURATIONS)]
+    on_results = {str(each): each for each in (*([words] for words in alone), PLAN, VARIANT)}
+    chains = [("results", commands) for commands in on_results.values()]
+    chains += [("inputs", commands) for _, commands in OF_CONFIGURATIONS]
+    for start, commands in chains:
         shutil.copytree(projects[start], tmp_path / "case")
         for words in commands:
             outcome = parent.run(tmp_path / "case/project", words)

@@ -35,6 +35,7 @@ WRITES: dict[str, list[str]] = {
     "figures": [f"{RESULTS}/figures/*"],
     "report": [f"{RESULTS}/report.html"],
     "promote": ["results/reference/*"],
+    "snakemake": [".snakemake/*"],
 }
 """What each command may write in a project, beside what its options name."""
 NAMES_OUTPUT = ("--output", "--raw", "--results")
@@ -117,7 +118,7 @@ def _ended_badly(outcome: Outcome, words: Words, case: Case) -> Iterator[str]:
     message = outcome.err.decode("utf-8", "replace").splitlines()
     if not message:
         yield "no message"
-    if len(message) > MOST_LINES:
+    if len(message) > MOST_LINES and words[0] != "snakemake":
         yield f"a message of {len(message)} lines"
     if any(len(line) > MOST_LINE + 3 * len("".join(words)) for line in message):
         yield "a message of endless lines"

@@ -88,6 +88,9 @@ def test_a_success_without_its_record_or_with_another_is_removed(project: Projec
     assert [path.exists() for path in (gone, changed, kept)] == [False, False, True]
     assert changed_record.exists()
     assert prepare(plan()) == []
+    kept.unlink()
+    kept.symlink_to(kept.name)
+    assert prepare(plan()) == [f"{kept}: removed: it is not a regular file."]
 
 
 def test_a_log_by_other_settings_is_removed_and_one_with_another_title_is_not(
