@@ -121,7 +121,7 @@ readme: ## put the reference results and measurements into the README
 	$(BIN)/python tests/readme.py
 
 docs: .venv/.docs-ready ## build the documentation into docs/_build/html
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html: open it in a browser; it needs no network."
 
 .venv/.docs-ready: $(READY)

@@ -5,6 +5,7 @@ machine many times slower.
 """
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -53,3 +54,20 @@ def benchmark() -> Iterator[Any]:
     spec.loader.exec_module(module)
     yield module
     sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser. Where SEQREC_REQUIRE_BROWSER is set, its absence fails."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        if os.environ.get("SEQREC_REQUIRE_BROWSER"):
+            pytest.fail("no chromium or google-chrome to open pages with")
+        pytest.skip("needs chromium or google-chrome")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium refuses to sandbox itself where tests run as root, as in containers.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()

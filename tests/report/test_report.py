@@ -1,13 +1,11 @@
 """The report as its reader meets it: one file, opened in a real browser without a network."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from reading_tables import CONFIG, write_grid
 from record_factory import folder_of, make_failure, make_record
 
@@ -34,20 +32,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_record(results, "my-shop", "sasrec+")
     make_failure(folder_of(results, "ml-1m", "gru4rec"))
     return write_page(results, CONFIG)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        if os.environ.get("SEQREC_REQUIRE_BROWSER"):
-            pytest.fail("no chromium or google-chrome to open the report with")
-        pytest.skip("needs chromium or google-chrome")
-    with sync_playwright() as playwright:
-        # Chromium refuses to sandbox itself where tests run as root, as in containers.
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 EVERYWHERE = pytest.mark.parametrize(
