@@ -68,8 +68,25 @@ def _markdown_cell(cell: Cell) -> str:
     return f"**{text}**" if cell.bold else text
 
 
+_COMMAND = re.compile(r"(`(?:seqrec|make) [\w ./<>=-]+`)")
+"""What is left as code: commands in our own sentences."""
+
+_MARKUP = re.compile(
+    r"[\\`*|~$]"
+    r"|(?<!\w)_|_(?!\w)"  # within a word it is no emphasis
+    r"|<(?=[a-zA-Z/!?])"  # a tag; not "p < 0.05"
+    r"|&(?=#|\w+;)"
+    r"|[\[\]](?=[(\[:^])|\[(?=[^\]]*\][(\[:])"  # a link; not an interval
+    r"|^>"
+)
+
+
 def _markdown(text: Text) -> str:
-    return re.sub(r"([\\`*_|<>\[\]&~$])", r"\\\1", plain(text))
+    """Escape what Markdown would take for markup, and no more: people read the source, too."""
+    parts = _COMMAND.split(plain(text))
+    return "".join(
+        part if place % 2 else _MARKUP.sub(r"\\\g<0>", part) for place, part in enumerate(parts)
+    )
 
 
 def latex(table: Table, name: str) -> str:

@@ -44,7 +44,7 @@ def test_other_settings_than_the_papers_take_no_verdict_and_no_claim(tmp_path: P
     assert claimed.evidence["quality"] == "Trained with other settings than the paper's: SASRec+§."
     assert "SASRec+§" in rows(results, "results/ml-1m")
     assert "§ Trained with other settings" in notes(results, "results/ml-1m")
-    note = "§ SASRec+ on MovieLens-1M: training.max\\_epochs 5 instead of 100."
+    note = "§ SASRec+ on MovieLens-1M: training.max_epochs 5 instead of 100."
     assert note in notes(results, "verdicts")
     assert "§" not in (tmp_path / "paper/tables/results/ml-1m.md").read_text()
     assert r"SASRec+\textsuperscript{\S}" in (results / "tables/results/ml-1m.tex").read_text()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from reading_tables import rows, write, write_grid
 from record_factory import make_record
 
@@ -34,6 +35,32 @@ def test_an_own_models_name_survives_every_form(tmp_path: Path) -> None:
     (shown,) = [row for row in rows(tmp_path, "results/demo") if row.startswith("my")]
     assert re.sub(r"\\(.)", r"\1", shown) == name
     assert pd.read_csv(tmp_path / "tables/results/demo.csv")["model"].tolist() == [name]
+
+
+def said_in(markdown_text: str) -> list[str]:
+    """What each cell and paragraph of a Markdown text says to a reader of the rendered page."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    found = []
+    for token in parser.parse(markdown_text):
+        if token.type == "inline":
+            children = token.children or []
+            assert {child.type for child in children} <= {"text", "code_inline", "text_special"}
+            found.append("".join(child.content for child in children))
+    return found
+
+
+@given(st.text(r"ab _*~`<>&;#[](:)|\$^!x/-1", min_size=1, max_size=12))
+def test_whatever_a_cell_says_is_what_a_reader_sees(said: str) -> None:
+    table = Table("T", ["Name"], [[Cell(said)]], pd.DataFrame())
+    words = [" ".join(text.split()) for text in said_in(markdown(table))[2:]]
+    assert words == ([" ".join(said.split())] if said.strip() else [""])
+
+
+def test_numbers_and_commands_need_no_backslash() -> None:
+    note = "`seqrec promote results/paper` adds them; p < 0.0001, [−0.1, +0.2], my_model & co."
+    table = Table("T", ["Name"], [[Cell("+0.1 [+0.0, +0.2], p < 0.05")]], pd.DataFrame(), [note])
+    assert "\\" not in markdown(table)
+    assert said_in(markdown(table))[-1] == note.replace("`", "")
 
 
 def test_latex_tables_are_balanced_and_rows_as_wide_as_their_heading(tmp_path: Path) -> None:
