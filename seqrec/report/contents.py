@@ -103,7 +103,7 @@ TABLES = (
     ),
     Entry(
         "verdicts",
-        "Against the paper",
+        "Published values beside ours",
         Category.PAPER,
         "Each published value beside ours. Reproduced: our mean is within 5% of it. Plausible: it "
         "is not, but the published value lies in the 95% prediction interval of one more run of "
