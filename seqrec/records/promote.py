@@ -1,6 +1,7 @@
 """Copy finished records into results/reference."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -88,15 +89,18 @@ def _require_like_seeds(records: Iterable[Record]) -> None:
 
 
 def _copy(copies: Mapping[RunFiles, Content]) -> None:
-    """Write records; until its last file is there, a target has no record."""
+    """Write records, each in one go; if one cannot be written, the one that was there stays."""
     for target, content in copies.items():
-        target.metrics.unlink(missing_ok=True)
-        for path in target.promoted:
-            if path.name in content:
-                with replacing(path) as part:
-                    part.write_bytes(content[path.name])
-            else:
-                path.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            # The parts take their names in the reverse of this order, once all of them are whole.
+            for path in reversed(target.promoted):
+                if path.name in content:
+                    stack.enter_context(replacing(path)).write_bytes(content[path.name])
+            # From here to the end there is no record, rather than one of old and new files.
+            target.metrics.unlink(missing_ok=True)
+            for path in target.promoted:
+                if path.name not in content:
+                    path.unlink(missing_ok=True)
 
 
 def _explain(found: Survey, source: ResultFiles, reference: ResultFiles) -> None:

@@ -11,6 +11,7 @@ from record_factory import (
     make_record,
     write_grid,
 )
+from small_disk import small_disk
 
 from seqrec.errors import SeqrecError
 from seqrec.records import read_records
@@ -68,6 +69,27 @@ def test_promotion_leaves_no_file_of_the_record_it_replaces(tmp_path: Path) -> N
     (folder / "history.csv").unlink()
     promote(source, reference, replace=True)
     assert "history.csv" not in files_below(folder_of(reference, "ml-1m", "sasrec+"))
+
+
+def test_a_record_that_cannot_be_replaced_for_lack_of_space_stays(tmp_path: Path) -> None:
+    source = tmp_path / "paper"
+    folder = make_record(source)
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        reference = disk.folder / "reference"
+        promote(source, reference)
+        make_record(source, ndcg=0.5)
+        before = files_below(reference)
+        needed = sum((folder / name).stat().st_size for name in ("ranks.npy", "metrics.json"))
+        for free in range(0, needed, 4096):
+            filler = disk.fill(free)
+            with pytest.raises(
+                SeqrecError, match=r"cannot be written \(No space.*nothing that was"
+            ):
+                promote(source, reference, replace=True)
+            assert files_below(reference) == before
+            filler.unlink()
+        promote(source, reference, replace=True)
+        assert [record.test["ndcg@10"] for record in read_records(reference)] == [0.5]
 
 
 def test_seeds_of_unlike_configurations_are_not_promoted_together(tmp_path: Path) -> None:
