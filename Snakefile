@@ -46,12 +46,14 @@ if plan.grid:
     include: "workflow/rules/data.smk"
     include: "workflow/rules/train.smk"
 
+    rule data:
+        input:
+            expand(rules.preprocess.output, dataset=plan.datasets),
 
-onstart:
-    try:
-        making.begin(plan, {job.rule.name for job in workflow.dag.needrun_jobs()})
-    except SeqrecError as error:
-        raise WorkflowError(str(error)) from None
+    rule runs:
+        input:
+            GRID_FILE,
+            plan.successes,
 
 
 rule tables:
@@ -67,31 +69,20 @@ rule figures:
 # What `snakemake --report` shows.
 rule evidence:
     input:
-        rules.write_tables.output,
-        rules.draw_figures.output,
+        rules.tables.input,
+        rules.figures.input,
 
 
-if plan.grid:
+rule all:
+    default_target: True
+    input:
+        plan.successes,
+        rules.final_tables.output if plan.grid else rules.tables.input,
+        rules.final_figures.output if plan.grid else rules.figures.input,
 
-    rule data:
-        input:
-            expand(rules.preprocess.output, dataset=plan.datasets),
 
-    rule runs:
-        input:
-            GRID_FILE,
-            plan.successes,
-
-    rule all:
-        default_target: True
-        input:
-            plan.successes,
-            rules.final_tables.output,
-            rules.final_figures.output,
-
-else:
-
-    rule all:
-        default_target: True
-        input:
-            rules.evidence.input,
+onstart:
+    try:
+        making.begin(plan, {job.rule.name for job in workflow.dag.needrun_jobs()})
+    except SeqrecError as error:
+        raise WorkflowError(str(error)) from None
