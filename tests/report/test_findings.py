@@ -58,6 +58,18 @@ def test_a_dataset_of_ones_own_has_results_and_no_verdicts(tmp_path: Path) -> No
     assert said.points == ["All 4 runs have finished: 4 models on 1 dataset."]
 
 
+def test_a_clear_winner_is_named_and_whether_other_seeds_may_change_it(tmp_path: Path) -> None:
+    make_record(tmp_path, "my-shop", "sasrec+", ranks=ranks_with_hits(0.4))
+    make_record(tmp_path, "my-shop", "bert4rec", ranks=ranks_with_hits(0.2))
+    (best,) = found(tmp_path).lead
+    assert best.endswith("; the others are significantly worse, but other seeds may change this.")
+    for seed in (1, 2):
+        make_record(tmp_path, "my-shop", "sasrec+", seed, ranks=ranks_with_hits(0.4, seed))
+        make_record(tmp_path, "my-shop", "bert4rec", seed, ranks=ranks_with_hits(0.2, seed))
+    (best,) = found(tmp_path).lead
+    assert best.endswith("; the others are significantly worse.")
+
+
 def test_a_single_model_is_compared_with_nothing(tmp_path: Path) -> None:
     make_record(tmp_path, "my-shop", "sasrec+")
     said = found(tmp_path)

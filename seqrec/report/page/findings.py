@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.survey import grouped
 from seqrec.report.cells import Cell, Table
 from seqrec.report.claims import Claim, Support, claims
-from seqrec.report.differences import leaders
+from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
-from seqrec.report.metrics import metric_title
+from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number
 from seqrec.report.verdicts import Outcome, counts, verdicts
 
@@ -30,8 +29,6 @@ OUTCOMES = {
     Outcome.MIXED_DATA: "not comparable, as seeds differ in their data",
     Outcome.OTHER_SETTINGS: "not comparable, as the settings are not the paper's",
 }
-
-METRIC = metric_title(STOPPING_METRIC)
 
 
 @dataclass(frozen=True)
@@ -118,21 +115,22 @@ def _best(evidence: Evidence, dataset: str) -> str:
     models = evidence.comparable[dataset]
     if not models:
         return ""
-    title, where = dataset_title(dataset), ""
-    means = {name: measured.mean(STOPPING_METRIC) for name, measured in models.items()}
+    metric, title = main_metric(evidence.metrics), evidence.found.title
+    means = {name: measured.mean(metric) for name, measured in models.items()}
     first = max(means, key=means.__getitem__)
     value = number(means[first], 4)
+    where = f"On {dataset_title(dataset)}, {title(first)}"
     if len(models) == 1:
-        return f"On {title}, {evidence.found.title(first)} reaches a test {METRIC} of {value}."
-    sentence = f"On {title}, {evidence.found.title(first)} has the highest test {METRIC}, {value}"
+        return f"{where} reaches a test {metric_title(metric)} of {value}."
+    sentence = f"{where} has the highest test {metric_title(metric)}, {value}"
     if BASELINE in means and first != BASELINE and means[BASELINE]:
-        times = means[first] / means[BASELINE]
-        where = f", {times:.1f} times that of {evidence.found.title(BASELINE)}"
-    others = leaders(models, STOPPING_METRIC) - {first}
+        sentence += f", {means[first] / means[BASELINE]:.1f} times that of {title(BASELINE)}"
+    others = leaders(models, metric) - {first}
     if others:
-        names = _listed(evidence.found.title(name) for name in models if name in others)
-        return f"{sentence}{where}; {names} may be as good."
-    return f"{sentence}{where}; the others are significantly worse."
+        return f"{sentence}; {_listed(title(n) for n in models if n in others)} may be as good."
+    sentence += "; the others are significantly worse"
+    unsure = of_unknown_scatter(models)  # their tests are about these trainings alone
+    return f"{sentence}, but other seeds may change this." if unsure else f"{sentence}."
 
 
 def _runs(evidence: Evidence) -> str:
