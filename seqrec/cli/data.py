@@ -47,14 +47,15 @@ def up_to_date_log(dataset: str) -> LogFiles:
     """
     from seqrec.data.datasets import load_dataset
     from seqrec.data.download import download as fetch
-    from seqrec.data.freshness import log_is_current
+    from seqrec.data.freshness import log_is_current, raw_file_is_newer
     from seqrec.data.local_files import replaced_user_file
     from seqrec.data.preprocessing import preprocess as process
 
     entry, log = load_dataset(dataset), LogFiles.of(dataset)
 
     def is_up_to_date() -> bool:
-        return log_is_current(log, entry) and not replaced_user_file(dataset)
+        replaced = replaced_user_file(dataset) or raw_file_is_newer(log, dataset)
+        return log_is_current(log, entry) and not replaced
 
     if not is_up_to_date():
         with alone_in(log.folder, wait=True, doing="preprocessing this dataset"):

@@ -5,7 +5,7 @@ import json
 from seqrec.data.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.files import holds
-from seqrec.layout import ConfigFiles, LogFiles
+from seqrec.layout import ConfigFiles, LogFiles, manifest
 
 
 def log_settings(dataset: Dataset) -> str:
@@ -18,6 +18,14 @@ def log_is_current(log: LogFiles, dataset: Dataset) -> bool:
     """Whether `log` is complete and was made with the settings that `dataset` has now."""
     made_by = f"{log_settings(dataset)}\n".encode()
     return log.digest.is_file() and holds(log.reading, made_by)
+
+
+def raw_file_is_newer(log: LogFiles, name: str) -> bool:
+    """Whether another raw file was recorded since `log` was made, and could not be preprocessed."""
+    try:
+        return manifest(name).stat().st_mtime > log.digest.stat().st_mtime
+    except OSError:
+        return False
 
 
 def require_current(log: LogFiles, name: str) -> None:

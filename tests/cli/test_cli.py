@@ -382,6 +382,14 @@ def test_an_own_file_that_was_replaced_is_read_again_whatever_its_date(project: 
     assert users_trained_on(20, "1") == 20
     assert LogFiles(project / "data/processed/small").digest.stat().st_ino == made
     assert users_trained_on(30, "2") == 30
+    file.write_text("malformed\n")
+    for _ in range(2):  # not trained on the log of the file before, however often it is tried
+        refused = run("train", "small", "popularity", *SMALL, "--seed", "3")
+        assert refused.exit_code == 1
+        assert "small.csv:1: only one field" in refused.stderr
+    assert run("download", "small").exit_code == 0
+    assert run("train", "small", "popularity", *SMALL, "--seed", "3").exit_code == 1
+    assert users_trained_on(40, "3") == 40
 
 
 def test_a_log_that_another_process_is_making_is_waited_for(project: Path) -> None:
