@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from documentation import PAGES
 from small_runs import ROOT
 
 from seqrec.cli.main import COMMANDS
 from seqrec.experiment.schema import SCHEMAS
 from seqrec.layout import RunFiles
 from seqrec.records import Record
+from seqrec.report.contents import FIGURES, TABLES
 
 sys.path.insert(0, str(ROOT / "docs"))
 import generated
@@ -82,6 +84,14 @@ def test_every_file_of_a_record_is_there() -> None:
     files = RunFiles(Path())
     for path in (*files.promoted, files.weights, files.failure, files.resume, files.progress):
         assert f"`{path.name}`" in page("records.md"), path
+
+
+def test_tables_and_figures_that_pages_name_are_made() -> None:
+    per_dataset = {entry.name: entry.per_dataset for entry in (*TABLES, *FIGURES)}
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        for name, end in re.findall(r"(?:tables|figures)/([a-z_]+)(\.(?:md|tex|csv)|/)", text):
+            assert per_dataset[name] == (end == "/"), f"{path}: {name}{end}"
 
 
 def test_tables_are_well_formed() -> None:
