@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 from seqrec.data.datasets import load_dataset
 from seqrec.errors import SeqrecError
@@ -65,11 +64,6 @@ def dataset_order(dataset: str) -> tuple[int, str]:
     """Sort key: the paper's datasets in its order, then others by name."""
     names = list(DATASET_TITLES)
     return names.index(dataset) if dataset in names else len(names), dataset
-
-
-def run_order(dataset: str, model: str, seed: int = 0) -> tuple[Any, ...]:
-    """Sort key of runs: by dataset, then by model, then by seed."""
-    return *dataset_order(dataset), *model_order(model), seed
 
 
 def dataset_title(dataset: str) -> str:

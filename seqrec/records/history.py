@@ -39,14 +39,6 @@ def history_table(content: bytes | None) -> "pd.DataFrame":
     return pd.read_csv(io.BytesIO(content))
 
 
-def seconds_after(content: bytes, epoch: int) -> float:
-    """Return the training time up to the end of an epoch of a history that has it."""
-    header, *lines = content.decode("utf-8").splitlines()
-    place = header.split(",").index("seconds")
-    found = next(line for line in lines if line.startswith(f"{epoch},"))
-    return float(found.split(",")[place])
-
-
 def epochs_in(content: bytes) -> list[int]:
     """Return the epochs of a history.
 

@@ -25,7 +25,7 @@ from seqrec.layout import Run, RunFiles
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.arrays import numbers_in
 from seqrec.records.errors import DamagedRecord, UnreadableRecord
-from seqrec.records.history import history_table, seconds_after
+from seqrec.records.history import history_table
 from seqrec.training.precision import Precision
 from seqrec.typed_yaml import check_values
 from seqrec.wording import shortened
@@ -247,10 +247,6 @@ class Record(Part):
         except ValueError as error:
             problem = f"{self.files.history}: is not a training history ({shortened(str(error))})."
             raise DamagedRecord(self.folder, problem) from None
-
-    def seconds_to_best(self) -> float:
-        """Read the training time up to the end of the best epoch, which there must be."""
-        return seconds_after(self.read(self.files.history) or b"", self.best_epoch or 0)
 
     def ranks(self) -> npt.NDArray[np.int32]:
         """Read the rank of each user's test target among all items, from 1, as `[users]`."""
