@@ -91,6 +91,10 @@ class Table:
     """One letter for each column: `l` for names, `r` for numbers, `s` for sentences, which break
     into lines. By default the first column holds names and the others numbers."""
 
+    grouped: bool = False
+    """Whether rows with the same first cell belong together; LaTeX shows the cell once and rules
+    between the groups."""
+
     @property
     def kinds(self) -> str:
         """The letters of `columns`, or those of the default."""

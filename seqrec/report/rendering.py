@@ -117,8 +117,15 @@ def _latex_float(table: Table, label: str) -> str:
         lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
         lines.append(" & ".join(_latex(heading) for heading in table.headings) + r" \\")
         lines.append(r"\midrule")
+        before = None
         for row in table.cells:
-            lines.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
+            shown = [_latex_cell(cell) for cell in row]
+            if table.grouped and before and row[0] == before:
+                shown[0] = ""
+            elif table.grouped and before:
+                lines.append(r"\midrule")
+            lines.append(" & ".join(shown) + r" \\")
+            before = row[0]
         lines += [r"\bottomrule", r"\end{tabular}}"]
     if table.notes:
         lines += ["", r"\smallskip", r"\begin{minipage}{\linewidth}\footnotesize\raggedright"]
@@ -135,6 +142,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "[": "{[}", "*": "{*}",  # after the end of a row they would be its options
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
     "±": r"$\pm$", "−": "$-$", "–": r"\textendash{}", "—": r"\textemdash{}",
 } | {character: "\\" + character for character in "&%$#_{}"}  # fmt: skip
 
@@ -142,7 +150,9 @@ _LATEX = {
 def _latex(text: Text) -> str:
     made = ""
     for piece in pieces(text):
-        made += "".join(_LATEX.get(character, character) for character in piece.text)
+        for place, part in enumerate(_COMMAND.split(piece.text)):
+            escaped = "".join(_LATEX.get(one, one) for one in part.strip("`" if place % 2 else ""))
+            made += rf"\texttt{{{escaped}}}" if place % 2 else escaped
         made += "".join(sign for mark, sign in LATEX_SIGNS.items() if mark in piece.marks)
     # The two hyphens of an option would become a dash.
     return made.replace("--", "-{}-")

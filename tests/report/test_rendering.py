@@ -82,6 +82,25 @@ def test_latex_tables_are_balanced_and_rows_as_wide_as_their_heading(tmp_path: P
         assert ("toprule" in text) == bool(widths), "a table without lines is its notes"
 
 
+def test_the_paper_table_has_every_dataset_once_with_a_rule_between(tmp_path: Path) -> None:
+    for dataset in ("ml-1m", "beauty", "demo"):
+        for model in ("sasrec+", "sasrec+10", "sasrec+3000"):
+            make_record(tmp_path, dataset, model)
+    write_grid(tmp_path, ("yelp", "sasrec", 0))
+    write(tmp_path)
+    text = (tmp_path / "tables/paper.tex").read_text()
+    body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
+    assert [group.split(" & ")[0] for group in body.split("\\midrule\n")[1:]] == [
+        *("MovieLens-1M", "Amazon Beauty", "Demo (simulated)"),
+    ]
+    assert [group.count(r"\\") for group in body.split(r"\midrule")[1:]] == [2, 2, 3], (
+        "of SASRec+ N the paper's table has 3000 alone"
+    )
+    assert "Yelp" not in body
+    assert "No run has finished on Yelp: not run." in text
+    assert r"\usepackage" not in text
+
+
 def test_no_cell_of_latex_is_taken_for_an_option_of_the_row_before(tmp_path: Path) -> None:
     for model in ("[1]", "*"):
         make_record(tmp_path, "ml-1m", model)
@@ -130,7 +149,7 @@ def test_every_latex_table_has_a_label_of_its_own_beside_its_first_caption(tmp_p
     for path in write(tmp_path):
         if path.suffix == ".tex":
             labels += re.findall(r"\\caption\{.*\}\\label\{(.*)\}\n", path.read_text())
-    assert len(labels) == len(set(labels)) == 7 + 3 * 4
+    assert len(labels) == len(set(labels)) == 8 + 3 * 4
     assert {"tab:results/ml-1m", "tab:pairs/my_shop", "tab:results/my-shop--1", "tab:claims"} <= {
         *labels
     }

@@ -38,7 +38,7 @@ def recommended_table(evidence: Evidence, item: Item) -> Table:
         for (dataset, model), one in found.items()
     ]
     headings = ["Dataset", "Model", "Coverage@10", "Gini", "Popularity"]
-    table = Table(item.title, headings, cells, data, [*NOTES], "llrrr")
+    table = Table(item.title, headings, cells, data, [*NOTES], "llrrr", grouped=True)
     if None in found.values():
         table.notes.append(OLDER)
     table.notes.extend(not_run_note(evidence, evidence.datasets))

@@ -1,11 +1,12 @@
-"""The results table of one dataset: test metrics and best epochs beside the paper's."""
+"""Test metrics and best epochs beside the paper's, of one dataset and of all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from seqrec.experiment.naming import dataset_title, sampled_negatives
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, Text, marks_in
 from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
@@ -17,6 +18,7 @@ from seqrec.report.tables.columns import scatter_notes
 from seqrec.report.tables.notes import (
     mark_notes,
     missing_notes,
+    not_run_note,
     trained_on_different_data,
 )
 from seqrec.report.verdicts import BEST_EPOCH
@@ -100,7 +102,7 @@ def dataset_lines(evidence: Evidence, dataset: str) -> list[Line]:
 
 def dataset_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the models of a dataset beside the paper's, the best in bold."""
-    dataset, metrics = item.dataset, evidence.metrics
+    dataset = item.dataset
     lines, models = dataset_lines(evidence, dataset), evidence.comparable[dataset]
     data = pd.DataFrame([line.data() for line in lines])
     if not evidence.records(dataset):
@@ -108,31 +110,73 @@ def dataset_table(evidence: Evidence, item: Item) -> Table:
     columns = [("Model", [Cell((line.title,)) for line in lines])]
     if any(line.wanted > 1 for line in lines):
         columns.append(("Seeds", [Cell(line.seeds) for line in lines]))
-    published = False
-    for name in (*metrics, BEST_EPOCH):
-        metric, decimals = name != BEST_EPOCH, 4 if name != BEST_EPOCH else 0
-        best = leaders(models, name) if metric else set()
-        title = metric_title(name) if metric else "Best epoch"
-        values = [_shown(line, line.value(name), decimals, line.model in best) for line in lines]
-        columns.append((title, values))
-        papers = [line.value(name).published for line in lines]
-        if any(value is not None for value in papers):
-            published = True
-            columns.append(("paper", [_published(value, decimals) for value in papers]))
-    several = any(line.finished > 1 for line in lines)
-    notes: list[Text] = [_reading_note(published, bool(models), several)]
+    columns += _quantities(evidence, {dataset: lines})
+    notes = _reading_notes(lines, bool(models))
     notes += scatter_notes([*map(evidence.found.title, of_unknown_scatter(models))])
     notes += mark_notes(marks_in(line.title for line in lines))
     if trained_on_different_data(evidence.records(dataset)):
         notes.append("Not all runs were trained on the same data: compare them with care.")
     notes += missing_notes(evidence, dataset)
-    return Table(
-        item.title,
-        [heading for heading, _ in columns],
-        [list(row) for row in zip(*(column for _, column in columns), strict=True)],
-        data,
-        notes,
+    return _table(item, columns, data, notes)
+
+
+def paper_table(evidence: Evidence, item: Item) -> Table:
+    """Tabulate all datasets in one, as the paper has it.
+
+    The models SASRec+ N that only the paper's figure has are left out on the paper's datasets.
+    """
+    papers = {dataset for dataset, _ in evidence.paper.results}
+    of_datasets = {
+        dataset: [
+            line
+            for line in dataset_lines(evidence, dataset)
+            if dataset not in papers
+            or sampled_negatives(line.model) is None
+            or (dataset, line.model) in evidence.paper.results
+        ]
+        for dataset in evidence.datasets
+        if evidence.records(dataset)
+    }
+    shown = [(dataset, line) for dataset, lines in of_datasets.items() for line in lines]
+    data = pd.DataFrame([{"dataset": dataset, **line.data()} for dataset, line in shown])
+    columns = [
+        ("Dataset", [Cell(dataset_title(dataset)) for dataset, _ in shown]),
+        ("Model", [Cell((line.title,)) for _, line in shown]),
+        *_quantities(evidence, of_datasets),
+    ]
+    notes = _reading_notes(
+        [line for _, line in shown], any(evidence.comparable[name] for name in of_datasets)
     )
+    notes += not_run_note(evidence, evidence.datasets)
+    notes += mark_notes(marks_in(line.title for _, line in shown))
+    table = _table(item, columns if shown else [], data, notes)
+    return replace(table, columns="ll" + "r" * (len(columns) - 2), grouped=True)
+
+
+def _table(
+    item: Item, columns: Sequence[tuple[str, list[Cell]]], data: pd.DataFrame, notes: list[Text]
+) -> Table:
+    cells = zip(*(column for _, column in columns), strict=True)
+    return Table(item.title, [heading for heading, _ in columns], [*map(list, cells)], data, notes)
+
+
+def _quantities(
+    evidence: Evidence, of_datasets: Mapping[str, Sequence[Line]]
+) -> list[tuple[str, list[Cell]]]:
+    """Make a column for each metric and the best epoch, each beside the paper's if it has any."""
+    lines = [line for some in of_datasets.values() for line in some]
+    columns = []
+    for name in (*evidence.metrics, BEST_EPOCH):
+        metric, decimals = name != BEST_EPOCH, 4 if name != BEST_EPOCH else 0
+        values = []
+        for dataset, some in of_datasets.items():
+            best = leaders(evidence.comparable[dataset], name) if metric else set()
+            values += [_shown(one, one.value(name), decimals, one.model in best) for one in some]
+        columns.append((metric_title(name) if metric else "Best epoch", values))
+        papers = [line.value(name).published for line in lines]
+        if any(value is not None for value in papers):
+            columns.append(("paper", [_published(value, decimals) for value in papers]))
+    return columns
 
 
 def _line(evidence: Evidence, dataset: str, model: str) -> Line:
@@ -173,8 +217,9 @@ def _published(value: float | None, decimals: int) -> Cell:
     return Cell("" if value is None else number(value, decimals))
 
 
-def _reading_note(published: bool, tested: bool, several: bool) -> str:
-    """Explain the columns; `several`: some model has more than one seed."""
+def _reading_notes(lines: Sequence[Line], tested: bool) -> list[Text]:
+    """Explain the columns of these lines."""
+    several = any(line.finished > 1 for line in lines)
     sentences = []
     if tested:
         over = "users and seeds" if several else "users"
@@ -187,6 +232,6 @@ def _reading_note(published: bool, tested: bool, several: bool) -> str:
         sentences.append(
             "Over seeds: the mean, with both values of two and the standard deviation of more."
         )
-    if published:
+    if any(line.value(name).published for line in lines for name in (*line.metrics, BEST_EPOCH)):
         sentences.append("paper: published values, of one run each.")
-    return " ".join(sentences)
+    return [" ".join(sentences)] if sentences else []

@@ -56,7 +56,9 @@ def times_table(evidence: Evidence, item: Item) -> Table:
         cells.append(row)
     data = pd.DataFrame(lines, columns=Line._fields)
     notes = [*_notes(evidence), *not_run_note(evidence, evidence.datasets)]
-    table = Table(item.title, headings, cells, data, notes, "ll" + "r" * (len(headings) - 2))
+    table = Table(
+        item.title, headings, cells, data, notes, "ll" + "r" * (len(headings) - 2), grouped=True
+    )
     table.notes.extend(mark_notes(table.marks))
     return table
 

@@ -15,7 +15,7 @@ from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
 from seqrec.report.tables.pairs import pairs_table
 from seqrec.report.tables.recommended import recommended_table
-from seqrec.report.tables.results import dataset_table
+from seqrec.report.tables.results import dataset_table, paper_table
 from seqrec.report.tables.runs import runs_table
 from seqrec.report.tables.sizes import sizes_table
 from seqrec.report.tables.targets import targets_table
@@ -47,6 +47,7 @@ def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
 
 MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
+    "paper": paper_table,
     "intervals": intervals_table,
     "pairs": pairs_table,
     "recommended": recommended_table,
