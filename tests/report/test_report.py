@@ -179,6 +179,10 @@ def test_a_link_unfolds_what_it_leads_to(page: Page) -> None:
     expect(missing.get_by_text("out of memory.")).to_be_hidden()
     page.get_by_role("link", name="What is missing, and why").click()
     expect(missing.get_by_text("out of memory.")).to_be_visible()
+    missing.locator("summary").click()
+    expect(missing.get_by_text("out of memory.")).to_be_hidden()
+    page.get_by_role("link", name="What is missing, and why").click()
+    expect(missing.get_by_text("out of memory.")).to_be_visible()
 
 
 @HERE_AND_THERE

@@ -4,12 +4,15 @@
 
 const voice = document.querySelector(".said");
 
+/** Show a text, which a screen reader reads aloud. */
 function speak(text) {
   voice.textContent = text;
 }
 
+/** Write a number for a reader. */
 function said(value) {
-  const decimals = Number.isInteger(value) ? 0 : Math.abs(value) < 1 ? 4 : Math.abs(value) < 100 ? 2 : 0;
+  const size = Math.abs(value);
+  const decimals = Number.isInteger(value) || size >= 100 ? 0 : size < 1 ? 4 : 2;
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
   return value.toLocaleString("en", digits);
 }
@@ -114,23 +117,23 @@ for (const chart of charts) {
 }
 
 // A link into something folded opens it.
-function unfold() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const details = target && target.closest("details");
+function unfold(hash) {
+  const details = hash && document.querySelector(hash)?.closest("details");
   if (!details) return;
   details.open = true;
-  target.scrollIntoView();
+  details.scrollIntoView();
 }
-addEventListener("hashchange", unfold);
-unfold();
+addEventListener("hashchange", () => unfold(location.hash));
+addEventListener("click", (event) => unfold(event.target.closest("a[href^='#']")?.hash));
+unfold(location.hash);
 
 // What scrolls sideways says so, and takes the keyboard.
 const watcher = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const scrolls = target.scrollWidth > target.clientWidth + 1;
-    target.tabIndex = scrolls ? 0 : -1;
-    if (!scrolls) target.removeAttribute("tabindex");
-    target.previousElementSibling?.classList.toggle("shown", scrolls);
+    if (scrolls) target.setAttribute("tabindex", 0);
+    else target.removeAttribute("tabindex");
+    target.previousElementSibling.classList.toggle("shown", scrolls);
   }
 });
 for (const wide of document.querySelectorAll(".wide")) watcher.observe(wide);

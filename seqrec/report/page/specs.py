@@ -7,13 +7,13 @@ their numbers.
 """
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seqrec.report.figures.chart import Axis, Panel, Point, Series, Shape, Tile
-from seqrec.report.looks import BAND, FAINTEST, INK, MOST_FILLED, TILE, Look
+from seqrec.report.figures.chart import Axis, Panel, Series, Shape
+from seqrec.report.looks import BAND, FAINTEST, INK, TILE, Look
 from seqrec.report.page.markers import marker_path
+from seqrec.report.page.rows import point_rows, tile_rows
 
 Spec = dict[str, Any]
 
@@ -59,10 +59,9 @@ CONFIG: Spec = {
 def panel_spec(panel: Panel) -> Spec:
     """Describe a panel to Vega-Lite; `usermeta` has what a script tells of its points."""
     shown = [one for one in panel.series if one.points]
-    rows = {shape: made for shape in Shape if (made := _rows(panel, shown, shape))}
+    rows, tiles = point_rows(panel, shown), tile_rows(panel)
     answers = sum(map(len, rows.values())) <= MOST_POINTS
     looks = _channels(shown)
-    tiles = [_tile(tile) for tile in panel.tiles]
     layers = [*_shade(panel), *(_tile_layers() if tiles else [])]
     for shape, made in rows.items():
         layers += _layers(panel, shape, made, looks, answers)
@@ -70,7 +69,7 @@ def panel_spec(panel: Panel) -> Spec:
     names = len(panel.y.ticks) if panel.y.names else 0
     slanted = {"labelAngle": -40, "labelAlign": "right"} if panel.x.names else {}
     return {
-        "datasets": {**{str(shape): made for shape, made in rows.items()}, "tiles": tiles},
+        "datasets": {str(shape): made for shape, made in rows.items()} | {"tiles": tiles},
         "width": "container",
         "height": max(names * HEIGHT_OF_NAME, 120) if names else HEIGHT,
         "autosize": {"type": "fit-x", "contains": "padding"},
@@ -101,48 +100,13 @@ def colour(look: Look) -> str:
     return PAGE_INK if look.colour == INK else look.colour
 
 
-def dashes(look: Look, width: float = WIDTH) -> list[float]:
-    """Return strokes and gaps in pixels for a line of this width."""
-    return [length * width for length in look.dash] or [1, 0]
+def dashes(look: Look) -> list[float]:
+    """Return strokes and gaps in pixels."""
+    return [length * WIDTH for length in look.dash] or [1, 0]
 
 
 def _number(field: str, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", **more}
-
-
-def _rows(panel: Panel, shown: Sequence[Series], shape: Shape) -> list[Spec]:
-    """List the points of the series of one shape, without those that cannot be drawn."""
-    return [
-        {"line": line, **row}
-        for line, one in enumerate(shown)
-        if one.shape is shape
-        for point in one.points
-        if (row := _row(panel, one, point))
-    ]
-
-
-def _row(panel: Panel, series: Series, point: Point) -> Spec:
-    """Describe a point by what is drawn and told of it; empty if it cannot be drawn."""
-    row: Spec = {}
-    for name, axis, value, ends in (
-        ("x", panel.x, point.x, point.x_interval),
-        ("y", panel.y, point.y, point.y_interval),
-    ):
-        if value is None:
-            continue
-        if not math.isfinite(value) or (axis.log and value <= 0):
-            return {}
-        row[name] = _short(value)
-        if ends and all(map(math.isfinite, ends)):
-            row |= {f"{name}0": _short(ends[0]), f"{name}1": _short(ends[1])}
-    if row and point.name:
-        row |= {"name": point.name} | ({"beside": point.name} if series.named else {})
-    return row
-
-
-def _short(value: float) -> float:
-    """Round to what can be seen."""
-    return float(f"{value:.5g}")
 
 
 def _scale(axis: Axis, rows: Iterable[Spec], name: str) -> Spec:
@@ -285,23 +249,6 @@ def _shade(panel: Panel) -> list[Spec]:
             "encoding": {**ends, "y": {"value": 0}, "y2": {"value": "height"}},
         }
     ]
-
-
-def _tile(tile: Tile) -> Spec:
-    """Describe a cell of a matrix by its edges, its text, and what it says in words."""
-    return {
-        "x": tile.x,
-        "x0": tile.x - 0.5,
-        "x1": tile.x + 0.5,
-        "y": tile.y,
-        "y0": tile.y - 0.5,
-        "y1": tile.y + 0.5,
-        "line": 0,
-        "label": "",
-        "name": tile.name,
-        "text": tile.text,
-        "opacity": MOST_FILLED * tile.strength,
-    }
 
 
 def _tile_layers() -> list[Spec]:
