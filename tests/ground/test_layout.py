@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqrec.layout import Run, run_folder
+from seqrec.layout import ResultFiles, Run, results_of, run_folder
 from seqrec.typed_yaml import FILE_NAME
 
 names = st.from_regex(FILE_NAME.expression, fullmatch=True)
@@ -18,4 +18,11 @@ def test_a_runs_folder_is_that_of_every_result_so_far() -> None:
 @given(names, names, st.integers(0, 2**63 - 1))
 def test_a_runs_folder_tells_dataset_model_and_seed(dataset: str, model: str, seed: int) -> None:
     run = Run(dataset, model, seed)
-    assert Run.of("results/mine" / run_folder(*run)) == run
+    results = Path("results/mine")
+    folder = ResultFiles(results).run(*run).folder
+    assert folder == results / run_folder(*run)
+    assert Run.of(folder) == run
+    assert results_of(folder) == results
+    assert results_of(folder.absolute()) == results.absolute()
+    assert results_of(results / "copies" / dataset / model / f"seed-{seed}") is None
+    assert results_of(Path(model)) is None
