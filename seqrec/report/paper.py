@@ -5,6 +5,7 @@ The report reads them here alone; of `config/` it reads only titles besides.
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,11 +96,14 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
     """
     try:
         text = read_regular(path, MOST_PUBLISHED_BYTES, follow=True).decode("utf-8")
+        lines = csv.DictReader(io.StringIO(text, newline=""))
+        if lacking := [name for name in key if name not in (lines.fieldnames or ())]:
+            raise ValueError(f"no {' and no '.join(lacking)}")
         return {
             tuple(line.pop(name) for name in key): {
-                name: float(value) for name, value in line.items() if value
+                name: _finite(value) for name, value in line.items() if value
             }
-            for line in csv.DictReader(io.StringIO(text, newline=""))
+            for line in lines
         }
     except FileNotFoundError:
         raise SeqrecError(
@@ -112,6 +116,12 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
             f"{path}: must hold the columns {', '.join(key)} and numbers in all others ({error}). "
             "Restore it from git."
         ) from None
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is not a number")
+    return number
 
 
 def curve_negatives(record: Record) -> int | None:
