@@ -90,6 +90,14 @@ TABLES = (
         per_dataset=True,
     ),
     Entry(
+        "seeds",
+        "Every seed",
+        Category.RESULTS,
+        "What each seed of a model reached, and after how many epochs: how much chance there is in "
+        "one training.",
+        TABLE_FORMS,
+    ),
+    Entry(
         "pairs",
         "which models differ",
         Category.RESULTS,

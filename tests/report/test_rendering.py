@@ -149,7 +149,7 @@ def test_every_latex_table_has_a_label_of_its_own_beside_its_first_caption(tmp_p
     for path in write(tmp_path):
         if path.suffix == ".tex":
             labels += re.findall(r"\\caption\{.*\}\\label\{(.*)\}\n", path.read_text())
-    assert len(labels) == len(set(labels)) == 8 + 3 * 4
+    assert len(labels) == len(set(labels)) == 9 + 3 * 4
     assert {"tab:results/ml-1m", "tab:pairs/my_shop", "tab:results/my-shop--1", "tab:claims"} <= {
         *labels
     }

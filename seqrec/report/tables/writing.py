@@ -17,6 +17,7 @@ from seqrec.report.tables.pairs import pairs_table
 from seqrec.report.tables.recommended import recommended_table
 from seqrec.report.tables.results import dataset_table, paper_table
 from seqrec.report.tables.runs import runs_table
+from seqrec.report.tables.seeds import seeds_table
 from seqrec.report.tables.sizes import sizes_table
 from seqrec.report.tables.targets import targets_table
 from seqrec.report.tables.tidy import results_table
@@ -49,6 +50,7 @@ MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
     "paper": paper_table,
     "intervals": intervals_table,
+    "seeds": seeds_table,
     "pairs": pairs_table,
     "recommended": recommended_table,
     "verdicts": verdicts_table,
