@@ -63,8 +63,7 @@ experiment: $(READY) ## run EXPERIMENT (a file of config/) up to tables and figu
 	@$(PREPARE)
 	@$(RUNS); status=$$?; test $$status -le 1 || exit $$status; \
 	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || exit; \
-	for table in $(RESULTS)/tables/results/*.md $(RESULTS)/tables/*.md; do \
-	case $$table in */missing.md) ;; *) cat "$$table"; echo ;; esac; done; \
+	for table in $(RESULTS)/tables/results/*.md; do cat "$$table"; echo; done; \
 	if test $$status = 0; then $(SEQREC) missing $(RESULTS); \
 	else $(SEQREC) missing $(RESULTS) > /dev/null && $(SEQREC) status $(RESULTS); exit 1; fi
 
@@ -88,7 +87,8 @@ RUNS = stale="$${RETRAIN:+$$(test ! -e $(RESULTS)/grid.json || $(SEQREC) stale $
 # replaced in one step.
 tables figures: $(READY) ## make tables, or figures, again from the run records of EXPERIMENT
 	@$(PREPARE)
-	$(SNAKEMAKE) $@ $(CONFIG)
+	@$(SNAKEMAKE) $@ $(CONFIG) --quiet all
+	@cat "$$(ls -t $(RESULTS)/logs/*$@.log | head -n 1)"
 
 report: $(READY) ## write a page of what EXPERIMENT found, with all tables and charts
 	@$(SEQREC) report $(RESULTS)
