@@ -242,8 +242,8 @@ FIGURES = (
         Category.FIGURES,
         "The relative difference between two models that the paired test at the 5% level finds in "
         "four of five cases, by how many seeds each model has: for the median pair of the trained "
-        "models, and the band of the middle half of the pairs. More seeds help until what remains "
-        "is how much users differ.",
+        "models (the twenty best, if there are more), and the band of the middle half of the "
+        "pairs. More seeds help until what remains is how much users differ.",
         PRINTED,
     ),
     Entry(

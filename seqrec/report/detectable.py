@@ -22,6 +22,8 @@ def detectable_difference(one: Model, other: Model, seeds: int) -> float:
     known exactly.
     """
     users = len(one[0].users)
+    if users < 2:
+        return math.inf  # a single user says nothing
     by_users = float((one[0].users - other[0].users).var(ddof=1)) / users
     by_seeds = 0.0
     for scores, scatter in (one, other):

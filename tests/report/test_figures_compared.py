@@ -15,8 +15,10 @@ from record_factory import make_history, make_record
 
 from seqrec.report.differences import pairs
 from seqrec.report.evidence import Evidence, read_evidence
+from seqrec.report.figures import draw, make_charts
 from seqrec.report.figures.against_paper import against_paper_chart
 from seqrec.report.figures.chart import Chart, Panel, Shape
+from seqrec.report.figures.convergence import convergence_by_time_chart, convergence_chart
 from seqrec.report.figures.detectable import TOO_FEW, detectable_chart
 from seqrec.report.figures.differences import MOST_MODELS, differences_chart
 from seqrec.report.figures.negatives import negatives_chart
@@ -28,6 +30,7 @@ from seqrec.report.figures.quality import (
     quality_by_coverage_chart,
     quality_by_time_chart,
 )
+from seqrec.report.figures.shown import MOST_OTHERS, NO_PAIR
 
 FITTED: dict[str, Any] = {"epochs": None, "best_epoch": None}
 
@@ -172,8 +175,10 @@ def test_popularity_says_what_is_best_on_rare_and_frequent_targets(tmp_path: Pat
     for model, good in (("sasrec+", counts == 1), ("bert4rec", counts == 1000)):
         make_record(tmp_path, "demo", model, ranks=np.where(good, 2, 50), target_counts=counts)
     text = popularity_chart(read(tmp_path)).alternative
-    assert "rarest targets (1 times in training, 500 users): best is SASRec+ with 0.6309" in text
-    assert "1,000 times in training, 500 users): best is BERT4Rec with 0.6309" in text
+    assert (
+        "rarest targets (1 occurrence in training, 500 users): best is SASRec+ with 0.6309" in text
+    )
+    assert "1,000 occurrences in training, 500 users): best is BERT4Rec with 0.6309" in text
 
 
 def counted(**hyperparameters: Any) -> dict[str, Any]:
@@ -246,3 +251,45 @@ def test_nothing_is_said_to_be_detectable_where_no_scatter_is_known(tmp_path: Pa
         make_record(tmp_path, "demo", model)
     (panel,) = detectable_chart(read(tmp_path)).panels
     assert panel.empty and panel.note == TOO_FEW
+
+
+@pytest.mark.parametrize("users", [1, 2, 5])
+def test_data_of_few_users_has_all_figures_and_no_endless_interval(
+    tmp_path: Path, users: int
+) -> None:
+    for model in ("sasrec+", "bert4rec", "sasrec+10"):
+        for seed in (0, 1):
+            make_record(
+                tmp_path, "demo", model, seed, ranks=np.arange(1, users + 1) + seed,
+                config=counted(), recommended_counts=[1, 0],
+            )  # fmt: skip
+    for _, chart in make_charts(read(tmp_path)):
+        for panel in chart.panels:
+            for point in (point for one in panel.series for point in one.points):
+                ends = [*(point.x_interval or ()), *(point.y_interval or ())]
+                assert all(map(math.isfinite, [point.x or 0.0, point.y or 0.0, *ends]))
+        draw(chart)
+
+
+def test_models_of_different_data_are_not_compared(tmp_path: Path) -> None:
+    for model, digest in (("sasrec+", "a"), ("bert4rec", "b")):
+        data = {"sha256": 64 * digest, "statistics": {"items": 9, "mean_length": 5.0}}
+        make_record(tmp_path, "demo", model, data=data)
+    for chart in (differences_chart, popularity_chart):
+        (panel,) = chart(read(tmp_path)).panels
+        assert panel.empty and panel.note == NO_PAIR
+
+
+@pytest.mark.parametrize(
+    "chart", [convergence_chart, convergence_by_time_chart, quality_by_time_chart, popularity_chart]
+)
+def test_of_very_many_models_the_best_are_shown_and_the_others_counted(
+    tmp_path: Path, chart: Callable[[Evidence], Chart]
+) -> None:
+    make_record(tmp_path, "demo", "bert4rec", ndcg=0.01)
+    for number in range(MOST_OTHERS + 5):
+        make_record(tmp_path, "demo", f"own-{number}", ndcg=0.1 + number / 1000)
+    (panel,) = chart(read(tmp_path)).panels
+    shown = {one.label for one in panel.series}
+    assert shown == {"BERT4Rec", *(f"own-{number}" for number in range(5, MOST_OTHERS + 5))}
+    assert panel.note == "without 5 lesser models"

@@ -9,6 +9,7 @@ from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, 
 from seqrec.report.figures.histories import curve, mean_series, run_series
 from seqrec.report.figures.shown import (
     compared_models,
+    left_out,
     log_axis,
     looks_in,
     nothing,
@@ -52,9 +53,8 @@ def convergence_by_time_chart(evidence: Evidence) -> Chart:
 
 def _by_epoch(evidence: Evidence, dataset: str, drawn: Mapping[str, Look]) -> Panel:
     series, published = [], []
-    for model in compared_models(list(evidence.measured[dataset])):
-        records = evidence.measured[dataset][model].records
-        found = [c for record in records if (c := curve(record, "epoch", STOPPING_METRIC))]
+    for model, measured in compared_models(evidence, dataset).items():
+        found = [c for record in measured.records if (c := curve(record, "epoch", STOPPING_METRIC))]
         title = evidence.title(dataset, model).text
         if found:
             series += mean_series(title, drawn[model], found)
@@ -67,9 +67,9 @@ def _by_epoch(evidence: Evidence, dataset: str, drawn: Mapping[str, Look]) -> Pa
 
 def _by_time(evidence: Evidence, dataset: str, drawn: Mapping[str, Look]) -> Panel:
     series = []
-    for model in compared_models(list(evidence.measured[dataset])):
+    for model, measured in compared_models(evidence, dataset).items():
         title = evidence.title(dataset, model).text
-        for record in evidence.measured[dataset][model].records:
+        for record in measured.records:
             if found := curve(record, "seconds", STOPPING_METRIC):
                 series += run_series(title, drawn[model], record, found)
     return _panel(evidence, dataset, "training time, s", series)
@@ -82,7 +82,7 @@ def _panel(evidence: Evidence, dataset: str, label: str, series: Sequence[Series
         log_axis(label, places) if places else Axis(label),
         Axis(f"validation {TITLE}", low=0.0),
         series,
-        note="" if series else nothing(evidence.records(dataset)),
+        note=left_out(evidence, dataset) if series else nothing(evidence.records(dataset)),
     )
 
 

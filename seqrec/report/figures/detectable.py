@@ -1,5 +1,6 @@
 """The smallest difference that a dataset's test can detect."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -18,6 +19,9 @@ from seqrec.report.numbers import number
 
 SEEDS = (1, 2, 3, 5, 10, 20)
 """Seeds of each model for which the smallest difference is shown."""
+
+MOST_MODELS = 20
+"""How many models are paired, the best: of thousands, pairs would take hours."""
 
 TOO_FEW = "needs two trained models\nwith a scatter that is known"
 
@@ -39,15 +43,17 @@ def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
     models = evidence.comparable[dataset]
     scatter = scatters(models, metric)
     known = [name for name in models if scatter[name].known and models[name].records[0].epochs]
+    known = sorted(known, key=lambda name: -models[name].mean(metric))[:MOST_MODELS]
     scores = [(models[name].scores[metric], scatter[name]) for name in known]
     points = []
     for seeds in SEEDS:
-        shares = [
+        found = [
             100 * share(detectable_difference(*pair, seeds), min(one.mean for one, _ in pair))
             for pair in combinations(scores, 2)
         ]
+        shares = [one for one in found if math.isfinite(one)]
         if shares:
-            low, middle, high = (float(q) for q in np.nanquantile(shares, (0.25, 0.5, 0.75)))
+            low, middle, high = (float(q) for q in np.quantile(shares, (0.25, 0.5, 0.75)))
             points.append(Point(seeds, middle, None, Interval(low, high)))
     label, look = "median pair of models", Look(INK)
     bare = [point._replace(y_interval=None) for point in points]

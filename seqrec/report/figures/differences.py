@@ -7,7 +7,7 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.report.differences import Pair, pairs
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Panel, Tick, Tile
-from seqrec.report.figures.shown import nothing, panels_of
+from seqrec.report.figures.shown import NO_PAIR, panels_of
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, percent
 
@@ -50,7 +50,7 @@ def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
         ),
         Axis("", ticks=[Tick(-places[name], titles[name]) for name in order[:-1]]),
         tiles=tiles,
-        note="" if tiles else nothing(evidence.records(dataset)),
+        note="" if tiles else NO_PAIR,
     )
 
 

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import count, pairwise
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis as DrawnAxis
 from matplotlib.figure import Figure
@@ -40,6 +41,9 @@ MARGIN_INCHES = 0.55
 
 GAP_INCHES = 0.05
 """Least space between two labels."""
+
+SIGN_INCHES = 0.5
+"""Width of an entry's sign in the legend, with the space around it."""
 
 
 @own_style()
@@ -203,17 +207,20 @@ def _add_legend(figure: Figure, chart: Chart) -> None:
     if not entries:
         return
     labels = [_wrapped(label, 56) for label, _ in entries]
+    widths = [max(map(text_inches, label.splitlines())) + SIGN_INCHES for label in labels]
+    # Matplotlib fills columns one after the other.
+    rows = (math.ceil(len(entries) / rows) for rows in count(1))
+    fitting = (n for n in rows if n == 1 or _columns_inches(widths, n) <= figure.get_figwidth())
     handles = [handle for _, handle in entries]
-    for rows in count(1):
-        columns = math.ceil(len(entries) / rows)
-        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-        size = legend.get_window_extent()
-        if columns == 1 or size.width <= figure.bbox.width:
-            break
-        legend.remove()
-    height = size.height / figure.dpi
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=next(fitting))
+    height = legend.get_window_extent().height / figure.dpi
     others = height + 0.5  # with the title and the space between them
     figure.set_figheight(max(figure.get_figheight() + height, others / (1 - PLOTS_SHARE)))
+
+
+def _columns_inches(widths: Sequence[float], columns: int) -> float:
+    """Add up how wide the columns of a legend are that has entries of these widths."""
+    return sum(float(column.max()) for column in np.array_split(widths, columns))
 
 
 def _wrapped(text: str, characters: int) -> str:

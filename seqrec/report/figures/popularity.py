@@ -10,16 +10,18 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape, Tick
 from seqrec.report.figures.shown import (
+    NO_PAIR,
     compared_models,
+    estimate,
+    left_out,
     log_axis,
     looks_in,
-    nothing,
     panels_of,
 )
-from seqrec.report.inference import Scores, contrast
+from seqrec.report.inference import Scores
 from seqrec.report.looks import Look
 from seqrec.report.metrics import main_metric, metric_title
-from seqrec.report.numbers import number
+from seqrec.report.numbers import number, span
 
 GROUPS = 5
 """Groups of about as many targets that occur in training, from rare to frequent."""
@@ -38,10 +40,12 @@ class Group(NamedTuple):
 
     @property
     def name(self) -> str:
-        counts = number(self.least)
-        if self.most > self.least:
-            counts += f"–{number(self.most)}"
-        return f"{counts} times in training, {number(self.users.sum())} users"
+        """Say how often the targets occur, and how many users there are."""
+        times, users = span([self.least, self.most]), int(self.users.sum())
+        return (
+            f"{times} {'occurrence' if self.most == 1 else 'occurrences'} in training, "
+            f"{number(users)} {'user' if users == 1 else 'users'}"
+        )
 
 
 def groups_of(counts: npt.NDArray[np.integer]) -> list[Group]:
@@ -78,7 +82,8 @@ def popularity_chart(evidence: Evidence) -> Chart:
 
 def _panel(evidence: Evidence, dataset: str, metric: str, drawn: dict[str, Look]) -> Panel:
     models = evidence.comparable[dataset]
-    names = compared_models(list(models)) + [name for name in ALSO_SHOWN if name in models]
+    chosen = compared_models(evidence, dataset) if models else {}
+    names = [*chosen, *(name for name in ALSO_SHOWN if name in models)]
     counts = next(iter(models.values())).records[0].target_counts() if models else np.array([])
     groups = groups_of(counts)
     places = {group.middle for group in groups if group.middle > 0}
@@ -88,7 +93,7 @@ def _panel(evidence: Evidence, dataset: str, metric: str, drawn: dict[str, Look]
         ranks = [record.ranks() for record in models[name].records]
         points = []
         for group in groups:
-            found = contrast([Scores.of([one[group.users] for one in ranks], metric)], [1.0])
+            found = estimate(Scores.of([one[group.users] for one in ranks], metric))
             points.append(
                 Point(group.middle or never, found.value, None, found.interval, group.name)
             )
@@ -111,7 +116,7 @@ def _panel(evidence: Evidence, dataset: str, metric: str, drawn: dict[str, Look]
         axis,
         Axis(f"test {metric_title(metric)}", low=0.0),
         series,
-        note="" if series else nothing(evidence.records(dataset)),
+        note=left_out(evidence, dataset) if series else NO_PAIR,
     )
 
 

@@ -8,10 +8,12 @@ from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Panel, Point, Series, Shape
 from seqrec.report.figures.shown import (
     CURVE,
+    left_out,
     log_axis,
     looks_in,
     nothing,
     panels_of,
+    shown_models,
 )
 from seqrec.report.looks import look_of
 from seqrec.report.measured import Measured
@@ -54,7 +56,7 @@ def quality_by_cost_chart(evidence: Evidence) -> Chart:
         costs = [point.x for one in series for point in one.points if point.x]
         label = "million multiplications per interaction"
         axis = log_axis(label, costs) if costs else Axis(label)
-        return _panel(dataset, axis, metric, series, NOT_COUNTED)
+        return _panel(evidence, dataset, axis, metric, series, NOT_COUNTED)
 
     panels = panels_of(evidence, panel)
     return Chart(
@@ -74,7 +76,7 @@ def quality_by_coverage_chart(evidence: Evidence) -> Chart:
     def panel(dataset: str) -> Panel:
         series = _models(evidence, dataset, metric, _coverage)
         axis = Axis("coverage@10, % of the items", low=0.0)
-        return _panel(dataset, axis, metric, series, NO_COUNTS)
+        return _panel(evidence, dataset, axis, metric, series, NO_COUNTS)
 
     panels = panels_of(evidence, panel)
     return Chart(
@@ -87,7 +89,7 @@ def quality_by_coverage_chart(evidence: Evidence) -> Chart:
 
 def _by_time(evidence: Evidence, dataset: str, metric: str) -> Panel:
     drawn, series = looks_in(evidence), []
-    for model, one in evidence.measured[dataset].items():
+    for model, one in shown_models(evidence, dataset).items():
         title = evidence.title(dataset, model).text
         for record, quality in zip(one.records, one.scores[metric].seeds, strict=True):
             seconds, shape = record.training_seconds, Shape.POINTS
@@ -99,7 +101,7 @@ def _by_time(evidence: Evidence, dataset: str, metric: str) -> Panel:
     label = "training time, s"
     axis = log_axis(label, times) if times else Axis(label)
     otherwise = nothing(evidence.records(dataset))
-    return _panel(dataset, axis, metric, series, otherwise, from_zero=True)
+    return _panel(evidence, dataset, axis, metric, series, otherwise, from_zero=True)
 
 
 def _models(
@@ -108,7 +110,7 @@ def _models(
     """Show the models for which there is a `place` along x; those of SASRec+ N form a line."""
     drawn = looks_in(evidence)
     curve, others = [], []
-    for name, one in evidence.measured[dataset].items():
+    for name, one in shown_models(evidence, dataset).items():
         x = place(one)
         if x is None:
             continue
@@ -138,6 +140,7 @@ def _coverage(measured: Measured) -> float | None:
 
 
 def _panel(
+    evidence: Evidence,
     dataset: str,
     x: Axis,
     metric: str,
@@ -146,7 +149,8 @@ def _panel(
     from_zero: bool = False,
 ) -> Panel:
     y = Axis(f"test {metric_title(metric)}", low=0.0 if from_zero else None)
-    return Panel(dataset_title(dataset), x, y, series, note="" if series else otherwise)
+    note = left_out(evidence, dataset) if series else otherwise
+    return Panel(dataset_title(dataset), x, y, series, note=note)
 
 
 def _extremes(panels: Sequence[Panel], least: str, unit: str) -> str:

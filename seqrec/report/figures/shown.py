@@ -1,19 +1,25 @@
 """What figures show of an experiment: its datasets, models, numbers and intervals."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from seqrec.experiment.naming import sampled_negatives
+from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.records.record import Record
 from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Panel, Tick
-from seqrec.report.inference import Difference, contrast
+from seqrec.report.inference import Interval, Scatter, Scores, contrast
 from seqrec.report.looks import Look, looks
+from seqrec.report.measured import Measured
+from seqrec.report.metrics import main_metric
 from seqrec.report.numbers import number
 
 NO_RUN = "no finished run"
 
 NO_RUN_SHOWN_HERE = "no finished run\nof a model shown here"
+
+NO_PAIR = "no finished models\non the same data"
 
 PAPER_ONLY = "paper only"
 
@@ -23,8 +29,8 @@ CURVE = "SASRec+ N"
 CONVERGING = ("sasrec+", "bert4rec", "gru4rec")
 """The models of the paper's figure of convergence, beside SASRec+ N."""
 
-PAPERS_OWN = {"popularity", "bpr-mf", "sasrec", *CONVERGING}
-"""The paper's models other than SASRec+ N."""
+MOST_OTHERS = 20
+"""How many models that are not the paper's a figure has room for; the best are shown."""
 
 
 def looks_in(evidence: Evidence) -> dict[str, Look]:
@@ -33,7 +39,7 @@ def looks_in(evidence: Evidence) -> dict[str, Look]:
 
 
 def panels_of(evidence: Evidence, panel: Callable[[str], Panel]) -> list[Panel]:
-    """Make a panel for each dataset, in the paper's order.
+    """Make a panel for each dataset, in order.
 
     Panels that show nothing are left out as long as another shows something.
     """
@@ -46,21 +52,49 @@ def nothing(records: Sequence[Record]) -> str:
     return NO_RUN_SHOWN_HERE if records else NO_RUN
 
 
-def compared_models(models: Sequence[str]) -> list[str]:
-    """Choose SASRec+ with most negatives, the paper's others, and all models not of the paper."""
+def shown_models(evidence: Evidence, dataset: str) -> dict[str, Measured]:
+    """Choose the models of a dataset that there is room for: the paper's and the best others."""
+    models = evidence.measured[dataset]
+    others = [name for name in models if not is_the_papers(name)]
+    metric = main_metric(evidence.metrics)
+    best = sorted(others, key=lambda name: -models[name].mean(metric))[:MOST_OTHERS]
+    return {name: one for name, one in models.items() if is_the_papers(name) or name in best}
+
+
+def left_out(evidence: Evidence, dataset: str) -> str:
+    """Say how many models there is no room for; blank if none."""
+    count = len(evidence.measured[dataset]) - len(shown_models(evidence, dataset))
+    return f"without {number(count)} lesser models" if count else ""
+
+
+def compared_models(evidence: Evidence, dataset: str) -> dict[str, Measured]:
+    """Choose SASRec+ with most negatives, the paper's others, and models not of the paper."""
+    models = shown_models(evidence, dataset)
     numbers = [n for model in models if (n := sampled_negatives(model)) is not None]
     most = [f"sasrec+{max(numbers)}"] if numbers else []
-    others = [model for model in models if model not in PAPERS_OWN]
-    chosen = [*most, *CONVERGING, *(m for m in others if sampled_negatives(m) is None)]
-    return [model for model in chosen if model in models]
+    others = [model for model in models if not is_the_papers(model) or model == "gpt4rec"]
+    return {name: models[name] for name in (*most, *CONVERGING, *others) if name in models}
 
 
-def estimates(evidence: Evidence, dataset: str, metric: str) -> dict[str, Difference]:
-    """Estimate each model's mean on a dataset with its interval over users and seeds."""
+class Estimate(NamedTuple):
+    """The mean of a metric, and its interval over users and seeds; None of a single user."""
+
+    value: float
+    interval: Interval | None
+
+
+def estimate(scores: Scores, scatter: Scatter | None = None) -> Estimate:
+    """Estimate a mean; `scatter` between seeds is by default that of these seeds."""
+    found = contrast([scores], [1.0], [scatter] if scatter else None)
+    return Estimate(found.value, found.interval if math.isfinite(found.interval.low) else None)
+
+
+def estimates(evidence: Evidence, dataset: str, metric: str) -> dict[str, Estimate]:
+    """Estimate the mean of each model on a dataset."""
     measured, together = evidence.measured[dataset], evidence.comparable[dataset]
     groups = [together] if together else [{name: one} for name, one in measured.items()]
     return {
-        name: contrast([models[name].scores[metric]], [1.0], [scatter])
+        name: estimate(models[name].scores[metric], scatter)
         for models in groups
         for name, scatter in scatters(models, metric).items()
     }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from matplotlib.artist import Artist
@@ -80,6 +81,7 @@ def name_points(axes: Axes, one: Series, width: float, height: float) -> None:
         )  # fmt: skip
 
 
+@cache
 def text_inches(text: str) -> float:
     """Measure the width of a text of the smallest size."""
     return float(TextPath((0, 0), text, size=LEAST_POINTS).get_extents().width) / 72
