@@ -31,23 +31,23 @@ class Piece(NamedTuple):
     marks: Mark = NO_MARK
 
 
-Text: TypeAlias = str | tuple[Piece, ...]
+MarkedText: TypeAlias = str | tuple[Piece, ...]
 """A text, in pieces where a mark stands within it."""
 
 
-def joined(*parts: Text | Piece) -> Text:
+def joined(*parts: MarkedText | Piece) -> MarkedText:
     """Concatenate texts and pieces."""
     return tuple(piece for part in parts for piece in pieces(part))
 
 
-def pieces(text: Text | Piece) -> tuple[Piece, ...]:
+def pieces(text: MarkedText | Piece) -> tuple[Piece, ...]:
     """Split a text into its pieces."""
     if isinstance(text, str):
         return (Piece(text),)
     return (text,) if isinstance(text, Piece) else text
 
 
-def marked_note(mark: Mark, note: str) -> Text:
+def marked_note(mark: Mark, note: str) -> MarkedText:
     """Build the note that explains a mark; it starts with the mark."""
     return Piece("", mark), Piece(f" {note}")
 
@@ -56,7 +56,7 @@ def marked_note(mark: Mark, note: str) -> Text:
 class Cell:
     """One entry of a table."""
 
-    text: Text
+    text: MarkedText
     bold: bool = False
 
     @property
@@ -69,7 +69,7 @@ NOT_FINISHED = Cell((Piece("", Mark.NOT_FINISHED),))
 """Stands where a number is missing because no run has finished."""
 
 
-def marks_in(texts: Iterable[Text | Piece]) -> Mark:
+def marks_in(texts: Iterable[MarkedText | Piece]) -> Mark:
     """Collect all marks in some texts."""
     found = NO_MARK
     for text in texts:
@@ -86,7 +86,7 @@ class Table:
     headings: list[str]
     cells: list[list[Cell]]
     data: pd.DataFrame
-    notes: list[Text] = field(default_factory=list)
+    notes: list[MarkedText] = field(default_factory=list)
     columns: str = ""
     """One letter for each column: `l` for names, `r` for numbers, `s` for sentences, which break
     into lines. By default the first column holds names and the others numbers."""

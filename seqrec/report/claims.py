@@ -11,7 +11,7 @@ import numpy as np
 
 from seqrec.experiment.naming import sampled_negatives
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.report.cells import Piece, Text, joined
+from seqrec.report.cells import MarkedText, Piece, joined
 from seqrec.report.differences import scatters, share
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import ALPHA, Difference, difference, trend
@@ -41,20 +41,20 @@ class Claim(NamedTuple):
     published: Support | None
     """What the paper's own numbers say on this dataset, where it has any."""
     verdict: Support
-    evidence: Text
+    evidence: MarkedText
 
 
 class Answer(NamedTuple):
     """A verdict with its evidence."""
 
     verdict: Support
-    evidence: Text
+    evidence: MarkedText
 
 
 class Tested(NamedTuple):
     """A difference that a claim is decided by."""
 
-    label: Text
+    label: MarkedText
     difference: Difference
     relative: float
     """The difference as a share of what is subtracted; NaN if it is none of two models."""
@@ -184,7 +184,7 @@ class _DatasetClaims:
     def _title(self, model: str) -> Piece:
         return self.evidence.title(self.dataset, model)
 
-    def _naming(self, reason: str, models: Sequence[str]) -> Text:
+    def _naming(self, reason: str, models: Sequence[str]) -> MarkedText:
         listed = [part for model in models for part in (", ", self._title(model))][1:]
         return joined(f"{reason}: ", *listed, ".")
 
@@ -282,7 +282,7 @@ def _all_positive(tested: Sequence[Tested]) -> Answer:
         verdict = Support.HOLDS
     elif any(found.p < ALPHA and found.value < 0 for _, found, _ in tested):
         verdict = Support.DOES_NOT_HOLD
-    sentences: list[Text] = []
+    sentences: list[MarkedText] = []
     for label, found, relative in tested:
         interval = signed_interval(found.interval, lambda value: signed(value, 4))
         p = p_value(found.p)

@@ -23,7 +23,7 @@ from seqrec.report.inference import (
 )
 from seqrec.report.measured import Measured
 
-COUNTED = "popularity"
+WITHOUT_CHANCE = "popularity"
 """The implementation whose training involves no chance."""
 
 
@@ -59,7 +59,8 @@ def of_unknown_scatter(models: Mapping[str, Measured]) -> list[str]:
     return [
         name
         for name in models
-        if not known[name].known and models[name].records[0].known_config.implementation != COUNTED
+        if not known[name].known
+        and models[name].records[0].known_config.implementation != WITHOUT_CHANCE
     ]
 
 

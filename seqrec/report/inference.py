@@ -292,6 +292,7 @@ def may_be_best(scores: Mapping[str, Scores], scatters: Mapping[str, Scatter]) -
     for name in means.keys() - found:
         above = sum(mean > means[name] for mean in means.values())
         tested = difference(scores[best], scores[name], [scatters[best], scatters[name]])
+        # A model that is level with the best has none above it.
         if max(1, above) * tested.p >= ALPHA:
             found.add(name)
     return found

@@ -21,7 +21,7 @@ from seqrec.layout import ConfigFiles
 from seqrec.records.record import Record
 from seqrec.report.settings import Settings
 
-Published: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float]]
+PublishedNumbers: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float]]
 """Published numbers by column, for each key of a file."""
 
 MOST_PUBLISHED_BYTES = 1 << 20
@@ -35,11 +35,11 @@ FREE_SETTINGS = {"seed", "evaluation"}
 class Paper:
     """What the paper reports, and how its models are trained."""
 
-    results: Published
+    results: PublishedNumbers
     """By dataset and model."""
-    curve: Published
+    curve: PublishedNumbers
     """Quality of SASRec+ N by dataset and number of negatives N."""
-    sizes: Published
+    sizes: PublishedNumbers
     """By dataset."""
     settings: Mapping[tuple[str, str], Settings | SeqrecError]
     """By dataset and model: what a run by that name must have been trained with, or why this is

@@ -8,7 +8,7 @@ import pandas as pd
 import tabulate
 
 from seqrec.files import write_text
-from seqrec.report.cells import Cell, Mark, Table, Text, pieces
+from seqrec.report.cells import Cell, Mark, MarkedText, Table, pieces
 from seqrec.report.contents import Item
 
 ROWS_OF_NUMBERS, ROWS_OF_SENTENCES = 45, 12
@@ -25,7 +25,7 @@ LATEX_SIGNS = {
 }
 
 
-def plain(text: Text) -> str:
+def plain(text: MarkedText) -> str:
     """Render a text as plain Unicode, with the signs of its marks."""
     return "".join(
         piece.text + "".join(sign for mark, sign in SIGNS.items() if mark in piece.marks)
@@ -81,7 +81,7 @@ _MARKUP = re.compile(
 )
 
 
-def _markdown(text: Text) -> str:
+def _markdown(text: MarkedText) -> str:
     """Escape what Markdown would take for markup, and no more: people read the source, too."""
     parts = _COMMAND.split(plain(text))
     return "".join(
@@ -147,7 +147,7 @@ _LATEX = {
 } | {character: "\\" + character for character in "&%$#_{}"}  # fmt: skip
 
 
-def _latex(text: Text) -> str:
+def _latex(text: MarkedText) -> str:
     made = ""
     for piece in pieces(text):
         for place, part in enumerate(_COMMAND.split(piece.text)):

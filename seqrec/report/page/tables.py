@@ -4,7 +4,7 @@ import html
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.rendering import csv_text, latex, plain
 
 
@@ -47,7 +47,7 @@ def _row(row: Sequence[Cell], kinds: str) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def notes_html(notes: Iterable[Text]) -> str:
+def notes_html(notes: Iterable[MarkedText]) -> str:
     """Render notes below a table."""
     texts = "".join(f"<p>{html.escape(plain(note))}</p>" for note in notes)
     return f'<div class="notes">{texts}</div>' if texts else ""

@@ -7,7 +7,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.layout import results_of
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.choice import Choice
 from seqrec.report.experiments import Experiments
 from seqrec.report.measured import measure
@@ -23,7 +23,7 @@ def choice_table(title: str, chosen: Sequence[Choice]) -> Table:
     headings = ["Dataset", "Model", "of", "Seeds", "Settings"]
     headings.append(f"Validation {metric_title(STOPPING_METRIC)}")
     headings += [f"Test {metric_title(metric)}" for metric in metrics]
-    notes: list[Text] = [
+    notes: list[MarkedText] = [
         "For each network and kind of loss, the model with the best validation NDCG@10, averaged "
         "over its seeds; the test metrics played no part. of: number of candidates. Settings: "
         "those that vary among them."

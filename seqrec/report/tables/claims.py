@@ -3,14 +3,14 @@
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.claims import Claim, claims
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.rendering import plain
 from seqrec.report.tables.notes import mark_notes, not_run_note
 
-NOTES: list[Text] = [
+NOTES: list[MarkedText] = [
     "Quality is test NDCG@10, decided by the paired t-test of the tables of pairs at the 5% level: "
     "a claim holds if its difference is significant, does not hold if the opposite one is, and is "
     "undecided otherwise. A claim of two differences needs both. The evidence gives the "

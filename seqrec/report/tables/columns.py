@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from seqrec.report.cells import Cell, Text
+from seqrec.report.cells import Cell, MarkedText
 from seqrec.report.inference import Difference
 from seqrec.report.numbers import p_value, percent, signed, signed_interval
 
@@ -25,7 +25,7 @@ TEST_NOTE = (
 )
 
 
-def scatter_notes(unknown: Sequence[str]) -> list[Text]:
+def scatter_notes(unknown: Sequence[str]) -> list[MarkedText]:
     """Say of which models, by their titles, nothing shows how they scatter between seeds."""
     if not unknown:
         return []

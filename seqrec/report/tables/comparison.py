@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.comparison import Comparison
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import metric_title
@@ -61,8 +61,8 @@ def _values(row: Comparison) -> list[object]:
     ]
 
 
-def _notes(compared: Sequence[Comparison]) -> list[Text]:
-    notes: list[Text] = []
+def _notes(compared: Sequence[Comparison]) -> list[MarkedText]:
+    notes: list[MarkedText] = []
     unknown: dict[str, None] = {}
     first_of_pair = {id(row.sides): row for row in reversed(compared)}
     for row in reversed(first_of_pair.values()):

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import interval, number
 from seqrec.report.tables.notes import missing_notes
 
-NOTES: list[Text] = [
+NOTES: list[MarkedText] = [
     "Mean over seeds, with a 95% bootstrap interval over users, each user's metric averaged over "
     "seeds: where the mean of other users like these would lie. How much other seeds would change "
     "is in the tables of results, and both are in the tests of which models differ."

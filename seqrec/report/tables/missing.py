@@ -5,7 +5,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.layout import Run
 from seqrec.records.survey import grouped, in_short
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 
@@ -20,7 +20,7 @@ def missing_table(evidence: Evidence, item: Item) -> Table:
         if len(some) == evidence.wanted(dataset).total() > 1:
             runs = f"all {len(some)} runs"
         texts.append([dataset_title(dataset), runs, reason, remedy])
-    notes: list[Text] = [] if missing else ["Nothing is missing: every run has finished."]
+    notes: list[MarkedText] = [] if missing else ["Nothing is missing: every run has finished."]
     return Table(
         item.title,
         ["Dataset", "Runs", "Reason", "What to do"],

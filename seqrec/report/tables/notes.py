@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from seqrec.experiment.naming import dataset_title
 from seqrec.records.record import Record
 from seqrec.records.survey import grouped, in_short
-from seqrec.report.cells import Mark, Text, marked_note
+from seqrec.report.cells import Mark, MarkedText, marked_note
 from seqrec.report.evidence import Evidence
 
 MEANINGS = {
@@ -19,12 +19,12 @@ MEANINGS = {
 }
 
 
-def mark_notes(marks: Mark) -> list[Text]:
+def mark_notes(marks: Mark) -> list[MarkedText]:
     """Explain the marks of a table's models."""
     return [marked_note(mark, meaning) for mark, meaning in MEANINGS.items() if mark in marks]
 
 
-def other_settings_notes(evidence: Evidence) -> list[Text]:
+def other_settings_notes(evidence: Evidence) -> list[MarkedText]:
     """List how models differ from the paper's, all that differ alike in one note."""
     found = evidence.found
     ordered = sorted(evidence.other_settings, key=found.order)
@@ -38,7 +38,7 @@ def other_settings_notes(evidence: Evidence) -> list[Text]:
     return notes
 
 
-def missing_notes(evidence: Evidence, dataset: str) -> list[Text]:
+def missing_notes(evidence: Evidence, dataset: str) -> list[MarkedText]:
     """Say which runs of a dataset are missing and why, all that share a reason in one note."""
     lost = [one for one in evidence.found.missing if one.run.dataset == dataset]
     notes = []
@@ -50,7 +50,7 @@ def missing_notes(evidence: Evidence, dataset: str) -> list[Text]:
     return notes
 
 
-def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[Text]:
+def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText]:
     """Say which of some datasets no run has finished on and why, in one note for each reason."""
     reasons = {}
     for dataset in datasets:

@@ -3,21 +3,21 @@
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.numbers import number
 from seqrec.report.recommended import Recommended, recommended
 from seqrec.report.tables.notes import mark_notes, not_run_note
 
-NOTES: list[Text] = [
+NOTES: list[MarkedText] = [
     "Over the ten items with the highest scores for each test user, without those in the user's "
     "history; mean over seeds. Coverage@10: share of all items that are recommended to anybody. "
     "Gini: how unevenly items are recommended, from 0, all equally often, to 1, one item alone. "
     "Popularity: how often a recommended item occurs in the train part, on average.",
 ]
-OLDER: Text = "A dash stands for models whose records are older than these numbers."
-NONE_COUNTED: Text = (
+OLDER: MarkedText = "A dash stands for models whose records are older than these numbers."
+NONE_COUNTED: MarkedText = (
     "No finished run has recorded what it recommends; those of older versions lack it."
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title, sampled_negatives
-from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, Text, marks_in
+from seqrec.report.cells import NOT_FINISHED, Cell, Mark, MarkedText, Piece, Table, marks_in
 from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
@@ -53,7 +53,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Line:
+class ResultLine:
     """One model on one dataset."""
 
     model: str
@@ -95,7 +95,7 @@ class Line:
         return line
 
 
-def dataset_lines(evidence: Evidence, dataset: str) -> list[Line]:
+def dataset_lines(evidence: Evidence, dataset: str) -> list[ResultLine]:
     """Collect what is known of each model of a dataset, finished or not."""
     return [_line(evidence, dataset, model) for model in evidence.wanted(dataset)]
 
@@ -154,14 +154,17 @@ def paper_table(evidence: Evidence, item: Item) -> Table:
 
 
 def _table(
-    item: Item, columns: Sequence[tuple[str, list[Cell]]], data: pd.DataFrame, notes: list[Text]
+    item: Item,
+    columns: Sequence[tuple[str, list[Cell]]],
+    data: pd.DataFrame,
+    notes: list[MarkedText],
 ) -> Table:
     cells = zip(*(column for _, column in columns), strict=True)
     return Table(item.title, [heading for heading, _ in columns], [*map(list, cells)], data, notes)
 
 
 def _quantities(
-    evidence: Evidence, of_datasets: Mapping[str, Sequence[Line]]
+    evidence: Evidence, of_datasets: Mapping[str, Sequence[ResultLine]]
 ) -> list[tuple[str, list[Cell]]]:
     """Make a column for each metric and the best epoch, each beside the paper's if it has any."""
     lines = [line for some in of_datasets.values() for line in some]
@@ -179,7 +182,7 @@ def _quantities(
     return columns
 
 
-def _line(evidence: Evidence, dataset: str, model: str) -> Line:
+def _line(evidence: Evidence, dataset: str, model: str) -> ResultLine:
     records = [record for record in evidence.records(dataset) if record.model == model]
     measured = evidence.measured[dataset].get(model)
     published = evidence.paper.results.get((dataset, model), {})
@@ -193,7 +196,7 @@ def _line(evidence: Evidence, dataset: str, model: str) -> Line:
         interval = tested.interval(metric) if tested else None
         return Value(seeds, published.get(metric), interval)
 
-    return Line(
+    return ResultLine(
         model,
         evidence.title(dataset, model),
         len(records),
@@ -206,7 +209,7 @@ def _line(evidence: Evidence, dataset: str, model: str) -> Line:
     )
 
 
-def _shown(line: Line, value: Value, decimals: int, bold: bool) -> Cell:
+def _shown(line: ResultLine, value: Value, decimals: int, bold: bool) -> Cell:
     if not value.seeds:
         # Blank where nothing applies, such as the best epoch of a model without epochs.
         return Cell("") if line.finished else NOT_FINISHED
@@ -217,7 +220,7 @@ def _published(value: float | None, decimals: int) -> Cell:
     return Cell("" if value is None else number(value, decimals))
 
 
-def _reading_notes(lines: Sequence[Line], tested: bool) -> list[Text]:
+def _reading_notes(lines: Sequence[ResultLine], tested: bool) -> list[MarkedText]:
     """Explain the columns of these lines."""
     several = any(line.finished > 1 for line in lines)
     sentences = []

@@ -6,7 +6,7 @@ import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.records.record import Record
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.numbers import number
@@ -60,7 +60,7 @@ def _cells(evidence: Evidence, record: Record) -> list[Cell]:
     ]
 
 
-def _note(records: Sequence[Record]) -> Text:
+def _note(records: Sequence[Record]) -> MarkedText:
     if not records:
         return "No run has finished."
     total = sum(record.training_seconds for record in records)

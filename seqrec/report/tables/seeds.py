@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title, sampled_negatives
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import main_metric, metric_title
@@ -16,7 +16,7 @@ from seqrec.report.tables.notes import mark_notes
 LISTED = 5
 """Seeds whose values are listed; of more, the least and the most are shown."""
 
-NOTES: list[Text] = [
+NOTES: list[MarkedText] = [
     "In the order of the seeds; of more than five, the least and the most. varies by: standard "
     "deviation over seeds in percent of the mean, from three seeds. paper: the published value, of "
     "one run.",

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.numbers import number
@@ -80,9 +80,9 @@ def _size(name: str, value: float | None) -> Cell:
     return Cell("—" if value is None else FORMATS.get(name, number)(value))
 
 
-def _notes(evidence: Evidence, lines: list[dict[str, Any]]) -> list[Text]:
+def _notes(evidence: Evidence, lines: list[dict[str, Any]]) -> list[MarkedText]:
     """Compare the sizes with the paper's."""
-    notes: list[Text] = []
+    notes: list[MarkedText] = []
     confirmed = []
     for line in lines:
         dataset, title = line["dataset"], line["title"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.differences import TargetGroup, by_target
 from seqrec.report.evidence import Evidence
@@ -45,12 +45,12 @@ def targets_table(evidence: Evidence, item: Item) -> Table:
     return Table(item.title, headings, cells, data, _notes(found))
 
 
-def _notes(found: Sequence[TargetGroup]) -> list[Text]:
+def _notes(found: Sequence[TargetGroup]) -> list[MarkedText]:
     if not found:
         return ["No finished models were trained on the same data."]
     users = {one.occurs: one.users for one in found}
     unseen, everyone = users.get(False, 0), sum(users.values())
-    notes: list[Text] = [
+    notes: list[MarkedText] = [
         f"{number(unseen)} of {number(everyone)} test targets ({unseen / everyone:.2%}) are items "
         "that occur in no user's train part."
     ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.cells import Cell, Table, Text
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.measured import Measured
@@ -14,7 +14,7 @@ from seqrec.report.numbers import over_seeds, seconds
 from seqrec.report.tables.notes import mark_notes, not_run_note
 
 
-class Line(NamedTuple):
+class ModelTimes(NamedTuple):
     """What is known of a model on a dataset; the columns of the table for programs."""
 
     dataset: str
@@ -54,7 +54,7 @@ def times_table(evidence: Evidence, item: Item) -> Table:
                 Cell(seconds(line.seconds_to_best)),
             ]
         cells.append(row)
-    data = pd.DataFrame(lines, columns=Line._fields)
+    data = pd.DataFrame(lines, columns=ModelTimes._fields)
     notes = [*_notes(evidence), *not_run_note(evidence, evidence.datasets)]
     table = Table(
         item.title, headings, cells, data, notes, "ll" + "r" * (len(headings) - 2), grouped=True
@@ -63,10 +63,10 @@ def times_table(evidence: Evidence, item: Item) -> Table:
     return table
 
 
-def _line(evidence: Evidence, dataset: str, model: str, one: Measured) -> Line:
+def _line(evidence: Evidence, dataset: str, model: str, one: Measured) -> ModelTimes:
     best = fmean(one.best_epochs)
     epoch = evidence.timing.of(dataset, model) if evidence.timing else None
-    return Line(
+    return ModelTimes(
         *(dataset, model, len(one.records), best),
         fmean(record.epochs or 0 for record in one.records),
         *(epoch, epoch and best * epoch),
@@ -84,8 +84,8 @@ def _published_epoch(evidence: Evidence, dataset: str, model: str, one: Measured
     return published["training_seconds"] / epochs
 
 
-def _notes(evidence: Evidence) -> list[Text]:
-    notes: list[Text] = [
+def _notes(evidence: Evidence) -> list[MarkedText]:
+    notes: list[MarkedText] = [
         "Epochs, over seeds: the mean, with both values of two and the standard deviation of more. "
         "Training goes on after the best epoch until patience runs out."
     ]

@@ -7,7 +7,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.layout import Run
 from seqrec.records.survey import grouped
-from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Table, Text, marked_note
+from seqrec.report.cells import NOT_FINISHED, Cell, Mark, MarkedText, Table, marked_note
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import metric_title
@@ -84,7 +84,7 @@ def _values(one: Verdict) -> list[object]:
     ]
 
 
-def _notes(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Text]:
+def _notes(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[MarkedText]:
     if not verdicts:
         return ["The paper has none of these datasets."]
     return [
@@ -103,16 +103,16 @@ def _notes(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Text]:
     ]
 
 
-def _counts(verdicts: Sequence[Verdict]) -> list[Text]:
+def _counts(verdicts: Sequence[Verdict]) -> list[MarkedText]:
     """Say how many values of each kind had which outcome."""
-    sentences: list[Text] = []
+    sentences: list[MarkedText] = []
     for kind, found in counts(verdicts).items():
         listed = ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.items()))
         sentences.append(f"Of {found.total()} {kind}: {listed}.")
     return sentences
 
 
-def _not_run(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Text]:
+def _not_run(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[MarkedText]:
     """Name what has not been run in one sentence for each reason."""
     datasets = dict.fromkeys(one.published.dataset for one in verdicts)
     notes = not_run_note(evidence, datasets)
