@@ -7,6 +7,8 @@ from typing import NamedTuple, TypeAlias
 
 import pandas as pd
 
+from seqrec.errors import printable
+
 
 class Mark(Flag):
     """What a reader must know before believing a number; each form of a table has signs for it."""
@@ -41,10 +43,15 @@ def joined(*parts: MarkedText | Piece) -> MarkedText:
 
 
 def pieces(text: MarkedText | Piece) -> tuple[Piece, ...]:
-    """Split a text into its pieces."""
+    """Split a text into its pieces, each on one line and without codes that steer a terminal.
+
+    What a record names, such as its device, may come from anybody.
+    """
     if isinstance(text, str):
-        return (Piece(text),)
-    return (text,) if isinstance(text, Piece) else text
+        found: tuple[Piece, ...] = (Piece(text),)
+    else:
+        found = (text,) if isinstance(text, Piece) else text
+    return tuple(Piece(printable(one.text.replace("\n", " ")), one.marks) for one in found)
 
 
 def marked_note(mark: Mark, note: str) -> MarkedText:

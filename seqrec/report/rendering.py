@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import tabulate
 
+from seqrec.errors import printable
 from seqrec.files import write_text
 from seqrec.report.cells import Cell, Mark, MarkedText, Table, pieces
 from seqrec.report.contents import Item
@@ -177,4 +178,5 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 def csv_text(frame: pd.DataFrame) -> str:
     """Render a table for programs as CSV, with the same bytes on every system."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    safe = frame.map(lambda value: printable(value) if isinstance(value, str) else value)
+    return safe.to_csv(index=False, lineterminator="\n")

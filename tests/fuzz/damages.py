@@ -77,11 +77,14 @@ def structure_changed(data: Any, dice: Dice) -> Any:
         if not places:
             break
         inside, key = dice.among(places)
-        kind = dice.among(["value", "value", "value", "number", "text", "key", "remove", "deep"])
+        kind = dice.among(["value", "number", "text", "key", "remove", "deep", *["other"] * 3])
         if kind == "key" and isinstance(inside, dict):
             inside[dice.among([f"{key}s", str(key)[:-1], *TEXTS])] = inside.pop(key)
         elif kind in ("remove", "key"):
             del inside[key]
+        elif kind == "other":  # a value of another place is more often plausible
+            holder, place = dice.among(places)
+            inside[key] = json.loads(json.dumps(holder[place]))
         elif kind == "deep":
             inside[key] = _nested(inside[key], dice.among([20, 40, 200]))
         else:

@@ -97,6 +97,7 @@ OF_CONFIGURATIONS: list[tuple[str, list[Words]]] = [
     ),
     ("config/datasets/own.yaml", [["download", "own"], ["preprocess", "own"]]),
     ("config/datasets/simulated.yaml", [["download", "simulated"], ["preprocess", "simulated"]]),
+    ("data/raw/plain.json", [["preprocess", "plain"]]),
     ("config/models/mine.yaml", [["check", "uses-mine"], ["grid", "uses-mine", "--output", "g"]]),
 ]
 

@@ -67,6 +67,8 @@ def _fill_inputs(project: Path) -> None:
     files["config/datasets/plain.yaml"] = {**files["config/datasets/of-log-txt.yaml"]}
     for path, values in files.items():
         (project / path).write_text(yaml.safe_dump(values, sort_keys=False))
+    dataset = load_dataset("plain", ConfigFiles(project / "config"))
+    download("plain", dataset, project / "data/raw", mirror="")
 
 
 def _fill_results(project: Path) -> None:

@@ -11,7 +11,6 @@ import select
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +52,7 @@ class Outcome:
     out: bytes
     err: bytes
     seconds: float
+    """Processor time."""
     bytes: int
     """Peak of its memory."""
 
@@ -111,13 +111,11 @@ def _serve(connection: Connection) -> None:
 
 def _run(folder: str, words: list[str]) -> Outcome:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        began = time.monotonic()
         process = os.fork()
         if not process:
             _live(folder, words, (out.fileno(), err.fileno()))
         watched = os.pidfd_open(process)
         ended, _, _ = select.select([watched], [], [], PATIENCE_SECONDS)
-        seconds = time.monotonic() - began
         if not ended:
             os.kill(process, signal.SIGKILL)
         _, status, usage = os.wait4(process, 0)
@@ -125,6 +123,7 @@ def _run(folder: str, words: list[str]) -> Outcome:
         for file in (out, err):
             file.seek(0)
         code = os.waitstatus_to_exitcode(status)
+        seconds = usage.ru_utime + usage.ru_stime
         return Outcome(code, out.read(), err.read(), seconds, usage.ru_maxrss * 1024)
 
 

@@ -23,7 +23,7 @@ from fuzz_projects import make_projects
 from nursery import Nursery, nursery
 from trial import attempt, snapshot
 
-SEED = 1
+SEED = 6
 SAMPLE = 40
 """Of so many cases, one is tried every time, and the others by the slow tests."""
 CASES = {

@@ -25,6 +25,9 @@ MOST_LINES = 14
 MOST_LINE = 2500
 """Characters of a line, with the full paths that it names."""
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f]")
+"""What a terminal would act on."""
+
 WRITES: dict[str, list[str]] = {
     "download": ["data/raw/*", "data/processed/*"],
     "preprocess": ["data/processed/*"],
@@ -111,7 +114,7 @@ def _ended_badly(outcome: Outcome, words: Words, case: Case) -> Iterator[str]:
         yield "traceback"
     if re.search(r"\.py:\d+: \w*Warning|Exception ignored", said):
         yield "a warning meant for programmers"
-    if found := re.search(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\x80-\x9f]", said):
+    if found := CONTROL.search(said):
         yield f"control character {found[0]!r}"
     if outcome.code == 0:
         return
@@ -168,7 +171,10 @@ def snapshot(folder: Path) -> dict[str, object]:
 
 
 def _misread(kind: str, case: Case, project: Path) -> Iterator[str]:
-    """What is accepted is read as what it is."""
+    """What is accepted is read as what it is, and shown so that a terminal can bear it."""
+    for path in (project / RESULTS / "tables").rglob("*.*"):
+        if found := CONTROL.search(path.read_text(encoding="utf-8")):
+            yield f"control character {found[0]!r} in {path.name}"
     if kind == "data":
         log = Interactions.load(project / "data/processed" / case.commands[0][1])
         sizes = (len(log.item_ids()), len(log.user_ids()))

@@ -56,6 +56,15 @@ def test_whatever_a_cell_says_is_what_a_reader_sees(said: str) -> None:
     assert words == ([" ".join(said.split())] if said.strip() else [""])
 
 
+def test_what_a_record_names_can_neither_steer_a_terminal_nor_break_a_row(tmp_path: Path) -> None:
+    make_record(tmp_path, device="A\x1b[2J\nCPU\x9b", seqrec=OLD_CODE | {"version": "\x1b"})
+    write(tmp_path)
+    for path in (tmp_path / "results.csv", *(tmp_path / "tables").rglob("*.*")):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", path.read_text()), path
+    said = said_in((tmp_path / "tables/runs.md").read_text())
+    assert r"A\x1b[2J CPU\x9b, 2 threads, float32" in said
+
+
 def test_numbers_and_commands_need_no_backslash() -> None:
     note = "`seqrec promote results/paper` adds them; p < 0.0001, [−0.1, +0.2], my_model & co."
     table = Table("T", ["Name"], [[Cell("+0.1 [+0.0, +0.2], p < 0.05")]], pd.DataFrame(), [note])
