@@ -1,7 +1,7 @@
 """The kinds of cases: what of a project is damaged, and which commands must bear it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,7 +174,7 @@ def damaged_data(project: Path, dice: Dice) -> Case:
     kind = dice.below(3)
     if kind == 0 or name == "log.parquet":
         if name == "log.parquet" and kind:
-            pq.write_table(_odd_table(dice), project / file)
+            pq.write_table(_odd_table(("user", "item", "time"), dice), project / file)
             case.damages.append("odd columns")
         else:
             case.damage(project, file, dice=dice)
@@ -186,6 +186,7 @@ def damaged_data(project: Path, dice: Dice) -> Case:
     return case
 
 
+PLAUSIBLE = pa.array([1, 2, 3, 3, 2, 1] * 3, pa.int64())
 COLUMNS: list[pa.Array] = [
     pa.array(values, kind)
     for values, kind in (
@@ -209,11 +210,12 @@ COLUMNS: list[pa.Array] = [
 ]
 
 
-def _odd_table(dice: Dice) -> pa.Table:
-    """Make a table with columns of any types, and of the wrong names now and then."""
-    names = [dice.among([name] * 12 + ["user", "item", "x"]) for name in ("user", "item", "time")]
+def _odd_table(names: Sequence[str], dice: Dice) -> pa.Table:
+    """Make a table with some columns of odd types, and of the wrong names now and then."""
+    given = [dice.among([name] * 12 + ["user", "item", "x"]) for name in names]
     count = dice.among([18, 18, 18, 0, 1])
-    return pa.table([dice.among(COLUMNS).slice(0, count) for _ in names], names=names)
+    columns = [dice.among(COLUMNS) if dice.chance(0.4) else PLAUSIBLE for _ in names]
+    return pa.table([column.slice(0, count) for column in columns], names=given)
 
 
 USERS = b"user,item,timestamp\n" + b"".join(
@@ -229,11 +231,11 @@ def damaged_users(project: Path, dice: Dice) -> Case:
     output = dice.among([[], ["--output", "top.csv"], ["--output", "top.parquet"]])
     case = Case([["recommend", MINE, "--users", str(file), *output]], [file], ["odd columns"])
     if file.suffix == ".parquet":
-        table = _odd_table(dice)
-        pq.write_table(table.rename_columns([*table.column_names[:2], "timestamp"]), project / file)
+        pq.write_table(_odd_table(("user", "item", "timestamp"), dice), project / file)
     else:
-        (project / file).write_bytes(USERS)
-        case.damage(project, file, dice=dice)
+        (project / file).write_bytes(lines_changed(USERS, dice) if dice.chance(0.5) else USERS)
+        if dice.chance(0.5):
+            case.damage(project, file, dice=dice)
     return case
 
 
