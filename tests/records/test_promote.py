@@ -14,8 +14,11 @@ from record_factory import (
 from small_disk import small_disk
 
 from seqrec.errors import SeqrecError
+from seqrec.layout import ResultFiles
 from seqrec.records import read_records
+from seqrec.records.failure import Reason, write_failure
 from seqrec.records.promote import promote
+from seqrec.records.survey import missing_runs
 
 
 def test_promotion_copies_records_without_checkpoints_and_merges_the_grid(tmp_path: Path) -> None:
@@ -111,3 +114,19 @@ def test_promotion_of_nothing_or_of_the_reference_itself_is_refused(tmp_path: Pa
         promote(tmp_path, tmp_path / "reference")
     with pytest.raises(SeqrecError, match="reference itself"):
         promote(tmp_path, tmp_path)
+
+
+def test_the_reference_says_why_a_dataset_is_missing_until_it_has_records(tmp_path: Path) -> None:
+    source, reference = tmp_path / "paper", tmp_path / "reference"
+    write_grid(source, ("ml-1m", "sasrec+", 0), ("yelp", "sasrec+", 0))
+    make_record(source)
+    files = ResultFiles(source)
+    write_failure(files.data_failure("yelp"), Reason("no yelp.json", "Put it into data/raw."))
+    promote(source, reference)
+    (lost,) = missing_runs(reference)
+    assert lost.run.dataset == "yelp"
+    assert lost.reason == "the data could not be fetched where these records were made."
+    make_record(source, "yelp")
+    promote(source, reference)
+    assert missing_runs(reference) == []
+    assert not ResultFiles(reference).data_failure("yelp").exists()

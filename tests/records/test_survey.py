@@ -16,7 +16,7 @@ from seqrec.errors import SeqrecError
 from seqrec.layout import ResultFiles, Run
 from seqrec.records import read_record, read_records
 from seqrec.records.failure import Reason, write_failure
-from seqrec.records.survey import Missing, missing_runs
+from seqrec.records.survey import Missing, missing_in_short, missing_runs, survey
 
 
 def test_runs_of_the_grid_without_a_record_are_missing_with_their_reasons(tmp_path: Path) -> None:
@@ -121,3 +121,22 @@ def test_a_history_without_the_best_epoch_is_damage(tmp_path: Path) -> None:
     assert read_records(tmp_path) == []
     (missing,) = missing_runs(tmp_path)
     assert "history.csv: lacks the best epoch, 9" in missing.reason
+
+
+def test_missing_runs_with_one_reason_are_one_line(tmp_path: Path) -> None:
+    runs = [("yelp", model, seed) for model in ("sasrec", "sasrec+") for seed in (0, 1)]
+    write_grid(tmp_path, ("ml-1m", "sasrec", 0), ("ml-1m", "sasrec+", 1), *runs)
+    make_record(tmp_path, "ml-1m", "sasrec")
+    path = ResultFiles(tmp_path).data_failure("yelp")
+    write_failure(path, Reason("no such address", "Put the file there."), dataset="yelp")
+    assert missing_in_short(survey(tmp_path)) == [
+        "ml-1m sasrec+ (seed 1): not run. Run the experiment again.",
+        "yelp (all 4 runs): no such address. Put the file there.",
+    ]
+
+
+def test_nobody_is_told_to_run_the_reference_again(tmp_path: Path) -> None:
+    reference = tmp_path / "reference"
+    write_grid(reference, ("ml-1m", "sasrec", 0))
+    (lost,) = missing_runs(reference)
+    assert "promote" in lost.remedy
