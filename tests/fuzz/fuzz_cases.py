@@ -1,55 +1,31 @@
 """The kinds of cases: what of a project is damaged, and which commands must bear it."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-import click
 import pyarrow as pa
 import pyarrow.parquet as pq
-from damages import NUMBERS, TEXTS, bytes_changed, damage, lines_changed, yaml_changed
+from damages import bytes_changed, lines_changed, yaml_changed
 from dice import Dice
+from fuzz_case import Case, Make, Words
 from fuzz_projects import RESULTS, RUNS, entry_of
+from odd_commands import ODD_WORDS, USERS, odd_command_line
 from small_runs import small_config
 from valid_files import FRAGMENTS, RAW_FILES
 
-from seqrec.cli.main import main
 from seqrec.experiment.grid import load_experiment
 from seqrec.running.workflow import WorkflowConfig
-
-Words = list[str]
-
-
-@dataclass
-class Case:
-    """What one try does to a project."""
-
-    commands: list[Words]
-    """Run in this order until one refuses."""
-    damaged: list[Path] = field(default_factory=list)
-    """The damaged files, relative to the project."""
-    damages: list[str] = field(default_factory=list)
-
-    def damage(self, project: Path, *files: Path | str, dice: Dice) -> None:
-        for file in files:
-            if (project / file).is_file():  # the same may be drawn twice
-                self.damages.append(damage(project / file, dice))
-                self.damaged.append(Path(file))
-
-
-Make = Callable[[Path, Dice], Case]
-"""Damages the project in a folder."""
 
 # Records
 
 R = str(RESULTS)
+THEIRS = ["--experiment", "theirs"]
 POPULARITY, MINE, UNFINISHED = (str(RUNS[name]) for name in ("popularity", "mine", "unfinished"))
 ON_RESULTS: list[Words] = [
     *(["missing", R], ["stale", R], ["status", R], ["metrics", R, "10", "1"], ["best", R]),
     *(["compare", R, R], ["compare", MINE, POPULARITY], ["promote", R], ["prepare", "theirs"]),
     *(["recommend", MINE, "--history", "1,2,3"], ["recommend", POPULARITY, "--history", "1"]),
-    ["train", "small", "popularity", "--experiment", "theirs", "--retrain-stale"],
+    ["train", "small", "popularity", *THEIRS, "--retrain-stale"],
 ]
 SLOW_ON_RESULTS: list[Words] = [*[["tables", R]] * 6, ["report", R], ["figures", R]]
 ON_CPU = ["--device", "cpu", "--precision", "float32", "--threads", "1"]
@@ -91,10 +67,7 @@ def _execute(project: Path, dice: Dice) -> Words:
 
 OF_CONFIGURATIONS: list[tuple[str, list[Words]]] = [
     ("config/small.yaml", [["check", "small"], ["check", "small", "--json"], ["prepare", "small"]]),
-    (
-        "config/small.yaml",
-        [["check", "small", "training.max_epochs=3", "seeds=[1]", "--name", "x"]],
-    ),
+    ("config/small.yaml", [["check", "small", "max_length=5", "seeds=[1]", "--name", "x"]]),
     ("config/datasets/own.yaml", [["download", "own"], ["preprocess", "own"]]),
     ("config/datasets/simulated.yaml", [["download", "simulated"], ["preprocess", "simulated"]]),
     ("data/raw/plain.json", [["preprocess", "plain"]]),
@@ -116,11 +89,8 @@ ON_CONFIGURATIONS: list[tuple[str, Words]] = [
     *((name, ["tables", R]) for name in ("config/paper.yaml", "config/datasets/ml-1m.yaml")),
     ("config/published/datasets.csv", ["check", "paper"]),
     *(("config/models/sasrec+N.yaml", words) for words in (["tables", R], ["check", "paper"])),
-    (
-        "config/theirs.yaml",
-        ["train", "small", "popularity", "--experiment", "theirs", "--seed", "1"],
-    ),
     ("config/theirs.yaml", ["prepare", "theirs"]),
+    ("config/theirs.yaml", ["train", "small", "mine", *THEIRS, "--seed", "1"]),
 ]
 
 
@@ -218,13 +188,6 @@ def _odd_table(names: Sequence[str], dice: Dice) -> pa.Table:
     return pa.table([column.slice(0, count) for column in columns], names=given)
 
 
-USERS = b"user,item,timestamp\n" + b"".join(
-    b"%d,%d,%d\n" % (user, 1 + (user * 7 + step) % 40, step)
-    for user in (1, 2, 3)
-    for step in range(4)
-)
-
-
 def damaged_users(project: Path, dice: Dice) -> Case:
     """Damage a table of users that somebody wants recommendations for."""
     file = Path("users" + dice.among([".csv", ".csv", ".parquet"]))
@@ -237,102 +200,6 @@ def damaged_users(project: Path, dice: Dice) -> Case:
         if dice.chance(0.5):
             case.damage(project, file, dice=dice)
     return case
-
-
-# Command lines
-
-VALID: dict[str, list[str]] = {
-    "dataset": ["small"],
-    "model": ["popularity", "popularity", "mine"],
-    "experiment": ["theirs"],
-    "settings": ["training.max_epochs=1", "seeds=[0,1]", "hyperparameters.hidden_size=4"],
-    "name": ["changed"],
-    "results": [R],
-    "command": ["true", "no-such-program", "config"],
-    "a": [R, MINE],
-    "b": [POPULARITY, f"{R}/runs/small"],
-    "run": [MINE, POPULARITY],
-    "history": ["1,2,3", '"1",2'],
-    "users": ["users.csv"],
-    "cutoffs": ["1", "10"],
-    "like": ["small", "demo"],
-    "output": ["new/file.csv", "new.parquet"],
-    "data": ["data/processed/small"],
-    "raw": ["data/raw"],
-    "device": ["cpu", "auto"],
-    "precision": ["float32", "auto"],
-    "threads": ["1"],
-    "track": ["tensorboard"],
-    "mean_length": ["5.5"],
-    "config_json": [small_config("popularity").json()],
-}
-COMMANDS = [*main.commands] + 4 * [
-    name for name in main.commands if name not in ("figures", "report")
-]
-"""Drawing takes long, so it is rare."""
-NEVER = {"watch", "compile"}
-"""Options without an end in sight: one waits for runs, the other compiles for a minute."""
-ODD_WORDS = [
-    *map(str, NUMBERS),
-    *(text.replace("\0", "\\0") for text in TEXTS if len(text) < 6000 and text != "\ud800"),
-    *("nowhere", "config", "config/demo.yaml", "data/raw/small.json", "pipe", "endless", "loop"),
-    *("pipe/x", f"{R}/grid.json", f"{R}/grid.json/x", "x" * 300, "a/" * 3000, ".", "..", "~"),
-    *("--", "-", "--help", "--no-such", "-k", "--output", "--output=", "=", "a=b", "a.b=c", "{}"),
-    *(
-        "[]",
-        "null",
-        "\udcff",
-        "nan",
-        "1_0",
-        "٣",
-        "cuda:9",
-        "cuda",
-        "bfloat16",
-        "reference",
-        "http:",
-    ),
-]
-SETTINGS = ["training.max_epochs", "models", "seeds", "hyperparameters.hidden_size", "loss", "x"]
-
-
-def odd_command_line(project: Path, dice: Dice) -> Case:
-    """Call a command with most of its words right, and any word or two wrong."""
-    os.mkfifo(project / "pipe")
-    (project / "endless").symlink_to("/dev/zero")
-    (project / "loop").symlink_to("loop")
-    (project / "users.csv").write_bytes(USERS)
-    name = dice.among(COMMANDS)
-    words = [word for group in _groups(main.commands[name], dice) for word in group]
-    for _ in range(dice.below(3)):
-        at = dice.below(len(words) + 1)
-        new = dice.among([*ODD_WORDS, *words])
-        if dice.chance(0.2):
-            new = f"{dice.among(SETTINGS)}={dice.among([*FRAGMENTS, *ODD_WORDS])}"
-        kind = dice.below(3)
-        words[at : at + (kind > 0)] = [new] if kind < 2 else []
-    return Case([[name, *(word.replace("\0", "") for word in words)]])
-
-
-def _groups(command: click.Command, dice: Dice) -> Iterator[Words]:
-    """Yield the words of each parameter that is given, options in any place."""
-    arguments = [each for each in command.params if isinstance(each, click.Argument)]
-    options = [each for each in command.params if isinstance(each, click.Option)]
-    for argument in arguments:
-        if argument.required or dice.chance(0.3):
-            yield [_value(argument, dice) for _ in range(1 if argument.nargs == 1 else 2)]
-    for option in options:
-        if option.name in NEVER or not (option.required or dice.chance(0.25)):
-            continue
-        flag = dice.among(option.opts)
-        for _ in range(1 + dice.chance(0.1)):
-            yield [flag] if option.is_flag else [flag, _value(option, dice)]
-
-
-def _value(parameter: click.Parameter, dice: Dice) -> str:
-    if dice.chance(0.1):
-        return dice.among(ODD_WORDS)
-    known = VALID.get(parameter.name or "")
-    return dice.among(known) if known else str(1 + dice.below(9))
 
 
 KINDS: dict[str, tuple[str, Make]] = {

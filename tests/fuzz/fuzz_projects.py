@@ -88,13 +88,7 @@ def _fill_results(project: Path) -> None:
         (folder / ".success").write_bytes((folder / "metrics.json").read_bytes())
     unfinished = small_config("sasrec", model="unfinished")
     with suppress(KeyboardInterrupt):
-        run(
-            unfinished,
-            log,
-            project / RUNS["unfinished"],
-            ON_CPU,
-            [Halt()],
-        )
+        run(unfinished, log, project / RUNS["unfinished"], ON_CPU, [Halt()])
     for model in ("sasrec+", "sasrec+10", "bert4rec"):
         for seed in (0, 1):
             folder = make_record(results, model=model, seed=seed)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from dice import Dice
-from fuzz_cases import KINDS, Case, Words
+from fuzz_case import Case, Words
+from fuzz_cases import KINDS
 from fuzz_projects import RESULTS
 from nursery import MOST_BYTES, Nursery, Outcome
 
@@ -188,13 +189,12 @@ def _hidden(words: Words, whole: Outcome, found: Outcome, case: Case) -> Iterato
     """A damaged run hides no other from `metrics`, and `missing` calls no other missing."""
     if not all(path.match(f"{RESULTS}/runs/*/*/seed-*/*") for path in case.damaged):
         return
-    runs = [Run.of(path.parent) for path in case.damaged]
+    damaged = [Run.of(path.parent) for path in case.damaged]
     if words[0] == "metrics":
-        lines = {*whole.out.splitlines()} - {*found.out.splitlines()}
-        damaged = tuple(f"{run.dataset},{run.model},{run.seed}," for run in runs)
+        lost = {*whole.said.splitlines()} - {*found.said.splitlines()}
+        theirs = tuple(f"{run.dataset},{run.model},{run.seed}," for run in damaged)
     else:
-        lines = {*found.err.splitlines()} - {*whole.err.splitlines()}
-        damaged = (*(f"{run.dataset} {run.model} " for run in runs), "4 runs are", "5 runs are")
-    for line in lines:
-        if not line.decode().startswith(damaged):
-            yield f"another run: {line!r}"
+        name = re.compile(r"[^\s,]+ [^\s,]+ \(seed")
+        lost = {*name.findall(found.said)} - {*name.findall(whole.said)}
+        theirs = tuple(f"{run.dataset} {run.model} " for run in damaged)
+    yield from (f"another run: {one}" for one in lost if not one.startswith(theirs))

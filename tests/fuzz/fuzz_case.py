@@ -1,0 +1,31 @@
+"""A case of the fuzzer: what it damages, and which commands it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from damages import damage
+from dice import Dice
+
+Words = list[str]
+
+
+@dataclass
+class Case:
+    """What one try does to a project."""
+
+    commands: list[Words]
+    """Run in this order until one refuses."""
+    damaged: list[Path] = field(default_factory=list)
+    """The damaged files, relative to the project."""
+    damages: list[str] = field(default_factory=list)
+
+    def damage(self, project: Path, *files: Path | str, dice: Dice) -> None:
+        for file in files:
+            if (project / file).is_file():  # the same may be drawn twice
+                self.damages.append(damage(project / file, dice))
+                self.damaged.append(Path(file))
+
+
+Make = Callable[[Path, Dice], Case]
+"""Damages the project in a folder."""
