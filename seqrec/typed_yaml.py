@@ -98,7 +98,8 @@ def name_problem(value: object) -> str:
     elif not isinstance(value, int | float):
         return ""
     return (
-        f"Snakemake and YAML change names that read as a number: put a letter first, as in x{value}"
+        "Snakemake and YAML change names that read as a number: put a letter first, as in "
+        f"x{str(value)[:20]}"
     )
 
 

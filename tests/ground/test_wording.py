@@ -75,6 +75,7 @@ class Whole(Strict):
         ({"names": "a"}, "names: must be a list, such as [a, b] (got 'a')"),
         ({"names": ["../a"]}, "names.0: write a letter or digit, then letters, digits, '+', "),
         ({"names": ["007"]}, "names.0: Snakemake and YAML change names that read as a number: put"),
+        ({"names": ["9" * 999]}, f"first, as in x{'9' * 20} (got"),
         (
             {"pair": {"file": 1}},
             "pair: must be a list, such as [a, b] (got a mapping: put '- ' bef",
