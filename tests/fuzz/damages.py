@@ -77,14 +77,14 @@ def structure_changed(data: Any, dice: Dice) -> Any:
         if not places:
             break
         inside, key = dice.among(places)
-        kind = dice.among(["value", "number", "text", "key", "remove", "deep", *["other"] * 3])
+        kind = dice.among(["value", "number", "text", "key", "remove", "deep", *["other"] * 6])
         if kind == "key" and isinstance(inside, dict):
             inside[dice.among([f"{key}s", str(key)[:-1], *TEXTS])] = inside.pop(key)
         elif kind in ("remove", "key"):
             del inside[key]
-        elif kind == "other":  # a value of another place is more often plausible
-            holder, place = dice.among(places)
-            inside[key] = json.loads(json.dumps(holder[place]))
+        elif kind == "other":  # a value of its kind from another place is plausible
+            kin = [holder[at] for holder, at in places if type(holder[at]) is type(inside[key])]
+            inside[key] = json.loads(json.dumps(dice.among(kin)))
         elif kind == "deep":
             inside[key] = _nested(inside[key], dice.among([20, 40, 200]))
         else:
@@ -117,7 +117,7 @@ def json_changed(content: bytes, dice: Dice) -> bytes:
 def yaml_changed(content: bytes, dice: Dice) -> bytes:
     """Change a value or a key, or write what only YAML can say in place of a value."""
     data = yaml.safe_load(content)
-    if dice.chance(0.5):
+    if dice.chance(0.7):
         text = yaml.dump(structure_changed(data, dice), sort_keys=False, allow_unicode=True)
         return text.encode("utf-8", "surrogatepass")
     lines = yaml.safe_dump(data, sort_keys=False).splitlines()
