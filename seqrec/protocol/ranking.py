@@ -58,7 +58,7 @@ def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: i
     batches = in_batches(
         lambda places: _rank_batch(score, split, users[order[places]])[0], len(users), batch_size
     )
-    return _in_place(on_host(batches), order)
+    return _in_place(on_host(batches, len(users)), order)
 
 
 def rank_and_recommend(
@@ -76,13 +76,17 @@ def rank_and_recommend(
         ranks, scores, targets = _rank_batch(score, split, users[places])
         return ranks, best_items(scores, targets, ranks, LIST_LENGTH)
 
-    ranks, counts = [], torch.zeros(split.num_items + 1, dtype=torch.int64)
-    with torch.inference_mode():
+    counts = torch.zeros(split.num_items + 1, dtype=torch.int64)
+
+    def ranks() -> Iterator[Tensor]:
+        nonlocal counts
         for ranked, items in in_batches(rank, len(users), batch_size):
-            ranks.append(ranked)
             counts = counts.to(items.device)
             counts.index_add_(0, items.flatten(), torch.ones_like(items).flatten())
-        return _in_place(on_host(ranks), users), counts[1:].cpu().numpy()
+            yield ranked
+
+    with torch.inference_mode():
+        return _in_place(on_host(ranks(), len(users)), users), counts[1:].cpu().numpy()
 
 
 def _by_length(split: Split, users: np.ndarray) -> np.ndarray:
@@ -179,9 +183,19 @@ def in_batches(
         first += len(batch)
 
 
-def on_host(ranks: Iterable[Tensor]) -> np.ndarray:
-    """Join the ranks of batches into one array, int32 `[users]`; only now the host waits."""
-    return torch.cat(list(ranks)).to(torch.int32).cpu().numpy()
+def on_host(batches: Iterable[Tensor], count: int) -> np.ndarray:
+    """Join the ranks of batches into one array, int32 `[count]`; only at its end the host waits.
+
+    Each is copied as it comes: small tensors that stay among the large blocks of later batches
+    would keep these from being used again, and memory would grow by a block for each batch.
+    """
+    joined, first = torch.empty(0, dtype=torch.int32), 0
+    for ranks in batches:
+        if first == 0:
+            joined = torch.empty(count, dtype=torch.int32, device=ranks.device)
+        joined[first : first + len(ranks)] = ranks
+        first += len(ranks)
+    return joined.cpu().numpy()
 
 
 def require_finite(scores: Tensor) -> Tensor:

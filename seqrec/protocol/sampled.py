@@ -108,4 +108,4 @@ def rank_among_sampled(score: ScoreUsers, split: Split, draw: Draw, batch_size: 
         seen_target[seen_user[seen_item - 1 == targets[seen_user]]] = True
         return torch.from_numpy(np.where(seen_target, MISS, found))
 
-    return on_host(in_batches(rank, split.num_users, batch_size))
+    return on_host(in_batches(rank, split.num_users, batch_size), split.num_users)
