@@ -152,11 +152,17 @@ def log_of(project: Project, experiment: str, seed: int) -> Path:
     return project.path(f"results/{experiment}/logs/tiny/slow/seed-{seed}.log")
 
 
-def epochs_told(project: Project, experiment: str, seed: int) -> list[int]:
-    """The epochs that the log of a run's last job tells of."""
+def attempts(project: Project, experiment: str, seed: int) -> list[str]:
+    """What the log of a run tells of each job that trained it."""
     log = log_of(project, experiment, seed)
     text = log.read_text() if log.exists() else ""
-    return [int(epoch) for epoch in re.findall(r"^epoch +(\d+) ", text, re.MULTILINE)]
+    return re.split(r"^[0-9-]+ [0-9:]+ tiny slow seed \d+$", text, flags=re.MULTILINE)[1:]
+
+
+def epochs_told(project: Project, experiment: str, seed: int) -> list[int]:
+    """The epochs that the log tells of the last job that trained a run."""
+    last = attempts(project, experiment, seed)[-1:]
+    return [int(epoch) for text in last for epoch in re.findall(r"(?m)^epoch +(\d+) ", text)]
 
 
 def job_ids(project: Project, experiment: str) -> dict[str, str]:
@@ -280,7 +286,7 @@ def test_a_training_that_is_cancelled_requeued_out_of_time_or_on_a_lost_node_goe
     assert len(set(memory)) == len({job["TimeLimit"] for job in attempts}) == 3, memory
     assert re.search("Logfile .*hopeless.*\n=+\n(.*\n)*.*5000 distinct negatives", said), said
     missing = undisturbed.seqrec("missing", "results/shaken")
-    assert "hopeless seed 0" in missing.stderr
+    assert "tiny hopeless (seed 0): " in missing.stderr
     assert missing.stderr.count("seed") == 1
 
 
@@ -321,7 +327,7 @@ def test_a_workflow_that_is_stopped_or_killed_leaves_no_run_to_two_trainings(
     assert_undisturbed(undisturbed, "deserted", seeds)
     for seed in seeds:
         assert KEPT in logs[seed].read_text()
-        assert epochs_told(undisturbed, "deserted", seed) == []
+        assert len(attempts(undisturbed, "deserted", seed)) == 2, "none by the third workflow"
         record = json.loads((folder_of(undisturbed, "deserted", seed) / "metrics.json").read_text())
         assert record["job"]["slurm_job_id"] in orphans
 
