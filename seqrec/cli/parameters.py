@@ -15,9 +15,21 @@ from seqrec.wording import shortened
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-Folder = functools.partial(click.Path, file_okay=False, path_type=Path)
 
-File = functools.partial(click.Path, dir_okay=False, path_type=Path)
+class GivenPath(click.Path):
+    """A path that is not empty, as one from an unset variable is."""
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        if value == "":
+            self.fail("must not be empty; write . for the current folder.", parameter, context)
+        return super().convert(value, parameter, context)
+
+
+Folder = functools.partial(GivenPath, file_okay=False, path_type=Path)
+
+File = functools.partial(GivenPath, dir_okay=False, path_type=Path)
 
 dataset_argument = click.argument("dataset", shell_complete=completion.datasets)
 

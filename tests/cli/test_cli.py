@@ -313,6 +313,17 @@ def test_a_device_that_does_not_exist_is_told_before_anything_is_done(
     assert not (project / "results").exists()
 
 
+def test_an_empty_path_is_not_the_current_folder(project: Path) -> None:
+    """As of a shell's variable that is not set."""
+    run("download", "small")
+    before = tree(project)
+    for words in (("preprocess", "small", "--output="), ("tables", ""), ("compare", ".", "")):
+        refused = run(*words)
+        assert refused.exit_code == 2
+        assert "must not be empty; write . for the current folder." in refused.stderr
+    assert tree(project) == before
+
+
 def test_a_configuration_that_is_nested_without_end_is_refused(project: Path) -> None:
     folders = ("--data", "config", "--output", "results/x")
     for text, message in (
