@@ -9,7 +9,8 @@ from seqrec.report.contents import Item
 from seqrec.report.differences import TargetGroup, by_target
 from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import metric_title
-from seqrec.report.numbers import interval, number
+from seqrec.report.numbers import number
+from seqrec.report.tables.notes import missing_notes
 
 GROUPS = {True: "trained on", False: "never seen"}
 """Titles of the groups of targets, by whether they occur in training."""
@@ -23,16 +24,14 @@ def targets_table(evidence: Evidence, item: Item) -> Table:
     groups = [occurs for occurs in GROUPS if any(one.occurs == occurs for one in found)]
     headings = ["Model"]
     for occurs in groups:
-        for metric in evidence.metrics:
-            headings += [f"{GROUPS[occurs]}: {metric_title(metric)}", "95% interval"]
+        headings += [f"{GROUPS[occurs]}: {metric_title(metric)}" for metric in evidence.metrics]
         headings.append("median rank")
     cells = []
     for model in models:
         row = [Cell(evidence.found.title(model))]
         for occurs in groups:
             measured = [shown[model, occurs, metric] for metric in evidence.metrics]
-            for one in measured:
-                row += [Cell(number(one.value, 4)), Cell(interval(one.interval))]
+            row += [Cell(number(one.value, 4)) for one in measured]
             row.append(Cell(number(measured[0].median_rank)))
         cells.append(row)
     data = pd.DataFrame(
@@ -42,12 +41,13 @@ def targets_table(evidence: Evidence, item: Item) -> Table:
             "median_rank",
         ],
     )
-    return Table(item.title, headings, cells, data, _notes(found))
+    return Table(item.title, headings, cells, data, _notes(evidence, item.dataset, found))
 
 
-def _notes(found: Sequence[TargetGroup]) -> list[MarkedText]:
+def _notes(evidence: Evidence, dataset: str, found: Sequence[TargetGroup]) -> list[MarkedText]:
     if not found:
-        return ["No finished models were trained on the same data."]
+        lacking = missing_notes(evidence, dataset)
+        return lacking or ["No finished models were trained on the same data."]
     users = {one.occurs: one.users for one in found}
     unseen, everyone = users.get(False, 0), sum(users.values())
     notes: list[MarkedText] = [
@@ -62,7 +62,7 @@ def _notes(found: Sequence[TargetGroup]) -> list[MarkedText]:
             "them."
         )
     notes.append(
-        "95% interval: bootstrap over the users of the group. Median rank: of the targets among "
-        "all items."
+        "Median rank: of the targets among all items. The CSV has 95% bootstrap intervals over the "
+        "users of each group."
     )
     return notes
