@@ -138,10 +138,6 @@ class Plan:
         return _code(*REPORT_ROOMS)
 
     @property
-    def dataset_titles(self) -> dict[str, str]:
-        return {dataset: dataset_title(dataset) for dataset in self.datasets}
-
-    @property
     def titles(self) -> list[str]:
         """What tables and figures call the datasets and models, from their YAML files."""
         models = {model_title(run.model) for run in self.runs}
