@@ -68,11 +68,14 @@ def custom_module(implementation: str) -> Path | None:
     there is no such file.
     """
     module, colon, _ = implementation.partition(":")
-    for folder in (Path(), *map(Path, sys.path)) if colon else ():
-        place = folder.joinpath(*module.split("."))
-        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
-            if path.is_file():
-                return path
+    parts = module.split(".")
+    if not colon or not all(parts):  # a relative import leads nowhere
+        return None
+    for folder in (Path(), *map(Path, sys.path)):
+        for place in (Path(*parts, "__init__.py"), Path(*parts[:-1], f"{parts[-1]}.py")):
+            with suppress(OSError):  # names that are too long
+                if (folder / place).is_file():
+                    return folder / place
     return None
 
 

@@ -37,7 +37,7 @@ from seqrec.records import read_record, read_records
 from seqrec.records.errors import DamagedRecord, NewerRecord, UnreadableRecord
 from seqrec.records.promote import promote
 from seqrec.records.reading import require_replaceable
-from seqrec.records.survey import is_finished, missing_runs
+from seqrec.records.survey import is_finished, missing_runs, stale_records, survey
 from seqrec.records.writing import write_record
 
 ROOT = Path(__file__).parents[2]
@@ -404,6 +404,13 @@ def test_promotion_copies_no_file_that_a_link_points_to(tmp_path: Path) -> None:
     with pytest.raises(SeqrecError, match=r"config\.yaml: is a link"):
         promote(results, reference)
     assert not any("of mine" in str(content) for content in files_below(reference).values())
+
+
+@pytest.mark.parametrize("module", ["", ".", "..", ".a", "a..b", "y" * 5000, "a/b", "\0"])
+def test_a_record_may_name_a_model_that_cannot_be(tmp_path: Path, module: str) -> None:
+    make_record(tmp_path, config={"implementation": f"{module}:Model"})
+    assert [record.model for record in survey(tmp_path).records] == ["sasrec+"]
+    assert stale_records(tmp_path) == []
 
 
 def test_folders_that_are_named_like_no_run_are_none(tmp_path: Path) -> None:
