@@ -406,7 +406,7 @@ def test_promotion_copies_no_file_that_a_link_points_to(tmp_path: Path) -> None:
     assert not any("of mine" in str(content) for content in files_below(reference).values())
 
 
-@pytest.mark.parametrize("module", ["", ".", "..", ".a", "a..b", "y" * 5000, "a/b", "\0"])
+@pytest.mark.parametrize("module", ["", ".", "..", ".a", "a..b", "y" * 5000, "a/b"])
 def test_a_record_may_name_a_model_that_cannot_be(tmp_path: Path, module: str) -> None:
     make_record(tmp_path, config={"implementation": f"{module}:Model"})
     assert [record.model for record in survey(tmp_path).records] == ["sasrec+"]
