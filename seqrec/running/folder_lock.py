@@ -55,7 +55,7 @@ def _lock_of(folder: Path) -> Path:
     folder lead to one file.
     """
     place = Path(os.path.realpath(folder))
-    return place.with_name(f".{place.name}.lock")
+    return place.parent / f".{place.name}.lock"  # the root has no name, but a parent
 
 
 def is_held(folder: Path) -> bool:

@@ -22,7 +22,7 @@ from seqrec.layout import run_folder
 from seqrec.records.record import TrainingPiece
 from seqrec.running import engine, origin
 from seqrec.running import run as running
-from seqrec.running.folder_lock import alone_in
+from seqrec.running.folder_lock import alone_in, is_held
 from seqrec.running.options import EngineOptions
 from seqrec.running.resume import STOPPED_EXIT_CODE, ResumeFiles, SavedState
 from seqrec.running.run import run
@@ -338,6 +338,7 @@ def test_a_folder_that_cannot_be_written_is_one_message(data: Path, tmp_path: Pa
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SeqrecError, match="cannot be written"):
         run(small_config(), data, tmp_path / "file" / "run", CPU)
+    assert not is_held(Path("/"))
 
 
 def test_a_killed_process_leaves_no_lock_behind(data: Path, tmp_path: Path) -> None:
