@@ -106,5 +106,5 @@ def test_seen_and_unseen_targets_are_told_apart(tmp_path: Path) -> None:
 def test_without_unseen_targets_there_is_no_column_of_them(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+", ranks=[1, 2], target_counts=[3, 4])
     write(tmp_path)
-    assert len(rows(tmp_path, "targets/demo")["Model"]) == 5
+    assert len(rows(tmp_path, "targets/demo")["Model"]) == 3
     assert "0 of 2 test targets (0.00%)" in notes(tmp_path, "targets/demo")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from seqrec.report.cells import Cell, Table
+from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.differences import of_unknown_scatter, pairs
 from seqrec.report.evidence import Evidence
@@ -40,9 +40,9 @@ def pairs_table(evidence: Evidence, item: Item) -> Table:
         ]
         for pair in tested
     ]
-    notes = missing_notes(evidence, item.dataset)
-    if not tested:
-        notes = [*notes, "No two finished models were trained on the same data."]
+    notes: list[MarkedText] = ["No two finished models were trained on the same data."]
+    if not evidence.records(item.dataset):
+        notes = missing_notes(evidence, item.dataset)
     if tested:
         notes = [
             f"{TEST_NOTE} p, Holm: corrected over all pairs in the same metric; significant below "

@@ -45,9 +45,10 @@ def targets_table(evidence: Evidence, item: Item) -> Table:
 
 
 def _notes(evidence: Evidence, dataset: str, found: Sequence[TargetGroup]) -> list[MarkedText]:
+    if not evidence.records(dataset):
+        return missing_notes(evidence, dataset)
     if not found:
-        lacking = missing_notes(evidence, dataset)
-        return lacking or ["No finished models were trained on the same data."]
+        return ["No finished models were trained on the same data."]
     users = {one.occurs: one.users for one in found}
     unseen, everyone = users.get(False, 0), sum(users.values())
     notes: list[MarkedText] = [
