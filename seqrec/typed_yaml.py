@@ -72,20 +72,20 @@ FileName = Annotated[str, FILE_NAME]
 """A name as it stands in results that exist."""
 
 
-def _refuse_a_number(value: Any) -> Any:
+def _refuse_what_is_no_name(value: Any) -> Any:
     if problem := name_problem(value):
         raise ValueError(problem)
     return value
 
 
-Name = Annotated[str, FILE_NAME, BeforeValidator(_refuse_a_number)]
+Name = Annotated[str, FILE_NAME, BeforeValidator(_refuse_what_is_no_name)]
 """The name of an experiment, dataset or model, wherever somebody gives one."""
 
 
 def name_problem(value: object) -> str:
     """Say what is wrong with a name that YAML or Snakemake would change; empty if nothing is.
 
-    Snakemake makes 20240115 of 2024_01_15, 1000.0 of 1e3 and 7 of 007; YAML does the like.
+    Snakemake makes 20240115 of 2024_01_15, 1000.0 of 1e3 and 7 of 007; YAML makes similar changes.
     """
     if isinstance(value, date):
         return "YAML takes it for a date: put it in quotes"

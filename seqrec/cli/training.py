@@ -202,7 +202,7 @@ def _options(engine: dict[str, Any]) -> "EngineOptions":
 def _execute(
     config: "RunConfig", data: Path, folder: Path, track: tuple[str, ...], engine: dict[str, Any]
 ) -> None:
-    """Do the run; a stop by a signal is an exit code of its own."""
+    """Do the run; a signal that stops it has an exit code of its own."""
     from seqrec.errors import Stopped
     from seqrec.running.resume import STOPPED_EXIT_CODE
     from seqrec.running.run import run

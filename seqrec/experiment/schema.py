@@ -25,7 +25,7 @@ from seqrec.typed_yaml import FileName, Name, Pattern, Strict
 Listed = TypeVar("Listed", int, str)
 
 
-def _refuse_a_number(value: Any) -> Any:
+def _refuse_one_seed(value: Any) -> Any:
     if isinstance(value, int):  # one seed or that many? The wrong guess may take days
         raise ValueError(f"write [{value}] for this seed, or [0, 1, 2] for three")
     return value
@@ -42,7 +42,7 @@ def _each_once(values: list[Listed]) -> list[Listed]:
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """What torch accepts and tables can hold."""
 Seeds = Annotated[
-    list[Seed], Field(min_length=1), BeforeValidator(_refuse_a_number), AfterValidator(_each_once)
+    list[Seed], Field(min_length=1), BeforeValidator(_refuse_one_seed), AfterValidator(_each_once)
 ]
 
 

@@ -29,7 +29,10 @@ def write_failure(path: Path, why: Reason, **about: str | int) -> None:
 
 
 def failure_in(folder: Path) -> Reason | None:
-    """Tell why the last attempt at a run failed; None if it did not. A record there is older."""
+    """Tell why the last attempt at a run failed; None if it did not.
+
+    A record in the same folder is older.
+    """
     return read_failure(RunFiles(folder).failure)
 
 

@@ -23,7 +23,8 @@ from seqrec.records.survey import (
 
 NOT_FETCHED = Reason(
     "the data could not be fetched where these records were made.",
-    "Where it can be had, train it in an experiment; `seqrec promote` adds the records.",
+    "Where you can obtain the data, train on it in an experiment; `seqrec promote` then adds the "
+    "records.",
 )
 """Why promoted records lack a dataset; the reason in the source is about another place."""
 
@@ -104,7 +105,7 @@ def _copy(copies: Mapping[RunFiles, Content]) -> None:
 
 
 def _explain(found: Survey, source: ResultFiles, reference: ResultFiles) -> None:
-    """Leave a reason for datasets that could not be had, and none for those that have records."""
+    """Leave a reason for datasets that could not be fetched; none for those that have records."""
     for dataset in {run.dataset for run in found.runs}:
         path = reference.data_failure(dataset)
         if any(record.dataset == dataset for record in found.records):

@@ -9,17 +9,17 @@ import numpy as np
 
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
-from seqrec.records.survey import grouped
 from seqrec.report.inference import (
     ALPHA,
     Difference,
     Interval,
     Scatter,
+    Scores,
     bootstrap_interval,
     difference,
     holm,
     may_be_best,
-    scatters_of_kind,
+    scatter_of,
 )
 from seqrec.report.measured import Measured
 
@@ -35,12 +35,17 @@ def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
     may stop almost anywhere and can scatter ten times as much as one with thousands. A model
     without a loss, such as a library's fit or a count, borrows from none.
     """
-    scores = {name: measured.scores[metric] for name, measured in models.items()}
-    kinds = grouped(models, lambda name: _kind(name, models[name].records[0]))
-    found: dict[str, Scatter] = {}
-    for names in kinds.values():
-        found |= scatters_of_kind({name: scores[name] for name in names})
-    return {name: found[name] for name in models}
+    scores, kinds = _scores(models, metric), _kinds(models)
+    return {name: scatter_of(name, scores, kinds, scores) for name in scores}
+
+
+def _scores(models: Mapping[str, Measured], metric: str) -> dict[str, Scores]:
+    return {name: measured.scores[metric] for name, measured in models.items()}
+
+
+def _kinds(models: Mapping[str, Measured]) -> dict[str, tuple[str, object]]:
+    """Tell the models that scatter alike: those with the same kind of loss."""
+    return {name: _kind(name, measured.records[0]) for name, measured in models.items()}
 
 
 def _kind(name: str, record: Record) -> tuple[str, object]:
@@ -106,8 +111,7 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
 
 def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
     """Find the best model and all that may be the best; see `inference.may_be_best`."""
-    scores = {name: one.scores[metric] for name, one in models.items()}
-    return may_be_best(scores, scatters(models, metric))
+    return may_be_best(_scores(models, metric), _kinds(models))
 
 
 class TargetGroup(NamedTuple):

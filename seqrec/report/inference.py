@@ -13,7 +13,7 @@ correction for hundreds of pairs would run into.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import NamedTuple
@@ -183,25 +183,26 @@ def seed_scatter(scores: Iterable[Scores]) -> Scatter:
     return Scatter(squares / freedom, noise / freedom, freedom) if freedom else UNKNOWN
 
 
-def scatters_of_kind(scores: Mapping[str, Scores]) -> dict[str, Scatter]:
-    """Estimate how much each model of one kind scatters between seeds.
+def scatter_of(
+    name: str, scores: Mapping[str, Scores], kinds: Mapping[str, Hashable], lenders: Iterable[str]
+) -> Scatter:
+    """Estimate how much a model scatters between seeds.
 
     A model with three seeds or more speaks for itself, so that no wilder relative makes it less
-    certain. One with fewer borrows the pooled scatter of its kind.
+    certain. One with fewer borrows the pooled scatter of those of `lenders` that are of its kind.
     """
-    pooled = seed_scatter(scores.values())
-    own = {name: seed_scatter([one]) for name, one in scores.items()}
-    return {name: one if one.freedom >= ENOUGH_FREEDOM else pooled for name, one in own.items()}
+    own = seed_scatter([scores[name]])
+    if own.freedom >= ENOUGH_FREEDOM:
+        return own
+    return seed_scatter(scores[one] for one in lenders if kinds[one] == kinds[name])
 
 
-def difference(one: Scores, other: Scores, scatters: Sequence[Scatter] | None = None) -> Difference:
+def difference(one: Scores, other: Scores, scatters: Sequence[Scatter]) -> Difference:
     """Test `one` minus `other`; see `contrast`."""
     return contrast([one, other], [1.0, -1.0], scatters)
 
 
-def trend(
-    scores: Sequence[Scores], x: Sequence[float], scatters: Sequence[Scatter] | None = None
-) -> Difference:
+def trend(scores: Sequence[Scores], x: Sequence[float], scatters: Sequence[Scatter]) -> Difference:
     """Test the slope of a metric over `x`; see `contrast`.
 
     This is the linear contrast of repeated measures, in which every user has a least-squares slope.
@@ -213,7 +214,7 @@ def trend(
 def contrast(
     scores: Sequence[Scores],
     weights: Sequence[float],
-    scatters: Sequence[Scatter] | None = None,
+    scatters: Sequence[Scatter],
 ) -> Difference:
     """Estimate the sum of `weights` times the models' means, and test it against zero.
 
@@ -223,8 +224,8 @@ def contrast(
     that of the users' weighted sums over the number of users, plus, for each model, its squared
     weight times the variance between its seeds over their number. Noise of single users in single
     seeds is in both, so it is subtracted once: users + seeds - interaction. The variance between
-    seeds comes from `scatters`, one for each model (by default pooled over these models), so that a
-    model with one seed is as uncertain as those it borrows from. An estimate of it below zero
+    seeds comes from `scatters`, one for each model, so that a model with one seed is as uncertain
+    as those it borrows from. An estimate of it below zero
     counts as zero. Degrees of freedom follow Welch and Satterthwaite. Where no scatter is known,
     this is exactly the paired t-test over users, and the effect of other seeds remains unknown.
     Seeds are not paired, as the same seed in two models draws different things.
@@ -247,7 +248,6 @@ def contrast(
     ]
     # Variances from the same estimate rise and fall together, so they form one part.
     squared_means: dict[Scatter, float] = defaultdict(float)
-    scatters = scatters or [seed_scatter(scores)] * len(scores)
     for one, weight, scatter in zip(scores, weights, scatters, strict=True):
         squared_means[scatter] += (weight * one.mean) ** 2 / len(one.seeds)
     by_seeds = [
@@ -276,24 +276,30 @@ def prediction_interval(mean: float, seeds: int, variance: float, freedom: int) 
     return Interval(mean - margin, mean + margin)
 
 
-def may_be_best(scores: Mapping[str, Scores], scatters: Mapping[str, Scatter]) -> set[str]:
+def may_be_best(scores: Mapping[str, Scores], kinds: Mapping[str, Hashable]) -> set[str]:
     """Select the models of which one can believe that they are the best.
 
     A model is left out if it is significantly worse than the model with the highest mean, at the 5%
     level over the number of models whose means are above its own: it would be the best only if each
     of these were ahead by luck. The best model is left out in less than 5% of cases (as by multiple
-    comparisons with the best; Hsu, 1996), and a model's fate does not depend on those below it.
+    comparisons with the best; Hsu, 1996).
+
+    Models of the same of `kinds` scatter alike. Worse ones lend a model their scatter only where no
+    model of its kind that is at least as good has several seeds. So a worse model changes nothing
+    for those above it, unless it is the first to show how much their kind scatters.
     """
-    means = {name: one.mean for name, one in scores.items()}
-    if not means:
-        return set()
-    best = max(means, key=means.__getitem__)
-    found = {best}
-    for name in means.keys() - found:
-        above = sum(mean > means[name] for mean in means.values())
-        tested = difference(scores[best], scores[name], [scatters[best], scatters[name]])
+    ordered = sorted(scores, key=lambda name: -scores[name].mean)
+    found = set(ordered[:1])
+    for name in ordered[1:]:
+        best, above = ordered[0], sum(one.mean > scores[name].mean for one in scores.values())
+        good = [one for one in ordered if scores[one].mean >= scores[name].mean]
+        near = [scatter_of(one, scores, kinds, good) for one in (best, name)]
+        known = [
+            scatter if scatter.known else scatter_of(one, scores, kinds, ordered)
+            for one, scatter in zip((best, name), near, strict=True)
+        ]
         # A model that is level with the best has none above it.
-        if max(1, above) * tested.p >= ALPHA:
+        if max(1, above) * difference(scores[best], scores[name], known).p >= ALPHA:
             found.add(name)
     return found
 

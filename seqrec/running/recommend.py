@@ -93,7 +93,7 @@ class Recommender:
     def recommend(self, history: Sequence[Any], k: int = 10) -> pd.DataFrame:
         """Recommend the `k` items to come next after `history`, a user's item ids, oldest first.
 
-        Returns one row an item, the best first: `rank` from 1, `item`, `score`. Items of the
+        Returns one row per item, the best first: `rank` from 1, `item`, `score`. Items of the
         history are not recommended again, so there may be fewer than `k`.
         Raises `SeqrecError` for an empty history, an unknown item, and a `k` below 1.
         """

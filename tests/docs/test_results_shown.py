@@ -54,7 +54,7 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
 def test_the_readme_counts_the_verdicts_as_the_table_does() -> None:
     table = (ROOT / "results/README.md").read_text(encoding="utf-8")
     found = re.search(
-        r"Of (\d+) metrics in the paper's table: (\d+) plausible, (\d+) reproduced\.", table
+        r"Of (\d+) metrics of the paper's table: (\d+) plausible, (\d+) reproduced\.", table
     )
     assert found
     metrics, plausible, reproduced = found.groups()

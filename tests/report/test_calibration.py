@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from seqrec.report.inference import (
-    UNKNOWN,
     Scores,
     difference,
     may_be_best,
     prediction_interval,
-    scatters_of_kind,
+    scatter_of,
     seed_scatter,
 )
 
@@ -66,7 +65,9 @@ def simulate(seeds: int, effect: float, lenders: int, repeats: int) -> Rates:
     for _ in range(repeats):
         numbers = [seeds, seeds, *[3] * lenders]
         models, more = zip(*(drawn(draw, number, effect) for number in numbers), strict=True)
-        kind = scatters_of_kind({str(n): model for n, model in enumerate(models)})
+        scores = {str(n): model for n, model in enumerate(models)}
+        alike = dict.fromkeys(scores, "one kind")
+        kind = {name: scatter_of(name, scores, alike, scores) for name in scores}
         scatter = [kind["0"], kind["1"]]
         found = difference(models[0], models[1], scatter)
         wrong += found.p < 0.05
@@ -95,7 +96,7 @@ def best_left_out(count: int, repeats: int, apart: float = 0.0) -> float:
             str(n): Scores(row + LEVEL, np.array([row.mean() + LEVEL]))
             for n, row in enumerate(users)
         }
-        left_out += "0" not in may_be_best(models, dict.fromkeys(models, UNKNOWN))
+        left_out += "0" not in may_be_best(models, dict.fromkeys(models, "one kind"))
     return left_out / repeats
 
 

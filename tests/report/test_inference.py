@@ -15,6 +15,7 @@ from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.report.inference import (
     UNKNOWN,
     Interval,
+    Scatter,
     Scores,
     bootstrap_interval,
     contrast,
@@ -114,9 +115,14 @@ def test_the_noise_of_scores_is_the_interaction_of_analysis_of_variance(
 # Tests
 
 
+def pooled(*models: Scores) -> list[Scatter]:
+    """The scatter of these models together, for each of them."""
+    return [seed_scatter(models)] * len(models)
+
+
 def test_with_one_seed_it_is_the_paired_t_test_over_users() -> None:
     one, other = (Scores.of([ranks(500, n, level)], "ndcg@10") for n, level in ((1, 1.0), (2, 0.9)))
-    ours = difference(one, other)
+    ours = difference(one, other, pooled(one, other))
     theirs = stats.ttest_rel(one.users, other.users)
     interval = theirs.confidence_interval()
     assert ours.p == ours.p_users == pytest.approx(theirs.pvalue)
@@ -140,16 +146,17 @@ def test_it_agrees_with_the_permutation_test() -> None:
             batch=1000,
             rng=np.random.default_rng(0),
         )
-        assert difference(one, other).p == pytest.approx(theirs.pvalue, abs=0.03)
+        assert difference(one, other, pooled(one, other)).p == pytest.approx(
+            theirs.pvalue, abs=0.03
+        )
 
 
 def test_over_seeds_alone_it_is_welchs_or_with_pooled_variance_students_t_test() -> None:
     one, other = np.array([0.2101, 0.199, 0.206]), np.array([0.202, 0.21])
     # Users who are all alike, so that the seeds are all there is; and means so close that scatter
     # in relation to them is scatter itself.
-    ours = difference(
-        scores(np.full(10, one.mean()), *one), scores(np.full(10, other.mean()), *other)
-    )
+    models = scores(np.full(10, one.mean()), *one), scores(np.full(10, other.mean()), *other)
+    ours = difference(*models, pooled(*models))
     welch, student = (stats.ttest_ind(one, other, equal_var=equal) for equal in (False, True))
     interval = student.confidence_interval()
     assert ours.p_seeds == pytest.approx(welch.pvalue)
@@ -175,7 +182,7 @@ def test_two_seeds_of_many_models_are_enough_for_a_large_difference() -> None:
         return Scores(hits.mean(axis=0), hits.mean(axis=1))
 
     models = [model(0.13), *(model(0.1) for _ in range(11))]
-    found = difference(models[0], models[1], [seed_scatter(models)] * 2)
+    found = difference(models[0], models[1], pooled(*models)[:2])
     assert 66 * found.p < 0.05
     assert 66 * found.p_seeds > 0.05, "their own four seeds are not"
 
@@ -183,8 +190,9 @@ def test_two_seeds_of_many_models_are_enough_for_a_large_difference() -> None:
 def test_seeds_that_scatter_make_a_difference_less_sure() -> None:
     users = np.random.default_rng(0).random(10_000)
     other = scores(users)
-    close = difference(scores(users + 0.01 * np.arange(10_000) / 5000, 0.51, 0.5101), other)
-    apart = difference(scores(users + 0.01 * np.arange(10_000) / 5000, 0.40, 0.62), other)
+    better = users + 0.01 * np.arange(10_000) / 5000
+    one, another = scores(better, 0.51, 0.5101), scores(better, 0.40, 0.62)
+    close, apart = (difference(each, other, pooled(each, other)) for each in (one, another))
     assert close.value == apart.value
     assert close.p < 1e-4 < 0.05 < apart.p
     assert close.p_users == apart.p_users < 1e-6
@@ -201,7 +209,7 @@ def test_equal_models_are_found_different_as_seldom_as_promised() -> None:
             probability = np.clip(level * (1 + draw.normal(0, 0.1, (2, 1))), 0, 1)
             hits = (draw.random((2, len(level))) < probability).astype(float)
             models.append(Scores(hits.mean(axis=0), hits.mean(axis=1)))
-        scatter = [seed_scatter(models)] * 2
+        scatter = pooled(*models)[:2]
         tested = [difference(one, other, scatter) for one, other in combinations(models, 2)]
         wrong += tested[0].p < 0.05
         users_only += tested[0].p_users < 0.05
@@ -221,7 +229,7 @@ def test_one_seed_against_several_is_found_different_as_seldom_as_promised() -> 
             probability = np.clip(level * (1 + draw.normal(0, 0.2, (seeds, 1))), 0, 1)
             hits = (draw.random((seeds, len(level))) < probability).astype(float)
             models.append(Scores(hits.mean(axis=0), hits.mean(axis=1)))
-        wrong += difference(*models).p < 0.05
+        wrong += difference(*models, pooled(*models)).p < 0.05
     assert wrong / 600 < 0.08
 
 
@@ -234,35 +242,37 @@ def test_models_that_scatter_differently_can_be_told_so() -> None:
     assert ours.interval.high - ours.value == pytest.approx(
         float(stats.t.ppf(0.975, 1)) * math.sqrt(part), rel=1e-6
     )
-    pooled = difference(steady, wild)
-    assert np.ptp(pooled.interval) > 1.5 * np.ptp(ours.interval)
+    together = difference(steady, wild, pooled(steady, wild))
+    assert np.ptp(together.interval) > 1.5 * np.ptp(ours.interval)
 
 
 def test_of_one_user_nothing_is_known() -> None:
-    found = difference(scores(np.ones(1)), scores(np.zeros(1)))
+    found = difference(scores(np.ones(1)), scores(np.zeros(1)), [UNKNOWN] * 2)
     assert (found.value, found.p, found.effect) == (1.0, 1.0, 0.0)
     assert found.interval == (-math.inf, math.inf)
 
 
 def test_a_model_differs_in_nothing_from_itself() -> None:
     one = Scores.of([ranks(100, 0)], "ndcg@10")
-    found = difference(one, one)
+    found = difference(one, one, [UNKNOWN] * 2)
     assert (found.value, found.p, found.effect) == (0.0, 1.0, 0.0)
 
 
 def test_a_difference_that_every_user_has_is_certain() -> None:
-    assert difference(scores(np.full(9, 0.5)), scores(np.full(9, 0.25))).p == 0.0
+    half, quarter = scores(np.full(9, 0.5)), scores(np.full(9, 0.25))
+    assert difference(half, quarter, [UNKNOWN] * 2).p == 0.0
 
 
 def test_tiny_p_values_do_not_vanish() -> None:
     gaps = np.random.default_rng(0).normal(0.05, 1.0, 280_000)
-    assert 0 < difference(scores(gaps), scores(np.zeros(280_000))).p < 1e-100
+    none = scores(np.zeros(280_000))
+    assert 0 < difference(scores(gaps), none, [UNKNOWN] * 2).p < 1e-100
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=6, unique=True), st.integers(0, 99))
 def test_the_trend_is_the_mean_of_the_users_own_slopes(x: list[int], seed: int) -> None:
     table = np.random.default_rng(seed).random((len(x), 20))
-    found = trend([scores(row) for row in table], x)
+    found = trend([scores(row) for row in table], x, [UNKNOWN] * len(x))
     slopes = np.polyfit(x, table, 1)[0]
     assert found.value == pytest.approx(slopes.mean(), rel=1e-6, abs=1e-9)
     assert found.p == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue, rel=1e-4, abs=1e-9)
@@ -271,7 +281,7 @@ def test_the_trend_is_the_mean_of_the_users_own_slopes(x: list[int], seed: int) 
 def test_two_hundred_pairs_of_a_quarter_million_users_take_seconds() -> None:
     models = [Scores.of([ranks(280_000, n)], "ndcg@10") for n in range(21)]
     start = time.process_time()
-    found = [difference(a, b) for i, a in enumerate(models) for b in models[:i]]
+    found = [difference(a, b, [UNKNOWN] * 2) for i, a in enumerate(models) for b in models[:i]]
     assert len(found) == 210
     assert time.process_time() - start < 15
 
@@ -294,40 +304,66 @@ def test_holms_correction_by_hand() -> None:
 
 
 entries = st.lists(
-    st.tuples(st.floats(0.05, 0.5), st.floats(0.1, 10), st.integers(1, 3)), min_size=1, max_size=6
+    st.tuples(
+        st.floats(0.05, 0.5),
+        st.floats(0.1, 10),
+        st.integers(1, 3),
+        st.floats(0, 0.2),
+        st.sampled_from("ab"),
+    ),
+    min_size=1,
+    max_size=6,
 )
 
 
-@given(entries, st.floats(0.0, 1.0), st.floats(0.1, 100), st.integers(0, 99))
+@given(entries, st.floats(0.01, 0.99), st.floats(0.1, 100), st.integers(1, 3), st.integers(0, 99))
 def test_adding_a_worse_model_never_makes_another_entry_bold(
-    models: list[tuple[float, float, int]], share: float, noise: float, seed: int
+    models: list[tuple[float, float, int, float, str]],
+    share: float,
+    noise: float,
+    seeds: int,
+    seed: int,
 ) -> None:
     draw = np.random.default_rng(seed)
 
-    def entry(quality: float, noise: float, seeds: int) -> Scores:
+    def entry(quality: float, noise: float, seeds: int, spread: float) -> Scores:
         users = quality + 0.1 * noise * draw.normal(size=30)
         users += quality - users.mean()
-        return Scores(users, np.full(seeds, quality) * (1 + 0.02 * np.arange(seeds)))
+        steps = np.arange(seeds) - (seeds - 1) / 2
+        return Scores(users, quality * (1 + spread * steps))
 
-    scores = {str(n): entry(*model) for n, model in enumerate(models)}
-    scatter = {name: seed_scatter([one]) for name, one in scores.items()}
-    worse = entry(share * min(one.mean for one in scores.values()), noise, 1)
-    before = may_be_best(scores, scatter)
-    after = may_be_best(scores | {"worse": worse}, scatter | {"worse": seed_scatter([worse])})
-    assert after - {"worse"} == before
+    entries = {str(n): entry(*model[:4]) for n, model in enumerate(models)}
+    # How much each kind scatters is known: an entry better than all others shows it.
+    best = 2 * max(one.mean for one in entries.values())
+    entries |= {kind: entry(best, 1.0, 2, 0.05) for kind in "ab"}
+    kinds = {str(n): model[4] for n, model in enumerate(models)} | {"a": "a", "b": "b"}
+    worst = entry(share * min(one.mean for one in entries.values()), noise, seeds, 0.5)
+    before = may_be_best(entries, kinds)
+    for kind in "ab":
+        after = may_be_best(entries | {"worst": worst}, kinds | {"worst": kind})
+        assert after - {"worst"} == before
+
+
+def test_the_first_of_a_kind_with_several_seeds_shows_how_much_the_others_scatter() -> None:
+    users = np.random.default_rng(0).random(5000)
+    models = {"best": scores(users + 0.02), "close": scores(users + 0.01 * users)}
+    kinds = dict.fromkeys(["best", "close", "wild"], "one")
+    assert may_be_best(models, kinds) == {"best"}
+    wild = scores(users - 0.1, 0.38, 0.42)
+    assert may_be_best(models | {"wild": wild}, kinds) >= {"best", "close"}
 
 
 def test_the_best_model_is_bold_and_a_clearly_worse_one_is_not() -> None:
     users = np.random.default_rng(0).random(5000)
     models = {"best": scores(users + 0.2), "close": scores(users[::-1] + 0.2), "far": scores(users)}
-    assert may_be_best(models, dict.fromkeys(models, UNKNOWN)) == {"best", "close"}
+    assert may_be_best(models, dict.fromkeys(models, "one")) == {"best", "close"}
     assert may_be_best({}, {}) == set()
 
 
 def test_weights_other_than_a_pairs_count_squared_for_the_seeds() -> None:
     one = scores(np.full(10, 0.2), 0.21, 0.19)
-    narrow = contrast([one, one], [1.0, 0.0]).interval
-    wide = contrast([one, one], [2.0, 0.0]).interval
+    narrow = contrast([one, one], [1.0, 0.0], pooled(one, one)).interval
+    wide = contrast([one, one], [2.0, 0.0], pooled(one, one)).interval
     assert np.ptp(wide) == pytest.approx(2 * np.ptp(narrow))
 
 

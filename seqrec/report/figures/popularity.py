@@ -18,7 +18,7 @@ from seqrec.report.figures.shown import (
     looks_in,
     panels_of,
 )
-from seqrec.report.inference import Scores
+from seqrec.report.inference import Scores, seed_scatter
 from seqrec.report.looks import Look
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, span
@@ -93,7 +93,8 @@ def _panel(evidence: Evidence, dataset: str, metric: str, drawn: dict[str, Look]
         ranks = [record.ranks() for record in models[name].records]
         points = []
         for group in groups:
-            found = estimate(Scores.of([one[group.users] for one in ranks], metric))
+            scores = Scores.of([one[group.users] for one in ranks], metric)
+            found = estimate(scores, seed_scatter([scores]))
             points.append(
                 Point(group.middle or never, found.value, None, found.interval, group.name)
             )

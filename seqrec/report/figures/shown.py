@@ -83,9 +83,9 @@ class Estimate(NamedTuple):
     interval: Interval | None
 
 
-def estimate(scores: Scores, scatter: Scatter | None = None) -> Estimate:
-    """Estimate a mean; `scatter` between seeds is by default that of these seeds."""
-    found = contrast([scores], [1.0], [scatter] if scatter else None)
+def estimate(scores: Scores, scatter: Scatter) -> Estimate:
+    """Estimate a mean, for other users and seeds."""
+    found = contrast([scores], [1.0], [scatter])
     return Estimate(found.value, found.interval if math.isfinite(found.interval.low) else None)
 
 
