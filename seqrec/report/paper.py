@@ -99,12 +99,7 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
         lines = csv.DictReader(io.StringIO(text, newline=""))
         if lacking := [name for name in key if name not in (lines.fieldnames or ())]:
             raise ValueError(f"no {' and no '.join(lacking)}")
-        return {
-            tuple(line.pop(name) for name in key): {
-                name: _finite(value) for name, value in line.items() if value
-            }
-            for line in lines
-        }
+        return {_key_of(line, key): _numbers_in(line, key) for line in lines}
     except FileNotFoundError:
         raise SeqrecError(
             f"{path}: no such file; it holds the published numbers. Run from the project's folder."
@@ -113,15 +108,23 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
         raise explained(error) from None
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise SeqrecError(
-            f"{path}: must hold the columns {', '.join(key)} and numbers in all others ({error}). "
+            f"{path}: must hold the columns {', '.join(key)} and numbers above 0 in all others ({error}). "
             "Restore it from git."
         ) from None
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is not a number")
-    return number
+def _key_of(line: dict[str, str], key: tuple[str, ...]) -> tuple[str, ...]:
+    if lacking := [name for name in key if not line[name]]:
+        raise ValueError(f"a line without {lacking[0]}")
+    return tuple(line[name] for name in key)
+
+
+def _numbers_in(line: dict[str, str], key: tuple[str, ...]) -> dict[str, float]:
+    numbers = {name: float(text) for name, text in line.items() if text and name not in key}
+    for name, number in numbers.items():
+        if not 0 < number < math.inf:
+            raise ValueError(f"{name} is {line[name]}")
+    return numbers
 
 
 def curve_negatives(record: Record) -> int | None:

@@ -122,10 +122,13 @@ def test_published_numbers_cover_the_papers_grid() -> None:
 def test_a_published_file_that_is_missing_or_spoilt_is_named(tmp_path: Path) -> None:
     with pytest.raises(SeqrecError, match=r"none\.csv: no such file"):
         read_published(tmp_path / "none.csv", "dataset")
-    for value in ("many", "nan", "-inf"):
+    for value in ("many", "nan", "-inf", "0", "-1"):
         (tmp_path / "bad.csv").write_text(f"dataset,users\nml-1m,{value}\n")
         with pytest.raises(SeqrecError, match=rf"bad\.csv: must hold.*{value}"):
             read_published(tmp_path / "bad.csv", "dataset")
+    (tmp_path / "bad.csv").write_text("dataset,users\n,3\n")
+    with pytest.raises(SeqrecError, match=r"bad\.csv: must hold.*\(a line without dataset\)"):
+        read_published(tmp_path / "bad.csv", "dataset")
     (tmp_path / "bad.csv").write_text("")
     with pytest.raises(SeqrecError, match=r"bad\.csv: must hold.*\(no dataset\)"):
         read_published(tmp_path / "bad.csv", "dataset")
