@@ -59,7 +59,7 @@ def decided_claims(results: Path) -> pd.DataFrame:
         "SASRec, with one negative, is worse than SASRec+ and than BERT4Rec": "one negative",
         "SASRec+ N catches up as N grows: NDCG@10 rises over log N, and the largest N is above the "
         "smallest": "negatives",
-        "SASRec+ needs fewer epochs than BERT4Rec to its best": "epochs",
+        "SASRec+ needs fewer epochs than BERT4Rec to reach its best": "epochs",
         "SASRec+ reaches its best epoch in less training time than BERT4Rec": "time",
     }
     return frame.assign(claim=frame.claim.map(short)).set_index("claim")

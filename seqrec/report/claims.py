@@ -149,7 +149,7 @@ class _DatasetClaims:
                 self._more_negatives_are_better,
             ),
             Question(
-                "SASRec+ needs fewer epochs than BERT4Rec to its best",
+                "SASRec+ needs fewer epochs than BERT4Rec to reach its best",
                 ["sasrec+", "bert4rec"],
                 lambda: (
                     self._paper_says("sasrec+", "best_epoch")

@@ -10,11 +10,11 @@ from seqrec.report.inference import ALPHA, Scatter, Scores
 POWER = 0.8
 """Probability with which a detectable difference is found."""
 
-Model: TypeAlias = tuple[Scores, Scatter]
+ScoredModel: TypeAlias = tuple[Scores, Scatter]
 """A metric of a model, and how much it scatters between seeds."""
 
 
-def detectable_difference(one: Model, other: Model, seeds: int) -> float:
+def detectable_difference(one: ScoredModel, other: ScoredModel, seeds: int) -> float:
     """Return the smallest difference of two models that their test finds in four of five cases.
 
     Each model is taken to have `seeds` seeds, and otherwise to be like these two: their users

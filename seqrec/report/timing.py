@@ -24,7 +24,7 @@ class Timing(Strict):
     machine: Annotated[str, Field(min_length=1)]
     """What it was measured on, for readers: the device, how many threads, that it was idle."""
     seconds_per_epoch: dict[str, dict[str, Seconds]]
-    """Of training with its validation, by dataset and model."""
+    """Seconds per epoch of training and validation, by dataset and model."""
 
     def of(self, dataset: str, model: str) -> float | None:
         """Return the seconds of an epoch of a model; None if it was not measured."""

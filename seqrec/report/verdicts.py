@@ -56,7 +56,7 @@ class Outcome(StrEnum):
         )
 
 
-class Source(StrEnum):
+class ShownIn(StrEnum):
     """Where the paper shows a value."""
 
     TABLE = "table"
@@ -70,7 +70,7 @@ class PublishedValue(NamedTuple):
     model: str
     quantity: str
     """A metric such as `ndcg@10`, or `best_epoch`."""
-    source: Source
+    source: ShownIn
     value: float
     tolerance: float = 0.0
     """The largest error with which it was read off a figure."""
@@ -131,7 +131,7 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, Counter[Outcome]]:
 
 def _kind(published: PublishedValue) -> str:
     metrics, epochs, points = KINDS
-    if published.source is Source.FIGURE:
+    if published.source is ShownIn.FIGURE:
         return points
     return epochs if published.quantity == BEST_EPOCH else metrics
 
@@ -140,11 +140,11 @@ def _published(evidence: Evidence) -> Iterator[PublishedValue]:
     for (dataset, model), row in evidence.paper.results.items():
         for name in (*evidence.paper.metrics, BEST_EPOCH):
             if name in row:
-                yield PublishedValue(dataset, model, name, Source.TABLE, row[name])
+                yield PublishedValue(dataset, model, name, ShownIn.TABLE, row[name])
     for (dataset, negatives), row in evidence.paper.curve.items():
         point, tolerance = row[STOPPING_METRIC], row.get("tolerance", 0.0)
         model = f"sasrec+{negatives}"
-        yield PublishedValue(dataset, model, STOPPING_METRIC, Source.FIGURE, point, tolerance)
+        yield PublishedValue(dataset, model, STOPPING_METRIC, ShownIn.FIGURE, point, tolerance)
 
 
 def _verdict_on(evidence: Evidence, published: PublishedValue) -> Verdict:

@@ -20,9 +20,9 @@ from seqrec.report.figures.against_paper import against_paper_chart
 from seqrec.report.figures.chart import Chart, Panel, Shape
 from seqrec.report.figures.convergence import convergence_by_time_chart, convergence_chart
 from seqrec.report.figures.detectable import TOO_FEW, detectable_chart
-from seqrec.report.figures.differences import MOST_MODELS, differences_chart
+from seqrec.report.figures.differences import MOST_ROWS, differences_chart
 from seqrec.report.figures.negatives import negatives_chart
-from seqrec.report.figures.popularity import GROUPS, groups_of, popularity_chart
+from seqrec.report.figures.popularity import NUM_GROUPS, groups_of, popularity_chart
 from seqrec.report.figures.quality import (
     NO_COUNTS,
     NOT_COUNTED,
@@ -132,11 +132,11 @@ def test_a_matrix_has_every_pair_once_and_fills_significant_ones(tmp_path: Path)
 
 
 def test_a_matrix_shows_the_best_where_there_are_too_many(tmp_path: Path) -> None:
-    for number in range(MOST_MODELS + 3):
+    for number in range(MOST_ROWS + 3):
         make_record(tmp_path, "demo", f"own-{number}", ndcg=0.1 + number / 1000)
     (panel,) = differences_chart(read(tmp_path)).panels
     shown = [tick.label for tick in panel.y.ticks]
-    assert shown == [f"own-{number}" for number in range(MOST_MODELS + 2, 3, -1)]
+    assert shown == [f"own-{number}" for number in range(MOST_ROWS + 2, 3, -1)]
 
 
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=300))
@@ -146,7 +146,7 @@ def test_every_user_is_in_one_group_of_targets_and_unseen_targets_are_apart(
     groups = groups_of(np.array(counts))
     together = np.sum([group.users for group in groups], axis=0)
     assert (together == 1).all()
-    assert 1 <= len(groups) <= GROUPS + 1
+    assert 1 <= len(groups) <= NUM_GROUPS + 1
     for group in groups:
         inside = np.array(counts)[group.users]
         assert (inside.min(), inside.max()) == (group.least, group.most)

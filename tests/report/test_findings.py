@@ -39,7 +39,7 @@ def test_claims_are_counted_and_shown_by_dataset(tmp_path: Path) -> None:
     assert matrix.headings == ["Claim", "MovieLens-1M", "Amazon Beauty"]
     shown = {plain(row[0].text): [plain(cell.text) for cell in row[1:]] for row in matrix.cells}
     assert shown["SASRec+ is better than BERT4Rec"] == ["holds", "does not hold"]
-    assert shown["SASRec+ needs fewer epochs than BERT4Rec to its best"] == ["holds", "holds"]
+    assert shown["SASRec+ needs fewer epochs than BERT4Rec to reach its best"] == ["holds", "holds"]
 
 
 def test_a_dataset_of_ones_own_has_results_and_no_verdicts(tmp_path: Path) -> None:

@@ -10,7 +10,17 @@ import vl_convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape, Tick, Tile
+from seqrec.report.figures.chart import (
+    Axis,
+    Chart,
+    LegendKey,
+    Panel,
+    Point,
+    Series,
+    Shape,
+    Tick,
+    Tile,
+)
 from seqrec.report.inference import Interval
 from seqrec.report.looks import INK, Look
 from seqrec.report.page.charts import chart_html
@@ -155,7 +165,7 @@ def test_a_panel_without_points_is_its_note_and_is_not_drawn() -> None:
 def test_a_chart_has_a_text_for_those_who_do_not_see_it_and_a_button_for_each_label() -> None:
     own = Series('my "own" <model>', Look("#1F45B8"), Shape.LINE, [Point(1, 0.1), Point(2, 0.2)])
     panel = Panel("Demo", LINEAR, Axis("NDCG@10"), [CURVE, PAPERS, own])
-    keys = [Key("published", Shape.POINTS, published=True)]
+    keys = [LegendKey("published", Shape.POINTS, published=True)]
     text = chart_html(Chart("Quality", [panel], "It rises.", keys), "c")
     labels = [unescape(label) for label in re.findall(r'<button[^>]*data-label="([^"]*)"', text)]
     assert labels == ["SASRec+ N", 'my "own" <model>']

@@ -8,11 +8,11 @@ from reading_tables import decided_claims, notes, ranks_with_hits, write, write_
 from record_factory import make_record
 
 from seqrec.report.inference import Interval
-from seqrec.report.verdicts import PublishedValue, Source, verdict
+from seqrec.report.verdicts import PublishedValue, ShownIn, verdict
 
 
 def published(value: float, tolerance: float = 0.0, quantity: str = "ndcg@10") -> PublishedValue:
-    return PublishedValue("ml-1m", "sasrec+", quantity, Source.TABLE, value, tolerance)
+    return PublishedValue("ml-1m", "sasrec+", quantity, ShownIn.TABLE, value, tolerance)
 
 
 @pytest.mark.parametrize(

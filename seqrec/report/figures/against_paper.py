@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape, Tick
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape, Tick
 from seqrec.report.figures.shown import nothing, panels_of
 from seqrec.report.inference import Interval
 from seqrec.report.looks import look_of
@@ -13,7 +13,7 @@ from seqrec.report.verdicts import (
     BEST_EPOCH,
     REPRODUCED_WITHIN,
     Outcome,
-    Source,
+    ShownIn,
     Verdict,
     verdicts,
 )
@@ -34,8 +34,8 @@ def against_paper_chart(evidence: Evidence) -> Chart:
         panels,
         _in_words(evidence, judged),
         [
-            Key("mean of our seeds; bar: one more training (95%)", Shape.POINTS),
-            Key(f"within {WITHIN} of the published value", Shape.LINE, interval=True),
+            LegendKey("mean of our seeds; bar: one more training (95%)", Shape.POINTS),
+            LegendKey(f"within {WITHIN} of the published value", Shape.LINE, interval=True),
         ],
         columns=2,
     )
@@ -66,7 +66,7 @@ def _name(evidence: Evidence, one: Verdict) -> str:
     published = one.published
     title = evidence.title(published.dataset, published.model).text
     metric = metric_title(published.quantity)
-    return f"{title}, {metric}" + (" (figure)" if published.source is Source.FIGURE else "")
+    return f"{title}, {metric}" + (" (figure)" if published.source is ShownIn.FIGURE else "")
 
 
 def _percent(value: float, one: Verdict) -> float:

@@ -111,7 +111,7 @@ class Panel:
         return not (self.tiles or any(one.points for one in self.series))
 
 
-class Key(NamedTuple):
+class LegendKey(NamedTuple):
     """An entry of the legend that explains a sign of all models."""
 
     label: str
@@ -128,7 +128,7 @@ class Chart:
     panels: Sequence[Panel]
     alternative: str
     """What it shows, in words, for those who do not see it."""
-    keys: Sequence[Key] = ()
+    keys: Sequence[LegendKey] = ()
     columns: int = 3
     """Panels side by side."""
 

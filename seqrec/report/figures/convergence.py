@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape
 from seqrec.report.figures.histories import curve, mean_series, run_series
 from seqrec.report.figures.shown import (
     compared_models,
@@ -31,9 +31,9 @@ def convergence_chart(evidence: Evidence) -> Chart:
         panels,
         _in_words(panels),
         [
-            Key("range over seeds", Shape.LINE, interval=True),
-            Key("best epoch (mean and range)", Shape.POINTS),
-            Key("best epoch, published", Shape.FOOT, published=True),
+            LegendKey("range over seeds", Shape.LINE, interval=True),
+            LegendKey("best epoch (mean and range)", Shape.POINTS),
+            LegendKey("best epoch, published", Shape.FOOT, published=True),
         ],
     )
 
@@ -47,7 +47,7 @@ def convergence_by_time_chart(evidence: Evidence) -> Chart:
         panels,
         f"Validation {TITLE} of each run over training time on a logarithmic axis, a panel for "
         "each dataset; a marker shows the best epoch.",
-        [Key("best epoch", Shape.POINTS)],
+        [LegendKey("best epoch", Shape.POINTS)],
     )
 
 

@@ -10,7 +10,7 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.report.detectable import POWER, detectable_difference
 from seqrec.report.differences import scatters, share
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape
 from seqrec.report.figures.shown import number_ticks, panels_of
 from seqrec.report.inference import Interval
 from seqrec.report.looks import INK, Look
@@ -20,7 +20,7 @@ from seqrec.report.numbers import number
 SEEDS = (1, 2, 3, 5, 10, 20)
 """Seeds of each model for which the smallest difference is shown."""
 
-MOST_MODELS = 20
+MOST_PAIRED = 20
 """How many models are paired, the best: of thousands, pairs would take hours."""
 
 TOO_FEW = "needs two trained models\nwith a scatter that is known"
@@ -35,7 +35,7 @@ def detectable_chart(evidence: Evidence) -> Chart:
         f"Smallest difference in test {title} that the test detects",
         panels,
         _in_words(title, panels),
-        [Key("middle half of the pairs", Shape.LINE, interval=True)],
+        [LegendKey("middle half of the pairs", Shape.LINE, interval=True)],
     )
 
 
@@ -43,7 +43,7 @@ def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
     models = evidence.comparable[dataset]
     scatter = scatters(models, metric)
     known = [name for name in models if scatter[name].known and models[name].records[0].epochs]
-    known = sorted(known, key=lambda name: -models[name].mean(metric))[:MOST_MODELS]
+    known = sorted(known, key=lambda name: -models[name].mean(metric))[:MOST_PAIRED]
     scores = [(models[name].scores[metric], scatter[name]) for name in known]
     points = []
     for seeds in SEEDS:

@@ -11,7 +11,7 @@ from seqrec.report.figures.shown import NO_PAIR, panels_of
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, percent
 
-MOST_MODELS = 20
+MOST_ROWS = 20
 """How many models a matrix has room for; the best are shown."""
 
 FULL, FAINT = 1.0, 0.1
@@ -36,7 +36,7 @@ def differences_chart(evidence: Evidence) -> Chart:
 
 def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
     models = evidence.comparable[dataset]
-    best = sorted(models, key=lambda name: -models[name].mean(metric))[:MOST_MODELS]
+    best = sorted(models, key=lambda name: -models[name].mean(metric))[:MOST_ROWS]
     tested = pairs({name: models[name] for name in best}, metric)
     order = list(dict.fromkeys([*(pair.one for pair in tested), *(pair.other for pair in tested)]))
     titles = {name: evidence.title(dataset, name).text for name in order}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from seqrec.experiment.naming import dataset_title, in_order
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Series, Shape
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Series, Shape
 from seqrec.report.figures.histories import curve, run_series
 from seqrec.report.figures.shown import looks_in, nothing
 from seqrec.report.looks import Look
@@ -26,7 +26,7 @@ def learning_chart(evidence: Evidence, dataset: str) -> Chart:
         [_panel(evidence, dataset, column, drawn) for column in LABELS],
         f"Training loss and {LABELS[STOPPING_METRIC]} of every run on {dataset_title(dataset)} "
         "over epochs; a marker shows the best epoch.",
-        [Key("best epoch", Shape.POINTS)],
+        [LegendKey("best epoch", Shape.POINTS)],
         columns=2,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape
 from seqrec.report.figures.shown import (
     CURVE,
     PAPER_ONLY,
@@ -34,9 +34,9 @@ def negatives_chart(evidence: Evidence) -> Chart:
     drawn = [one for panel in panels for one in panel.series]
     keys = []
     if any(one.published for one in drawn):
-        keys.append(Key("published", Shape.CURVE, published=True))
+        keys.append(LegendKey("published", Shape.CURVE, published=True))
     if any(point.y_interval for one in drawn for point in one.points):
-        keys.append(Key("95% interval", Shape.LINE, interval=True))
+        keys.append(LegendKey("95% interval", Shape.LINE, interval=True))
     return Chart(
         f"Test {title} by number of negatives",
         panels,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, Key, Panel, Point, Series, Shape, Tick
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape, Tick
 from seqrec.report.figures.shown import (
     NO_PAIR,
     compared_models,
@@ -23,7 +23,7 @@ from seqrec.report.looks import Look
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, span
 
-GROUPS = 5
+NUM_GROUPS = 5
 """Groups of about as many targets that occur in training, from rare to frequent."""
 
 ALSO_SHOWN = ("sasrec", "bpr-mf", "popularity")
@@ -54,7 +54,7 @@ def groups_of(counts: npt.NDArray[np.integer]) -> list[Group]:
     Targets that never do are a group of their own; the others form groups of about equal size.
     """
     seen = counts[counts > 0]
-    edges = np.quantile(seen, np.linspace(0, 1, GROUPS + 1)[1:]) if len(seen) else []
+    edges = np.quantile(seen, np.linspace(0, 1, NUM_GROUPS + 1)[1:]) if len(seen) else []
     groups, below = [], -1
     for edge in [0, *np.unique(np.floor(edges)).astype(int)]:
         users = (counts > below) & (counts <= edge)
@@ -76,7 +76,7 @@ def popularity_chart(evidence: Evidence) -> Chart:
         f"Test {title} by popularity of the target",
         panels,
         _in_words(title, panels),
-        [Key("95% interval", Shape.LINE, interval=True)],
+        [LegendKey("95% interval", Shape.LINE, interval=True)],
     )
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.textpath import TextPath
 
-from seqrec.report.figures.chart import Key, Point, Series, Shape, Tile
+from seqrec.report.figures.chart import LegendKey, Point, Series, Shape, Tile
 from seqrec.report.looks import BAND, FAINTEST, INK, MOST_FILLED, TILE, Look
 
 LEAST_POINTS = 7
@@ -105,7 +105,7 @@ def legend_sign(group: Sequence[Series]) -> Artist:
     return Line2D([], [], **style)
 
 
-def key_sign(key: Key) -> Artist:
+def key_sign(key: LegendKey) -> Artist:
     """Draw a sign that is explained for all models, in no model's colour."""
     if key.shape is Shape.LINE and key.interval:
         return Patch(color=INK, alpha=BAND, linewidth=0)

@@ -46,7 +46,7 @@ class Findings:
 def findings(evidence: Evidence) -> Findings:
     """Say what an experiment found: against the paper where it has the paper's datasets.
 
-    A dataset of somebody's own has results and no verdicts.
+    Your own dataset gets results but no verdicts.
     """
     best = [_best(evidence, dataset) for dataset in finished_datasets(evidence)]
     best = [sentence for sentence in best if sentence]
@@ -60,11 +60,6 @@ def findings(evidence: Evidence) -> Findings:
 def finished_datasets(evidence: Evidence) -> list[str]:
     """List the datasets with a finished run, in the paper's order."""
     return [dataset for dataset in evidence.datasets if evidence.records(dataset)]
-
-
-def is_about_the_paper(evidence: Evidence) -> bool:
-    """Whether any published value has a finished run of ours beside it."""
-    return bool(counts(verdicts(evidence)))
 
 
 def _verdicts(evidence: Evidence) -> list[str]:

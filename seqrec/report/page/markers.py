@@ -8,7 +8,7 @@ from matplotlib.path import Path
 
 from seqrec.report.figures.strokes import MARKERS
 
-COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
+SVG_COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
 
 
 @cache
@@ -23,5 +23,5 @@ def marker_path(name: str) -> str:
             drawn += "Z"
         else:
             places = (points / size).reshape(-1, 2) * (1, -1)
-            drawn += COMMANDS[code] + " ".join(f"{x:.3g},{y:.3g}" for x, y in places)
+            drawn += SVG_COMMANDS[code] + " ".join(f"{x:.3g},{y:.3g}" for x, y in places)
     return drawn

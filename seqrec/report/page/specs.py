@@ -41,7 +41,7 @@ JOINED = {Shape.CURVE, Shape.LINE}
 MARKED = {Shape.CURVE, Shape.POINTS, Shape.FOOT}
 """Shapes whose points have markers."""
 
-CONFIG: Spec = {
+VEGA_CONFIG: Spec = {
     "font": "system-ui, sans-serif",
     "background": None,
     "aria": False,  # the panel has a text for those who do not see it
@@ -79,7 +79,7 @@ def panel_spec(panel: Panel) -> Spec:
             "y": _number("y", scale=_scale(panel.y, every, "y"), axis=_axis(panel.y)),
         },
         "layer": layers,
-        "config": CONFIG,
+        "config": VEGA_CONFIG,
         "usermeta": {
             "labels": [one.label for one in shown],
             "x": _told(panel.x),

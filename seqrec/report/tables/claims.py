@@ -20,7 +20,7 @@ NOTES: list[MarkedText] = [
     "chance of up to 2.5% for each dataset.",
     "The claim on epochs holds if every run of SASRec+ has an earlier best epoch than every run of "
     "BERT4Rec, and does not hold if none has. The claim on time is decided likewise, by the best "
-    "epochs times the seconds of an epoch, measured for both models on the same machine; without "
+    "epochs times the seconds per epoch, measured for both models on the same machine; without "
     "such a measurement it is undecided. Its column paper compares whole trainings.",
     "paper: what the paper's own numbers say, without a test.",
 ]

@@ -77,6 +77,6 @@ def _notes(compared: Sequence[Comparison]) -> list[MarkedText]:
         "A and B: mean over seeds, with both values of two and the standard deviation of more, and "
         "in brackets a 95% bootstrap interval over users. Difference: A minus B.",
         f"{TEST_NOTE} Scatter is that of the experiment in which A or B lies. p, Holm: corrected "
-        "over all lines of this table.",
+        "over all lines of this table; `tables/pairs/` corrects over all pairs of a dataset.",
         *scatter_notes(list(unknown)),
     ]

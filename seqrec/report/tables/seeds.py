@@ -14,10 +14,10 @@ from seqrec.report.numbers import number
 from seqrec.report.tables.notes import mark_notes
 
 LISTED = 5
-"""Seeds whose values are listed; of more, the least and the most are shown."""
+"""Seeds whose values are listed; of more, the smallest and the largest are shown."""
 
 NOTES: list[MarkedText] = [
-    "In the order of the seeds; of more than five, the least and the most. varies by: standard "
+    "In the order of the seeds; of more than five, the smallest and the largest. varies by: standard "
     "deviation over seeds in percent of the mean, from three seeds. paper: the published value, of "
     "one run.",
 ]

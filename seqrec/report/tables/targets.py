@@ -12,7 +12,7 @@ from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number
 from seqrec.report.tables.notes import missing_notes
 
-GROUPS = {True: "trained on", False: "never seen"}
+GROUP_TITLES = {True: "trained on", False: "never seen"}
 """Titles of the groups of targets, by whether they occur in training."""
 
 
@@ -21,10 +21,12 @@ def targets_table(evidence: Evidence, item: Item) -> Table:
     models = evidence.comparable[item.dataset]
     found = by_target(models, evidence.metrics)
     shown = {(one.model, one.occurs, one.metric): one for one in found}
-    groups = [occurs for occurs in GROUPS if any(one.occurs == occurs for one in found)]
+    groups = [occurs for occurs in GROUP_TITLES if any(one.occurs == occurs for one in found)]
     headings = ["Model"]
     for occurs in groups:
-        headings += [f"{GROUPS[occurs]}: {metric_title(metric)}" for metric in evidence.metrics]
+        headings += [
+            f"{GROUP_TITLES[occurs]}: {metric_title(metric)}" for metric in evidence.metrics
+        ]
         headings.append("median rank")
     cells = []
     for model in models:

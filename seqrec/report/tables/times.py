@@ -91,7 +91,7 @@ def _notes(evidence: Evidence) -> list[MarkedText]:
     ]
     if evidence.timing:
         notes.append(
-            f"Epoch: seconds of an epoch with its validation, measured on one quiet machine "
+            f"Epoch: seconds per epoch with its validation, measured on one quiet machine "
             f"({evidence.timing.machine}); to best: these times the mean best epoch. paper: the "
             "published training time, on the authors' hardware, over the published best epoch and "
             "the patience after it. Models without a value were not measured."

@@ -13,7 +13,7 @@ from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, percent
 from seqrec.report.tables.notes import mark_notes, not_run_note, other_settings_notes
-from seqrec.report.verdicts import BEST_EPOCH, Outcome, Source, Verdict, counts, verdicts
+from seqrec.report.verdicts import BEST_EPOCH, Outcome, ShownIn, Verdict, counts, verdicts
 
 COLUMNS = [
     *("dataset", "model", "metric", "source", "published", "tolerance"),
@@ -41,7 +41,7 @@ def _order(evidence: Evidence, one: Verdict) -> tuple[object, ...]:
     """Sort by dataset and model, those of the table in its order before those of the figure."""
     said = one.published
     run = Run(said.dataset, said.model, seed=0)
-    return *evidence.found.order(run), said.source is Source.FIGURE
+    return *evidence.found.order(run), said.source is ShownIn.FIGURE
 
 
 def _title(quantity: str) -> str:
@@ -51,7 +51,7 @@ def _title(quantity: str) -> str:
 def _cells(evidence: Evidence, one: Verdict) -> list[Cell]:
     said = one.published
     read = f" ± {said.tolerance:g}" if said.tolerance else ""
-    value = _title(said.quantity) + (", figure" if said.source is Source.FIGURE else "")
+    value = _title(said.quantity) + (", figure" if said.source is ShownIn.FIGURE else "")
     start = [
         Cell(dataset_title(said.dataset)),
         Cell((evidence.title(said.dataset, said.model),)),
