@@ -127,6 +127,12 @@ class Plan:
         return sorted([*found, *(path for path in data if path.is_file())])
 
     @property
+    def report_inputs(self) -> list[Path]:
+        """Files beside records and code that tables and figures are made from."""
+        timing = [path for path in (self.results.timing,) if path.is_file()]
+        return [self.results.grid, *ConfigFiles().published_files, *timing]
+
+    @property
     def tables_code(self) -> list[Path]:
         """The code that tables depend on: custom models can make a record stale, too."""
         modules = {custom_module(run.implementation) for run in self.runs}

@@ -18,7 +18,7 @@ from seqrec.data.freshness import log_is_current
 from seqrec.data.local_files import replaced_user_file
 from seqrec.errors import SeqrecError
 from seqrec.files import holds, read_regular
-from seqrec.layout import ConfigFiles, LogFiles, RunFiles, manifest
+from seqrec.layout import LogFiles, RunFiles, manifest
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.making import made_from
 from seqrec.running.planning import Plan
@@ -100,8 +100,7 @@ def _future_dates(plan: Plan) -> Iterator[Repair]:
     What is made from them would seem older than they are, and Snakemake deletes such a result.
     """
     now = time.time()
-    published = ConfigFiles().published_files
-    inputs = [*plan.records_and_failures, plan.results.grid, *published, *plan.tables_code]
+    inputs = [*plan.records_and_failures, *plan.report_inputs, *plan.tables_code]
     for dataset in plan.datasets:
         inputs += [manifest(dataset), LogFiles.of(dataset).digest]
     for path in inputs:

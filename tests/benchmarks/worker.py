@@ -35,11 +35,11 @@ from seqrec.protocol.splits import Splits, leave_one_out
 from seqrec.running.engine import choose_engine
 from seqrec.running.memory import keep_freed_memory, peak_memory
 from seqrec.running.options import AUTOMATIC, EngineOptions
+from seqrec.training.arithmetic import set_arithmetic
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.building import build_model, seeded_model
 from seqrec.training.loop import Trainer
 from seqrec.training.negatives import NegativeSampler
-from seqrec.training.arithmetic import set_arithmetic
 
 Commands = dict[str, Callable[[int], Any]]
 """What a side can be asked for."""

@@ -1,11 +1,8 @@
 # Tables and figures, from run records alone: no rule here can start a training.
 
-from seqrec.layout import ConfigFiles
 from seqrec.report import contents
 
 GRID_FILE = str(plan.results.grid)
-PUBLISHED = ConfigFiles().published_files
-TIMING = [path for path in [plan.results.timing] if path.is_file()]
 TABLES = [path for item in contents.items(contents.TABLES, plan.datasets) for path in item.files]
 FIGURES = [path for item in contents.items(contents.FIGURES, plan.datasets) for path in item.files]
 
@@ -32,14 +29,12 @@ if plan.grid:
 
 rule write_tables:
     input:
-        GRID_FILE,
-        PUBLISHED,
-        TIMING,
+        plan.report_inputs,
         code=plan.tables_code,
         records=plan.records_and_failures,
     output:
-        f"{RESULTS}/results.csv",
-        [f"{RESULTS}/tables/{path}" for path in TABLES],
+        plan.results.csv,
+        [plan.results.tables / path for path in TABLES],
     log:
         f"{plan.results.logs}/tables.log",
     localrule: True
@@ -55,13 +50,11 @@ rule write_tables:
 
 rule draw_figures:
     input:
-        GRID_FILE,
-        PUBLISHED,
-        TIMING,
+        plan.report_inputs,
         code=plan.figures_code,
         records=plan.records_and_failures,
     output:
-        [f"{RESULTS}/figures/{path}" for path in FIGURES],
+        [plan.results.figures / path for path in FIGURES],
     log:
         f"{plan.results.logs}/figures.log",
     localrule: True
@@ -80,24 +73,20 @@ if plan.grid:
     # The same two steps, for `all`: they wait for every run of the grid.
     use rule write_tables as final_tables with:
         input:
-            GRID_FILE,
-            PUBLISHED,
-            TIMING,
+            plan.report_inputs,
             code=plan.tables_code,
             successes=plan.successes,
         output:
-            touch(f"{RESULTS}/tables/.complete"),
+            touch(plan.results.tables / ".complete"),
         log:
             f"{plan.results.logs}/final-tables.log",
 
     use rule draw_figures as final_figures with:
         input:
-            GRID_FILE,
-            PUBLISHED,
-            TIMING,
+            plan.report_inputs,
             code=plan.figures_code,
             successes=plan.successes,
         output:
-            touch(f"{RESULTS}/figures/.complete"),
+            touch(plan.results.figures / ".complete"),
         log:
             f"{plan.results.logs}/final-figures.log",
