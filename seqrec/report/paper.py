@@ -108,8 +108,8 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
         raise explained(error) from None
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise SeqrecError(
-            f"{path}: must hold the columns {', '.join(key)} and numbers above 0 in all others ({error}). "
-            "Restore it from git."
+            f"{path}: must hold the columns {', '.join(key)} and numbers above 0 in all others "
+            f"({error}). Restore it from git."
         ) from None
 
 
