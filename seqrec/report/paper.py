@@ -6,7 +6,8 @@ The report reads them here alone; of `config/` it reads only titles besides.
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,14 +19,19 @@ from seqrec.experiment.registry import Registry
 from seqrec.experiment.settings import flat_settings
 from seqrec.files import read_regular
 from seqrec.layout import ConfigFiles
+from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.report.settings import Settings
+from seqrec.wording import shortened
 
 PublishedNumbers: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float]]
 """Published numbers by column, for each key of a file."""
 
 MOST_PUBLISHED_BYTES = 1 << 20
 """Size that no file of published numbers reaches."""
+
+OF_MODELS = (*REPORTED_METRICS, "training_seconds", "best_epoch")
+"""What is published of each model."""
 
 FREE_SETTINGS = {"seed", "evaluation"}
 """Settings that a run may choose freely and still be the paper's model."""
@@ -58,8 +64,10 @@ def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
 
     Raises `SeqrecError` if a file of published numbers is missing or damaged.
     """
-    results = read_published(config.published("results"), "dataset", "model")
-    curve = read_published(config.published("num_negatives"), "dataset", "negatives")
+    results = read_published(config.published("results"), "dataset", "model", needed=OF_MODELS)
+    curve = read_published(
+        config.published("num_negatives"), "dataset", "negatives", needed=[STOPPING_METRIC]
+    )
     sizes = read_published(config.published("datasets"), "dataset")
     datasets, registry = {dataset for dataset, _ in results}, Registry(config.folder)
     settings = {
@@ -89,17 +97,19 @@ def _settings_of(
         return error
 
 
-def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, float]]:
-    """Read published numbers, by the texts in the columns `key`.
+def read_published(
+    path: Path, *key: str, needed: Sequence[str] = ()
+) -> dict[tuple[str, ...], dict[str, float]]:
+    """Read published numbers, by the texts in the columns `key`; the columns `needed` are full.
 
     Raises `SeqrecError` if the file is missing, or holds other columns or texts.
     """
     try:
         text = read_regular(path, MOST_PUBLISHED_BYTES, follow=True).decode("utf-8")
         lines = csv.DictReader(io.StringIO(text, newline=""))
-        if lacking := [name for name in key if name not in (lines.fieldnames or ())]:
-            raise ValueError(f"no {' and no '.join(lacking)}")
-        return {_key_of(line, key): _numbers_in(line, key) for line in lines}
+        if lacking := {*key, *needed} - {*(lines.fieldnames or ())}:
+            raise ValueError(f"no {' and no '.join(sorted(lacking))}")
+        return {_key_of(line, key, needed): _numbers_in(line, key) for line in lines}
     except FileNotFoundError:
         raise SeqrecError(
             f"{path}: no such file; it holds the published numbers. Run from the project's folder."
@@ -108,18 +118,20 @@ def read_published(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, flo
         raise explained(error) from None
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise SeqrecError(
-            f"{path}: must hold the columns {', '.join(key)} and numbers above 0 in all others "
-            f"({error}). Restore it from git."
+            f"{path}: must hold the columns {', '.join([*key, *needed])} and numbers above 0 in "
+            f"all but {' and '.join(key)} ({shortened(str(error))}). Restore it from git."
         ) from None
 
 
-def _key_of(line: dict[str, str], key: tuple[str, ...]) -> tuple[str, ...]:
-    if lacking := [name for name in key if not line[name]]:
+def _key_of(line: dict[str, str], key: Sequence[str], needed: Sequence[str]) -> tuple[str, ...]:
+    if lacking := [name for name in (*key, *needed) if not line[name]]:
         raise ValueError(f"a line without {lacking[0]}")
+    if not re.fullmatch("[1-9][0-9]{0,8}", line.get("negatives", "1")):
+        raise ValueError(f"negatives is {line['negatives']}")
     return tuple(line[name] for name in key)
 
 
-def _numbers_in(line: dict[str, str], key: tuple[str, ...]) -> dict[str, float]:
+def _numbers_in(line: dict[str, str], key: Sequence[str]) -> dict[str, float]:
     numbers = {name: float(text) for name, text in line.items() if text and name not in key}
     for name, number in numbers.items():
         if not 0 < number < math.inf:

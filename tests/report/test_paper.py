@@ -129,6 +129,15 @@ def test_a_published_file_that_is_missing_or_spoilt_is_named(tmp_path: Path) -> 
     (tmp_path / "bad.csv").write_text("dataset,users\n,3\n")
     with pytest.raises(SeqrecError, match=r"bad\.csv: must hold.*\(a line without dataset\)"):
         read_published(tmp_path / "bad.csv", "dataset")
+    text = "dataset,negatives,ndcg@10\nml-1m,10,0.1\nml-1m,{},{}\n"
+    for negatives, quality, problem in (
+        *(("x300", "0.1", "negatives is x300"), ("0", "0.1", "negatives is 0")),
+        *(("30", "", "a line without ndcg@10"), ("30", "y" * 9999, "could not convert.*y .*y")),
+    ):
+        (tmp_path / "bad.csv").write_text(text.format(negatives, quality))
+        with pytest.raises(SeqrecError, match=rf"bad\.csv: must hold.*{problem}") as caught:
+            read_published(tmp_path / "bad.csv", "dataset", "negatives", needed=["ndcg@10"])
+        assert len(str(caught.value)) < 700
     (tmp_path / "bad.csv").write_text("")
     with pytest.raises(SeqrecError, match=r"bad\.csv: must hold.*\(no dataset\)"):
         read_published(tmp_path / "bad.csv", "dataset")
