@@ -4,6 +4,7 @@ The workflow asks these questions while it is parsed, so nothing here imports to
 """
 
 import json
+import os
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
@@ -226,12 +227,12 @@ def minutes(run: RunConfig, digest: str, device: str, threads: int) -> int:
 
 
 def _size(digest: str) -> costs.LogSize:
-    with open(digest):  # noqa: PTH123 - the error must name the file by the same text
-        try:
-            statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
-        except (OSError, SeqrecError):
-            return costs.LogSize(0, 0)  # the run itself will say what is wrong with its log
-        return costs.LogSize(statistics.items, statistics.interactions)
+    os.stat(digest)  # noqa: PTH116 - the error must name the file by the same text
+    try:
+        statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
+    except (OSError, SeqrecError):
+        return costs.LogSize(0, 0)  # the run itself will say what is wrong with its log
+    return costs.LogSize(statistics.items, statistics.interactions)
 
 
 def engine_arguments(options: WorkflowConfig) -> str:

@@ -126,7 +126,8 @@ def damaged_workflow(project: Path, dice: Dice) -> Case:
         return Case(case.commands, [options], ["workflow.yaml: yaml_changed"])
     if kind == 1:
         option = dice.among([*WorkflowConfig.model_fields, "none"])
-        return Case([[*DRY_RUN, f"{option}={dice.among([*FRAGMENTS, *ODD_WORDS])}"]])
+        value = dice.among([*FRAGMENTS, *ODD_WORDS]).strip()  # Snakemake fails over blanks alone
+        return Case([[*DRY_RUN, f"{option}={value}"]])
     case.damage(project, *dice.some(IN_PLAN, 2), dice=dice)
     return case
 

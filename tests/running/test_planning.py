@@ -219,3 +219,6 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
     assert planning.memory_mb(run, digest, "cpu") < found[1][0]
     Path(digest).with_name("statistics.json").write_text("{}")
     assert planning.memory_mb(run, digest, "auto") < found[0][0], "a damaged log stops no planning"
+    Path(digest).unlink()
+    Path(digest).mkdir()
+    assert planning.memory_mb(run, digest, "auto") < found[0][0]
