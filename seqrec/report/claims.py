@@ -200,7 +200,7 @@ class _DatasetClaims:
     def _minus(self, one: str, other: str) -> Tested:
         label = joined(self._title(one), " minus ", self._title(other))
         sides = (self.scores[one], self.scores[other])
-        found = difference(*sides, [self.scatter[one], self.scatter[other]])
+        found = difference(*sides, self.scatter.in_test(one, other))
         return Tested(label, found, share(found.value, sides[1].mean))
 
     def _more_negatives_are_better(self) -> Answer:
@@ -209,7 +209,7 @@ class _DatasetClaims:
         tested = trend(
             [self.scores[name] for name in line],
             [math.log10(n) for n in self.negatives],
-            [self.scatter[name] for name in line],
+            self.scatter.in_test(*line),
         )
         slope = Tested("Slope, for ten times the negatives", tested, math.nan)
         return _all_positive([slope, self._minus(line[-1], line[0])])

@@ -60,9 +60,9 @@ class Side:
         """Whether the experiment shows how much this model scatters between seeds."""
         return self.model not in of_unknown_scatter(self.experiment)
 
-    def scatter(self, metric: str) -> Scatter:
-        """How much the models of this one's kind scatter in its experiment."""
-        return scatters(self.experiment, metric)[self.model]
+    def scatter(self, metric: str, least: float) -> Scatter:
+        """How much this model scatters, in a test whose worse model has the mean `least`."""
+        return scatters(self.experiment, metric).of(self.model, least)
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,9 @@ def compare(one: Path, other: Path) -> list[Comparison]:
         metrics = measuring.experiments.shown([ours[0], theirs[0]])
         sides = measuring.side(ours, metrics), measuring.side(theirs, metrics)
         for metric in metrics:
-            tested = difference(
-                sides[0].measured.scores[metric],
-                sides[1].measured.scores[metric],
-                [side.scatter(metric) for side in sides],
-            )
+            a, b = (side.measured.scores[metric] for side in sides)
+            least = min(a.mean, b.mean)
+            tested = difference(a, b, [side.scatter(metric, least) for side in sides])
             compared.append((sides, metric, tested))
     adjusted = holm([tested.p for *_, tested in compared])
     return [Comparison(*row, p) for row, p in zip(compared, adjusted, strict=True)]

@@ -13,13 +13,11 @@ from seqrec.report.inference import (
     ALPHA,
     Difference,
     Interval,
-    Scatter,
-    Scores,
+    Scatters,
     bootstrap_interval,
     difference,
     holm,
     may_be_best,
-    scatter_of,
 )
 from seqrec.report.measured import Measured
 
@@ -27,25 +25,17 @@ WITHOUT_CHANCE = "popularity"
 """The implementation whose training involves no chance."""
 
 
-def scatters(models: Mapping[str, Measured], metric: str) -> dict[str, Scatter]:
+def scatters(models: Mapping[str, Measured], metric: str) -> Scatters:
     """Estimate how much each of `models` of one dataset scatters between seeds.
 
-    A model with three seeds or more is estimated alone. The others borrow from the models with the
-    same kind of loss that have several seeds. The kind matters: a training with a single negative
-    may stop almost anywhere and can scatter ten times as much as one with thousands. A model
-    without a loss, such as a library's fit or a count, borrows from none.
+    Models with the same kind of loss scatter alike. The kind matters: a training with a single
+    negative may stop almost anywhere and can scatter ten times as much as one with thousands. A
+    model without a loss, such as a library's fit or a count, is alone of its kind.
     """
-    scores, kinds = _scores(models, metric), _kinds(models)
-    return {name: scatter_of(name, scores, kinds, scores) for name in scores}
-
-
-def _scores(models: Mapping[str, Measured], metric: str) -> dict[str, Scores]:
-    return {name: measured.scores[metric] for name, measured in models.items()}
-
-
-def _kinds(models: Mapping[str, Measured]) -> dict[str, tuple[str, object]]:
-    """Tell the models that scatter alike: those with the same kind of loss."""
-    return {name: _kind(name, measured.records[0]) for name, measured in models.items()}
+    return Scatters(
+        {name: measured.scores[metric] for name, measured in models.items()},
+        {name: _kind(name, measured.records[0]) for name, measured in models.items()},
+    )
 
 
 def _kind(name: str, record: Record) -> tuple[str, object]:
@@ -64,7 +54,7 @@ def of_unknown_scatter(models: Mapping[str, Measured]) -> list[str]:
     return [
         name
         for name in models
-        if not known[name].known
+        if not known.of(name).known
         and models[name].records[0].known_config.implementation != WITHOUT_CHANCE
     ]
 
@@ -99,8 +89,7 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
     scores = {name: models[name].scores[metric] for name in ordered}
     scatter = scatters(models, metric)
     tested = [
-        difference(scores[one], scores[other], [scatter[one], scatter[other]])
-        for one, other in names
+        difference(scores[one], scores[other], scatter.in_test(one, other)) for one, other in names
     ]
     adjusted = holm([found.p for found in tested])
     return [
@@ -111,7 +100,7 @@ def pairs(models: Mapping[str, Measured], metric: str) -> list[Pair]:
 
 def leaders(models: Mapping[str, Measured], metric: str) -> set[str]:
     """Find the best model and all that may be the best; see `inference.may_be_best`."""
-    return may_be_best(_scores(models, metric), _kinds(models))
+    return may_be_best(scatters(models, metric))
 
 
 class TargetGroup(NamedTuple):

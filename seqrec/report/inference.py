@@ -183,18 +183,43 @@ def seed_scatter(scores: Iterable[Scores]) -> Scatter:
     return Scatter(squares / freedom, noise / freedom, freedom) if freedom else UNKNOWN
 
 
-def scatter_of(
-    name: str, scores: Mapping[str, Scores], kinds: Mapping[str, Hashable], lenders: Iterable[str]
-) -> Scatter:
-    """Estimate how much a model scatters between seeds.
+class Scatters:
+    """How much the models of one dataset scatter between seeds, in one metric.
 
     A model with three seeds or more speaks for itself, so that no wilder relative makes it less
-    certain. One with fewer borrows the pooled scatter of those of `lenders` that are of its kind.
+    certain. One with fewer borrows the pooled scatter of the models of its kind. In a test, these
+    must be at least as good as the worst of the tested models, unless none of those has several
+    seeds: so a worse model changes nothing for the tests among better ones, unless it is the first
+    to show how much its kind scatters.
     """
-    own = seed_scatter([scores[name]])
-    if own.freedom >= ENOUGH_FREEDOM:
-        return own
-    return seed_scatter(scores[one] for one in lenders if kinds[one] == kinds[name])
+
+    def __init__(self, scores: Mapping[str, Scores], kinds: Mapping[str, Hashable]) -> None:
+        self.scores = scores
+        self.kinds = kinds
+        self._pooled: dict[tuple[Hashable, float], Scatter] = {}
+
+    def of(self, name: str, least: float = -math.inf) -> Scatter:
+        """Estimate the scatter of a model, in a test whose worst model has the mean `least`."""
+        own = seed_scatter([self.scores[name]])
+        if own.freedom >= ENOUGH_FREEDOM:
+            return own
+        kind = self.kinds[name]
+        near = self._pool(kind, least)
+        return near if near.known else self._pool(kind, -math.inf)
+
+    def in_test(self, *names: str) -> list[Scatter]:
+        """Estimate the scatter of each of the models that are tested together."""
+        least = min(self.scores[name].mean for name in names)
+        return [self.of(name, least) for name in names]
+
+    def _pool(self, kind: Hashable, least: float) -> Scatter:
+        if (kind, least) not in self._pooled:
+            self._pooled[kind, least] = seed_scatter(
+                one
+                for name, one in self.scores.items()
+                if self.kinds[name] == kind and one.mean >= least
+            )
+        return self._pooled[kind, least]
 
 
 def difference(one: Scores, other: Scores, scatters: Sequence[Scatter]) -> Difference:
@@ -276,30 +301,26 @@ def prediction_interval(mean: float, seeds: int, variance: float, freedom: int) 
     return Interval(mean - margin, mean + margin)
 
 
-def may_be_best(scores: Mapping[str, Scores], kinds: Mapping[str, Hashable]) -> set[str]:
+def may_be_best(scatters: Scatters) -> set[str]:
     """Select the models of which one can believe that they are the best.
 
     A model is left out if it is significantly worse than the model with the highest mean, at the 5%
     level over the number of models whose means are above its own: it would be the best only if each
     of these were ahead by luck. The best model is left out in less than 5% of cases (as by multiple
-    comparisons with the best; Hsu, 1996).
-
-    Models of the same of `kinds` scatter alike. Worse ones lend a model their scatter only where no
-    model of its kind that is at least as good has several seeds. So a worse model changes nothing
-    for those above it, unless it is the first to show how much their kind scatters.
+    comparisons with the best; Hsu, 1996), and a model's fate does not depend on those below it, but
+    for the exception that `Scatters` names.
     """
-    ordered = sorted(scores, key=lambda name: -scores[name].mean)
-    found = set(ordered[:1])
-    for name in ordered[1:]:
-        best, above = ordered[0], sum(one.mean > scores[name].mean for one in scores.values())
-        good = [one for one in ordered if scores[one].mean >= scores[name].mean]
-        near = [scatter_of(one, scores, kinds, good) for one in (best, name)]
-        known = [
-            scatter if scatter.known else scatter_of(one, scores, kinds, ordered)
-            for one, scatter in zip((best, name), near, strict=True)
-        ]
+    means = {name: one.mean for name, one in scatters.scores.items()}
+    if not means:
+        return set()
+    best = max(means, key=means.__getitem__)
+    found = {best}
+    for name in means.keys() - found:
+        above = sum(mean > means[name] for mean in means.values())
+        sides = (scatters.scores[best], scatters.scores[name])
+        tested = difference(*sides, scatters.in_test(best, name))
         # A model that is level with the best has none above it.
-        if max(1, above) * difference(scores[best], scores[name], known).p >= ALPHA:
+        if max(1, above) * tested.p >= ALPHA:
             found.add(name)
     return found
 

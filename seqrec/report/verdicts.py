@@ -172,7 +172,7 @@ def _metric(
     models = evidence.comparable[published.dataset] or {
         published.model: evidence.measured[published.dataset][published.model]
     }
-    scatter = scatters(models, published.quantity)[published.model]
+    scatter = scatters(models, published.quantity).of(published.model)
     if not scatter.known:
         return None
     return prediction_interval(mean, seeds, scatter.variation * mean**2, scatter.freedom)

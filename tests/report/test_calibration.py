@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from seqrec.report.inference import (
+    Scatters,
     Scores,
     difference,
     may_be_best,
     prediction_interval,
-    scatter_of,
     seed_scatter,
 )
 
@@ -66,17 +66,16 @@ def simulate(seeds: int, effect: float, lenders: int, repeats: int) -> Rates:
         numbers = [seeds, seeds, *[3] * lenders]
         models, more = zip(*(drawn(draw, number, effect) for number in numbers), strict=True)
         scores = {str(n): model for n, model in enumerate(models)}
-        alike = dict.fromkeys(scores, "one kind")
-        kind = {name: scatter_of(name, scores, alike, scores) for name in scores}
-        scatter = [kind["0"], kind["1"]]
+        kind = Scatters(scores, dict.fromkeys(scores, "one kind"))
+        scatter = kind.in_test("0", "1")
         found = difference(models[0], models[1], scatter)
         wrong += found.p < 0.05
         users_alone += found.p_users < 0.05
         ahead = Scores(models[0].users + better, models[0].seeds + better, models[0].noise)
         covered += better in difference(ahead, models[1], scatter).interval
-        if kind["0"].known:
-            mean, variance = models[0].mean, kind["0"].variation * models[0].mean ** 2
-            predicted += more[0] in prediction_interval(mean, seeds, variance, kind["0"].freedom)
+        if kind.of("0").known:
+            mean, variance = models[0].mean, kind.of("0").variation * models[0].mean ** 2
+            predicted += more[0] in prediction_interval(mean, seeds, variance, kind.of("0").freedom)
     known = seeds > 1 or lenders > 0
     shares = [share / repeats for share in (wrong, covered, users_alone, predicted)]
     return Rates(*shares[:3], shares[3] if known else float("nan"))
@@ -96,7 +95,7 @@ def best_left_out(count: int, repeats: int, apart: float = 0.0) -> float:
             str(n): Scores(row + LEVEL, np.array([row.mean() + LEVEL]))
             for n, row in enumerate(users)
         }
-        left_out += "0" not in may_be_best(models, dict.fromkeys(models, "one kind"))
+        left_out += "0" not in may_be_best(Scatters(models, dict.fromkeys(models, "one kind")))
     return left_out / repeats
 
 

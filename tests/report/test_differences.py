@@ -41,8 +41,8 @@ def test_a_model_lends_its_scatter_only_to_its_own_kind_of_loss(tmp_path: Path) 
     models = measure_dataset(read_records(tmp_path), "demo", METRICS)
     assert leaders(models, "hit_rate@10") == before == {"sasrec+3000"}
     found = scatters(models, "hit_rate@10")
-    assert found["sasrec"].variation > 100 * found["sasrec+3000"].variation
-    assert found["sasrec+300"] == found["sasrec+3000"]
+    assert found.of("sasrec").variation > 100 * found.of("sasrec+3000").variation
+    assert found.of("sasrec+300") == found.of("sasrec+3000")
 
 
 def test_a_model_of_three_seeds_borrows_from_no_wilder_one_of_its_kind(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_a_model_of_three_seeds_borrows_from_no_wilder_one_of_its_kind(tmp_path:
     assert before == {"sasrec+3000"}
     assert leaders(models, "hit_rate@10") & {"sasrec+3000", "sasrec+1000"} == before
     found = scatters(models, "hit_rate@10")
-    assert found["sasrec+30"].freedom == 6, "one seed borrows from all of its kind"
-    assert found["sasrec+30"].variation > found["sasrec+3000"].variation
+    assert found.of("sasrec+30").freedom == 6, "one seed borrows from all of its kind"
+    assert found.of("sasrec+30").variation > found.of("sasrec+3000").variation
 
 
 def test_damaged_ranks_are_missing_and_hide_no_other_record(tmp_path: Path) -> None:

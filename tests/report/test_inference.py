@@ -16,6 +16,7 @@ from seqrec.report.inference import (
     UNKNOWN,
     Interval,
     Scatter,
+    Scatters,
     Scores,
     bootstrap_interval,
     contrast,
@@ -338,9 +339,9 @@ def test_adding_a_worse_model_never_makes_another_entry_bold(
     entries |= {kind: entry(best, 1.0, 2, 0.05) for kind in "ab"}
     kinds = {str(n): model[4] for n, model in enumerate(models)} | {"a": "a", "b": "b"}
     worst = entry(share * min(one.mean for one in entries.values()), noise, seeds, 0.5)
-    before = may_be_best(entries, kinds)
+    before = may_be_best(Scatters(entries, kinds))
     for kind in "ab":
-        after = may_be_best(entries | {"worst": worst}, kinds | {"worst": kind})
+        after = may_be_best(Scatters(entries | {"worst": worst}, kinds | {"worst": kind}))
         assert after - {"worst"} == before
 
 
@@ -348,16 +349,16 @@ def test_the_first_of_a_kind_with_several_seeds_shows_how_much_the_others_scatte
     users = np.random.default_rng(0).random(5000)
     models = {"best": scores(users + 0.02), "close": scores(users + 0.01 * users)}
     kinds = dict.fromkeys(["best", "close", "wild"], "one")
-    assert may_be_best(models, kinds) == {"best"}
+    assert may_be_best(Scatters(models, kinds)) == {"best"}
     wild = scores(users - 0.1, 0.38, 0.42)
-    assert may_be_best(models | {"wild": wild}, kinds) >= {"best", "close"}
+    assert may_be_best(Scatters(models | {"wild": wild}, kinds)) >= {"best", "close"}
 
 
 def test_the_best_model_is_bold_and_a_clearly_worse_one_is_not() -> None:
     users = np.random.default_rng(0).random(5000)
     models = {"best": scores(users + 0.2), "close": scores(users[::-1] + 0.2), "far": scores(users)}
-    assert may_be_best(models, dict.fromkeys(models, "one")) == {"best", "close"}
-    assert may_be_best({}, {}) == set()
+    assert may_be_best(Scatters(models, dict.fromkeys(models, "one"))) == {"best", "close"}
+    assert may_be_best(Scatters({}, {})) == set()
 
 
 def test_weights_other_than_a_pairs_count_squared_for_the_seeds() -> None:

@@ -42,9 +42,9 @@ def detectable_chart(evidence: Evidence) -> Chart:
 def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
     models = evidence.comparable[dataset]
     scatter = scatters(models, metric)
-    known = [name for name in models if scatter[name].known and models[name].records[0].epochs]
+    known = [name for name in models if scatter.of(name).known and models[name].records[0].epochs]
     known = sorted(known, key=lambda name: -models[name].mean(metric))[:MOST_PAIRED]
-    scores = [(models[name].scores[metric], scatter[name]) for name in known]
+    scores = [(models[name].scores[metric], scatter.of(name)) for name in known]
     points = []
     for seeds in SEEDS:
         found = [

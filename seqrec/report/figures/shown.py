@@ -94,9 +94,9 @@ def estimates(evidence: Evidence, dataset: str, metric: str) -> dict[str, Estima
     measured, together = evidence.measured[dataset], evidence.comparable[dataset]
     groups = [together] if together else [{name: one} for name, one in measured.items()]
     return {
-        name: estimate(models[name].scores[metric], scatter)
-        for models in groups
-        for name, scatter in scatters(models, metric).items()
+        name: estimate(known.scores[name], known.of(name))
+        for known in (scatters(models, metric) for models in groups)
+        for name in known.scores
     }
 
 

@@ -19,7 +19,8 @@ TEST_NOTE = (
     "Paired t-test over users, each user's metric averaged over seeds, widened by how much "
     "trainings scatter between seeds. A model with three seeds or more has the scatter of its own "
     "seeds; one with fewer borrows that of the dataset's models with the same kind of loss and "
-    "several seeds, if it has a loss. Noise that users and seeds share is counted once. relative: "
+    "several seeds, if it has a loss: of those at least as good as the worse of the two, if there "
+    "are any. Noise that users and seeds share is counted once. relative: "
     "the difference in percent of the second model's value. d_z: the difference in standard "
     "deviations over users (Cohen's d for pairs)."
 )

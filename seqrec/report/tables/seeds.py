@@ -17,9 +17,9 @@ LISTED = 5
 """Seeds whose values are listed; of more, the smallest and the largest are shown."""
 
 NOTES: list[MarkedText] = [
-    "In the order of the seeds; of more than five, the smallest and the largest. varies by: standard "
-    "deviation over seeds in percent of the mean, from three seeds. paper: the published value, of "
-    "one run.",
+    "In the order of the seeds; of more than five, the smallest and the largest. varies by: "
+    "standard deviation over seeds in percent of the mean, from three seeds. paper: the published "
+    "value, of one run.",
 ]
 
 
