@@ -87,6 +87,21 @@ def simulated_file(dataset: str, raw: Path = RAW) -> Path:
     return raw / f"{dataset}.txt"
 
 
+def download_log(dataset: str) -> Path:
+    """What the workflow's job that fetched a dataset has printed."""
+    return RAW / "logs" / f"download-{dataset}.log"
+
+
+def preprocessing_log(dataset: str) -> Path:
+    """What the workflow's job that made a log of interactions has printed."""
+    return PROCESSED / "logs" / f"preprocess-{dataset}.log"
+
+
+def preprocessing_benchmark(dataset: str) -> Path:
+    """What that job took."""
+    return PROCESSED / "benchmarks" / f"{dataset}.tsv"
+
+
 @dataclass(frozen=True)
 class LogFiles:
     """Files of a preprocessed log, `data/processed/<dataset>/`."""
@@ -282,6 +297,18 @@ class ResultFiles:
     def logs(self) -> Path:
         """What the workflow's jobs have printed."""
         return self.folder / "logs"
+
+    def log(self, step: str) -> Path:
+        """What the job of a step such as `tables` has printed."""
+        return self.logs / f"{step}.log"
+
+    def run_log(self, dataset: str, model: str, seed: int | str) -> Path:
+        """What the job of a run has printed."""
+        return self.logs / dataset / model / f"seed-{seed}.log"
+
+    def run_benchmark(self, dataset: str, model: str, seed: int | str) -> Path:
+        """What the job of a run took."""
+        return self.benchmarks / dataset / model / f"seed-{seed}.tsv"
 
     @property
     def benchmarks(self) -> Path:

@@ -3,10 +3,10 @@
 # Experiments that are made at the same time share both. What is there is kept until it is replaced
 # (`update`), because another experiment may be reading it.
 
-from seqrec.layout import PROCESSED, RAW, LogFiles, manifest
+from seqrec import layout
 
-MANIFEST = str(manifest("{dataset}"))
-DIGEST = str(LogFiles.of("{dataset}").digest)
+MANIFEST = str(layout.manifest("{dataset}"))
+DIGEST = str(layout.LogFiles.of("{dataset}").digest)
 
 
 rule download:
@@ -16,7 +16,7 @@ rule download:
     output:
         update(MANIFEST),
     log:
-        RAW / "logs/download-{dataset}.log",
+        layout.download_log("{dataset}"),
     retries: 1
     # The nodes of a cluster often have no access to the internet.
     localrule: True
@@ -35,9 +35,9 @@ rule preprocess:
     output:
         update(DIGEST),
     log:
-        PROCESSED / "logs/preprocess-{dataset}.log",
+        layout.preprocessing_log("{dataset}"),
     benchmark:
-        PROCESSED / "benchmarks/{dataset}.tsv"
+        layout.preprocessing_benchmark("{dataset}")
     conda:
         "../../environment.yml"
     resources:

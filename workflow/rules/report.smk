@@ -14,7 +14,7 @@ if plan.grid:
             # Kept until it is replaced: another workflow may be reading it.
             update(GRID_FILE),
         log:
-            f"{plan.results.logs}/grid.log",
+            plan.results.log("grid"),
         # First of all, so that status can tell from the start how much there is to do.
         priority: 1
         localrule: True
@@ -36,7 +36,7 @@ rule write_tables:
         plan.results.csv,
         [plan.results.tables / path for path in TABLES],
     log:
-        f"{plan.results.logs}/tables.log",
+        plan.results.log("tables"),
     localrule: True
     conda:
         "../../environment.yml"
@@ -56,7 +56,7 @@ rule draw_figures:
     output:
         [plan.results.figures / path for path in FIGURES],
     log:
-        f"{plan.results.logs}/figures.log",
+        plan.results.log("figures"),
     localrule: True
     conda:
         "../../environment.yml"
@@ -79,7 +79,7 @@ if plan.grid:
         output:
             touch(plan.results.tables / ".complete"),
         log:
-            f"{plan.results.logs}/final-tables.log",
+            plan.results.log("final-tables"),
 
     use rule draw_figures as final_figures with:
         input:
@@ -89,4 +89,4 @@ if plan.grid:
         output:
             touch(plan.results.figures / ".complete"),
         log:
-            f"{plan.results.logs}/final-figures.log",
+            plan.results.log("final-figures"),

@@ -10,9 +10,9 @@ rule train:
         # Snakemake deletes the outputs of jobs that fail or are killed, and makes missing ones.
         str(plan.results.run("{dataset}", "{model}", "{seed}").success),
     log:
-        f"{plan.results.logs}/{{dataset}}/{{model}}/seed-{{seed}}.log",
+        plan.results.run_log("{dataset}", "{model}", "{seed}"),
     benchmark:
-        f"{plan.results.benchmarks}/{{dataset}}/{{model}}/seed-{{seed}}.tsv"
+        plan.results.run_benchmark("{dataset}", "{model}", "{seed}")
     conda:
         "../../environment.yml"
     threads: options.threads
