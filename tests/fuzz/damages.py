@@ -86,7 +86,7 @@ def structure_changed(data: Any, dice: Dice) -> Any:
             kin = [holder[at] for holder, at in places if type(holder[at]) is type(inside[key])]
             inside[key] = json.loads(json.dumps(dice.among(kin)))
         elif kind == "deep":
-            inside[key] = _nested(inside[key], dice.among([20, 40, 200]))
+            inside[key] = _nested(inside[key], dice.among([5, 35, 90]))
         else:
             inside[key] = dice.among({"value": VALUES, "number": NUMBERS, "text": TEXTS}[kind])
     return data
@@ -240,6 +240,6 @@ def damage(path: Path, dice: Dice) -> str:
     content = path.read_bytes()
     try:
         path.write_bytes(change(content, dice))
-    except (ValueError, yaml.YAMLError):  # it was damaged before
+    except (ValueError, RecursionError, yaml.YAMLError):  # it was damaged before
         path.write_bytes(bytes_changed(content, dice))
     return f"{path.name}: {change.__name__}"
