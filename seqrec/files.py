@@ -62,8 +62,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _stem(path: Path) -> str:
     """Return as much of the file's name as leaves room for what a temporary name adds."""
-    most = max(0, MAX_NAME_BYTES - len(f"..12345678.part{path.suffix}".encode()))
-    return path.name.encode()[:most].decode("utf-8", "ignore")
+    most = max(0, MAX_NAME_BYTES - len(os.fsencode(f"..12345678.part{path.suffix}")))
+    return os.fsencode(path.name)[:most].decode("utf-8", "ignore")
 
 
 def _sync(path: Path) -> None:

@@ -118,6 +118,14 @@ def test_a_name_may_have_all_the_bytes_that_a_file_system_allows(tmp_path: Path)
         write_text(tmp_path / ("a" * (MAX_NAME_BYTES + 1)), "text")
 
 
+def test_a_name_may_be_any_bytes(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.\xfe")
+    for text in ("old", "new"):
+        write_text(path, text)
+    assert names(tmp_path) == [path.name]
+    assert path.read_text() == "new"
+
+
 def test_text_is_written_byte_for_byte(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "ä\r\nb\n")
     assert (tmp_path / "file").read_bytes() == b"\xc3\xa4\r\nb\n"
