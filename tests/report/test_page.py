@@ -1,5 +1,6 @@
 """The page as a file: whole in itself, with everything that it links to, for any results."""
 
+import os
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -142,3 +143,9 @@ def test_the_command_writes_it_and_says_where(tmp_path: Path) -> None:
 
 def test_the_same_records_make_the_same_page(results: Path, text: str) -> None:
     assert write_page(results, CONFIG).read_text(encoding="utf-8") == text
+
+
+def test_results_may_lie_in_a_folder_named_by_any_bytes(tmp_path: Path) -> None:
+    results = tmp_path / os.fsdecode(b"theirs\xff")
+    make_record(results)
+    assert r"<title>theirs\udcff" in write_page(results, CONFIG).read_text(encoding="utf-8")

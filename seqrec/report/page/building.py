@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqrec.errors import SeqrecError
+from seqrec.errors import SeqrecError, printable
 from seqrec.files import write_text
 from seqrec.layout import CONFIG_FILES, ConfigFiles, ResultFiles
 from seqrec.records.survey import grouped
@@ -45,7 +45,7 @@ def write_page(results: Path, config: ConfigFiles = CONFIG_FILES) -> Path:
             f"`seqrec missing {results}` says why."
         )
     path = ResultFiles(results).report
-    write_text(path, page(evidence, results.resolve().name))
+    write_text(path, page(evidence, printable(results.resolve().name)))
     return path
 
 
