@@ -117,7 +117,7 @@ def _run(folder: str, words: list[str]) -> Outcome:
         watched = os.pidfd_open(process)
         ended, _, _ = select.select([watched], [], [], PATIENCE_SECONDS)
         if not ended:
-            os.kill(process, signal.SIGKILL)
+            os.killpg(process, signal.SIGKILL)
         _, status, usage = os.wait4(process, 0)
         os.close(watched)
         for file in (out, err):
@@ -131,6 +131,7 @@ def _live(folder: str, words: list[str], streams: tuple[int, int]) -> None:
     """Be the command: never returns."""
     code = 1
     try:
+        os.setsid()  # a command may tell its whole group to stop
         os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, stream in enumerate(streams, start=1):
