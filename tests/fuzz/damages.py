@@ -72,6 +72,8 @@ TEXTS += [
 def structure_changed(data: Any, dice: Dice) -> Any:
     """Change one to three values or keys of nested mappings and lists, in a copy."""
     data = json.loads(json.dumps(data))
+    if not isinstance(data, dict | list):
+        return dice.among(VALUES)
     for _ in range(dice.among([1, 1, 1, 2, 3])):
         places = list(_places(data))
         if not places:
