@@ -27,7 +27,7 @@ SEED = 6
 SAMPLE = 40
 """Of so many cases, one is tried every time, and the others by the slow tests."""
 CASES = {
-    "results": 600,
+    "results": 500,
     "configuration": 400,
     "background": 120,
     "workflow": 80,
