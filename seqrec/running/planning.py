@@ -3,6 +3,7 @@
 The workflow asks these questions while it is parsed, so nothing here imports torch or Snakemake.
 """
 
+import errno
 import json
 import os
 import shlex
@@ -227,7 +228,8 @@ def minutes(run: RunConfig, digest: str, device: str, threads: int) -> int:
 
 
 def _size(digest: str) -> costs.LogSize:
-    os.stat(digest)  # noqa: PTH116 - the error must name the file by the same text
+    if not Path(digest).exists():  # the error must name the file by the same text
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), digest)
     try:
         statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
     except (OSError, SeqrecError):

@@ -129,6 +129,7 @@ def _ended_badly(outcome: Outcome, words: Words, case: Case) -> Iterator[str]:
     if (
         case.damaged
         and words[0] != "missing"
+        and "out of memory" not in said  # of a network that was asked for
         and not any(path.stem in said or str(path.parent) in said for path in case.damaged)
     ):
         yield "the message does not name the file"

@@ -207,6 +207,11 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
     assert missing.value.filename == digest  # by which Snakemake knows that it must ask again
     found = []
     Path(digest).parent.mkdir(parents=True)
+    Path(digest).symlink_to("digest.json")
+    with pytest.raises(FileNotFoundError) as missing:
+        planning.memory_mb(run, digest, "auto")
+    assert missing.value.filename == digest
+    Path(digest).unlink()
     Path(digest).write_text("{}")
     for size in (10**5, 10**7):
         sizes = dict.fromkeys(Statistics.model_fields, size // 10) | {"interactions": size}
