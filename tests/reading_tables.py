@@ -1,7 +1,10 @@
 """Write the tables of small experiments, and read them as their readers do."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +30,20 @@ def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
 def write(results: Path) -> list[Path]:
     """Write the tables of an experiment beside the paper's numbers."""
     return write_tables(results, CONFIG)
+
+
+def write_in_new_process(results: Path, what: str, environment: dict[str, str]) -> None:
+    """Write the `tables` or `figures` of an experiment in a process of their own."""
+    code = (
+        f"import sys, pathlib, seqrec.layout as layout, seqrec.report.{what} as made; "
+        "results, config = map(pathlib.Path, sys.argv[1:]); "
+        f"made.write_{what}(results, layout.ConfigFiles(config))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(results), str(CONFIG.folder)],
+        check=True,
+        env=os.environ | environment,
+    )
 
 
 def rows(results: Path, name: str) -> dict[str, list[str]]:

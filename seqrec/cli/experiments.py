@@ -9,7 +9,7 @@ import click
 from seqrec.cli.parameters import experiment_parameters, output_option
 from seqrec.errors import SeqrecError
 from seqrec.files import write_text
-from seqrec.layout import ConfigFiles, LogFiles
+from seqrec.layout import CONFIG_FILES, LogFiles
 
 if TYPE_CHECKING:
     from seqrec.running.costs import LogSize
@@ -47,17 +47,15 @@ def check(experiment: str, settings: tuple[str, ...], name: str | None, as_json:
 def _size(dataset: str) -> "LogSize | None":
     """Find the size of a dataset's log: read, simulated or published; None if it is not known."""
     from seqrec.data.datasets import load_dataset
-    from seqrec.data.statistics import Statistics
     from seqrec.report.paper import read_published
     from seqrec.running.costs import LogSize
 
     with suppress(OSError, SeqrecError):  # of a log that is not there, or is damaged
-        statistics = Statistics.read(LogFiles.of(dataset).statistics)
-        return LogSize(statistics.items, statistics.interactions)
+        return LogSize.read(LogFiles.of(dataset))
     if simulate := load_dataset(dataset).simulate:
         return LogSize(simulate.items, round(simulate.users * simulate.mean_length))
     with suppress(SeqrecError, KeyError):  # not a dataset of the paper
-        published = read_published(ConfigFiles().published("datasets"), "dataset")[dataset,]
+        published = read_published(CONFIG_FILES.published("datasets"), "dataset")[dataset,]
         return LogSize(round(published["items"]), round(published["interactions"]))
     return None
 

@@ -19,7 +19,7 @@ from pydantic import (
 
 from seqrec.errors import SeqrecError
 from seqrec.files import MAX_NAME_BYTES
-from seqrec.layout import ConfigFiles, manifest
+from seqrec.layout import CONFIG_FILES, ConfigFiles, manifest
 from seqrec.typed_yaml import Pattern, Strict, check_values, load_yaml, require_name
 from seqrec.wording import nearest, quoted
 
@@ -280,7 +280,7 @@ class Dataset(Strict):
 
 def dataset_names(config: ConfigFiles | None = None) -> list[str]:
     """Return the names of all datasets in the registry, sorted."""
-    folder = (config or ConfigFiles()).datasets
+    folder = (config or CONFIG_FILES).datasets
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
@@ -289,7 +289,7 @@ def load_dataset(name: str, config: ConfigFiles | None = None) -> Dataset:
 
     Raises `SeqrecError` if there is none, or if it is not valid.
     """
-    config = config or ConfigFiles()
+    config = config or CONFIG_FILES
     if not config.datasets.is_dir():
         raise SeqrecError(f"{config.datasets}: no such folder. Run from the project's folder.")
     require_name(name, "dataset")

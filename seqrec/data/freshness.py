@@ -5,7 +5,7 @@ import json
 from seqrec.data.datasets import Dataset, dataset_names, load_dataset
 from seqrec.errors import SeqrecError
 from seqrec.files import holds
-from seqrec.layout import ConfigFiles, LogFiles, manifest
+from seqrec.layout import CONFIG_FILES, LogFiles, manifest
 
 
 def log_settings(dataset: Dataset) -> str:
@@ -37,7 +37,7 @@ def require_current(log: LogFiles, name: str) -> None:
         return
     if not log_is_current(log, load_dataset(name)):
         raise SeqrecError(
-            f"{log.folder}: was made with other settings than {ConfigFiles().dataset(name)} has "
+            f"{log.folder}: was made with other settings than {CONFIG_FILES.dataset(name)} has "
             f"now. Run `seqrec preprocess {name}`, or run the experiment again, which preprocesses "
             "by itself."
         )

@@ -22,7 +22,7 @@ from seqrec.data.datasets import Simulation, load_dataset
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
-from seqrec.layout import ConfigFiles
+from seqrec.layout import CONFIG_FILES, ConfigFiles
 from seqrec.typed_yaml import check_values
 
 SUCCESSOR_WEIGHTS = np.array([0.65, 0.25, 0.1])
@@ -55,7 +55,7 @@ def simulate_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -
 
 def settings_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -> Simulation:
     """Return settings that simulate a log of the size of a dataset in the registry."""
-    config = config or ConfigFiles()
+    config = config or CONFIG_FILES
     dataset = load_dataset(name, config)
     if dataset.simulate is not None:
         return dataset.simulate.model_copy(update={"seed": seed})

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from seqrec.data.datasets import Dataset
-from seqrec.layout import ConfigFiles, Run
+from seqrec.layout import CONFIG_FILES, Run
 from seqrec.typed_yaml import FileName, Name, Pattern, Strict
 
 Listed = TypeVar("Listed", int, str)
@@ -278,6 +278,6 @@ SCHEMAS: dict[str, type[Strict]] = {
 def json_schemas() -> dict[Path, str]:
     """Return the JSON Schemas by which editors check configuration files, as texts by path."""
     return {
-        ConfigFiles().schema(kind): json.dumps(model.model_json_schema(), indent=2) + "\n"
+        CONFIG_FILES.schema(kind): json.dumps(model.model_json_schema(), indent=2) + "\n"
         for kind, model in SCHEMAS.items()
     }

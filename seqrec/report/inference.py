@@ -196,11 +196,12 @@ class Scatters:
     def __init__(self, scores: Mapping[str, Scores], kinds: Mapping[str, Hashable]) -> None:
         self.scores = scores
         self.kinds = kinds
+        self._own = {name: seed_scatter([one]) for name, one in scores.items()}
         self._pooled: dict[tuple[Hashable, float], Scatter] = {}
 
     def of(self, name: str, least: float = -math.inf) -> Scatter:
         """Estimate the scatter of a model, in a test whose worst model has the mean `least`."""
-        own = seed_scatter([self.scores[name]])
+        own = self._own[name]
         if own.freedom >= ENOUGH_FREEDOM:
             return own
         kind = self.kinds[name]

@@ -6,7 +6,9 @@ measurements in `profiles/measured.csv`, and a test compares every one of these 
 
 from typing import NamedTuple
 
+from seqrec.data.statistics import Statistics
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import LogFiles
 
 FLOAT_BYTES = 4
 
@@ -42,6 +44,12 @@ class LogSize(NamedTuple):
 
     items: int
     interactions: int
+
+    @classmethod
+    def read(cls, log: LogFiles) -> "LogSize":
+        """Read the size of a log; raises as `Statistics.read` does."""
+        statistics = Statistics.read(log.statistics)
+        return cls(statistics.items, statistics.interactions)
 
 
 def memory_mb(config: RunConfig, size: LogSize, gpu: bool) -> int:

@@ -14,7 +14,7 @@ from seqrec.data.datasets import load_dataset
 from seqrec.data.freshness import log_is_current
 from seqrec.errors import SeqrecError
 from seqrec.files import require_inside, require_writable
-from seqrec.layout import RESULTS, ConfigFiles, LogFiles, ResultFiles
+from seqrec.layout import CONFIG_FILES, RESULTS, LogFiles, ResultFiles
 from seqrec.records.grid_file import GridFile
 from seqrec.running.folder_lock import HELD_RESULTS, alone_in, is_held
 from seqrec.running.planning import Plan
@@ -70,7 +70,7 @@ def _require_unused(dataset: str, results: Path) -> None:
         return  # preprocessing again gives the same log
     if other := made_from(dataset, besides=results):
         raise SeqrecError(
-            f"{log.folder}: {other} is being made from it, and {ConfigFiles().dataset(dataset)} "
+            f"{log.folder}: {other} is being made from it, and {CONFIG_FILES.dataset(dataset)} "
             "has other settings now. Wait for that experiment or stop it, or undo the change."
         )
 

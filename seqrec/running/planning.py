@@ -16,14 +16,13 @@ from typing import Any, Protocol
 from seqrec.data.datasets import load_dataset
 from seqrec.data.freshness import log_settings
 from seqrec.data.local_files import user_files
-from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_module
 from seqrec.experiment.grid import Grid, load_experiment
 from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import holds, require_writable
-from seqrec.layout import REFERENCE, ConfigFiles, LogFiles, ResultFiles, RunFiles
+from seqrec.layout import CONFIG_FILES, REFERENCE, LogFiles, ResultFiles, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
 from seqrec.records.grid_file import GridFile, promoted_datasets
 from seqrec.running import costs
@@ -132,7 +131,7 @@ class Plan:
     def report_inputs(self) -> list[Path]:
         """Files beside records and code that tables and figures are made from."""
         timing = [path for path in (self.results.timing,) if path.is_file()]
-        return [self.results.grid, *ConfigFiles().published_files, *timing]
+        return [self.results.grid, *CONFIG_FILES.published_files, *timing]
 
     @property
     def tables_code(self) -> list[Path]:
@@ -163,7 +162,7 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
             f"{Path.cwd()}: Snakemake takes braces in a path for a value's name. "
             "Rename that folder."
         )
-    options = check_values(WorkflowConfig, config, f"{ConfigFiles().workflow} or --config")
+    options = check_values(WorkflowConfig, config, f"{CONFIG_FILES.workflow} or --config")
     try:
         settings = shlex.split(options.set)
     except ValueError as error:
@@ -231,10 +230,9 @@ def _size(digest: str) -> costs.LogSize:
     if not Path(digest).exists():  # the error must name the file by the same text
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), digest)
     try:
-        statistics = Statistics.read(LogFiles(Path(digest).parent).statistics)
+        return costs.LogSize.read(LogFiles(Path(digest).parent))
     except (OSError, SeqrecError):
         return costs.LogSize(0, 0)  # the run itself will say what is wrong with its log
-    return costs.LogSize(statistics.items, statistics.interactions)
 
 
 def engine_arguments(options: WorkflowConfig) -> str:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import is_custom
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import ConfigFiles
+from seqrec.layout import CONFIG_FILES
 from seqrec.typed_yaml import load_yaml
 from seqrec.wording import quoted
 
@@ -27,7 +27,7 @@ def require_trusted(config: RunConfig, where: str) -> None:
 def _named_by_user() -> set[str]:
     """Read the implementations that the entries of `config/models/` name."""
     found = set()
-    for path in ConfigFiles().models.glob("*.yaml"):
+    for path in CONFIG_FILES.models.glob("*.yaml"):
         with suppress(SeqrecError, OSError):
             entry = load_yaml(path)
             implementation = entry.get("implementation") if isinstance(entry, dict) else None

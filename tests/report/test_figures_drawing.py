@@ -2,9 +2,6 @@
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 from PIL import Image
-from reading_tables import CONFIG
+from reading_tables import CONFIG, write_in_new_process
 from record_factory import make_record
 
 from seqrec.layout import ConfigFiles
@@ -202,16 +199,8 @@ def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path:
         models = ["sasrec+", "sasrec+10", "sasrec+30", "gru4rec", "bert4rec", "sasrec"]
         for model in models if place == "a" else reversed(models):
             make_record(results, "ml-1m", model)
-        code = (
-            "import sys, pathlib, seqrec.layout as layout, seqrec.report.figures as made; "
-            "results, config = map(pathlib.Path, sys.argv[1:]); "
-            "made.write_figures(results, layout.ConfigFiles(config))"
-        )
-        subprocess.run(
-            [sys.executable, "-c", code, str(results), str(CONFIG.folder)],
-            check=True,
-            env=os.environ | {"PYTHONHASHSEED": hash_seed} | own,
-        )
+        environment = {"PYTHONHASHSEED": hash_seed} | own
+        write_in_new_process(results, "figures", environment)
         drawn = results / "figures"
         made.append({str(p.relative_to(drawn)): p.read_bytes() for p in drawn.rglob("*.*")})
     listed = contents.items(contents.FIGURES, ["ml-1m"])

@@ -1,15 +1,12 @@
 """The results table of a dataset has the paper's form, and nothing in it is invented."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from reading_tables import CONFIG, notes, rows, write, write_grid
+from reading_tables import notes, rows, write, write_grid, write_in_new_process
 from record_factory import folder_of, make_failure, make_record
 
 OLD_CODE = {"version": "0.1.0", "commit": None, "training_code": "old"}
@@ -270,16 +267,8 @@ def test_tables_are_the_same_bytes_in_every_process_and_place(tmp_path: Path) ->
             make_record(results, "ml-1m", model, seqrec=OLD_CODE)
         damaged = make_record(results, "ml-1m", "bert4rec")
         (damaged / "metrics.json").write_text("{")
-        code = (
-            "import sys, pathlib, seqrec.layout as layout, seqrec.report.tables as made; "
-            "results, config = map(pathlib.Path, sys.argv[1:]); "
-            "made.write_tables(results, layout.ConfigFiles(config))"
-        )
-        subprocess.run(
-            [sys.executable, "-c", code, str(results), str(CONFIG.folder)],
-            check=True,
-            env=os.environ | {"PYTHONHASHSEED": hash_seed, "LC_ALL": locale},
-        )
+        environment = {"PYTHONHASHSEED": hash_seed, "LC_ALL": locale}
+        write_in_new_process(results, "tables", environment)
         paths = [results / "results.csv", *sorted((results / "tables").rglob("*.*"))]
         made.append([(path.name, path.read_bytes()) for path in paths])
     assert made[0] == made[1]

@@ -110,6 +110,11 @@ class Panel:
         """Whether it shows nothing."""
         return not (self.tiles or any(one.points for one in self.series))
 
+    @property
+    def note_in_line(self) -> str:
+        """The note without its line breaks, to stand within a sentence."""
+        return " ".join(self.note.split())
+
 
 class LegendKey(NamedTuple):
     """An entry of the legend that explains a sign of all models."""

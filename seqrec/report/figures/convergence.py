@@ -79,7 +79,7 @@ def _panel(evidence: Evidence, dataset: str, label: str, series: Sequence[Series
     places = [p.x for one in series for p in one.points if p.x is not None and p.x > 0]
     return Panel(
         dataset_title(dataset),
-        log_axis(label, places) if places else Axis(label),
+        log_axis(label, places),
         Axis(f"validation {TITLE}", low=0.0),
         series,
         note=left_out(evidence, dataset) if series else nothing(evidence.records(dataset)),
@@ -95,5 +95,5 @@ def _in_words(panels: Sequence[Panel]) -> str:
             for p in one.points
             if one.shape is Shape.POINTS and p.x is not None and p.y is not None
         ]
-        parts.append(f"{panel.title}: {'; '.join(best) or panel.note}.")
+        parts.append(f"{panel.title}: {'; '.join(best) or panel.note_in_line}.")
     return " ".join(parts)

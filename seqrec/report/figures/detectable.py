@@ -10,8 +10,8 @@ from seqrec.experiment.naming import dataset_title
 from seqrec.report.detectable import POWER, detectable_difference
 from seqrec.report.differences import scatters, share
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape
-from seqrec.report.figures.shown import number_ticks, panels_of
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Shape
+from seqrec.report.figures.shown import marked_line, number_ticks, panels_of
 from seqrec.report.inference import Interval
 from seqrec.report.looks import INK, Look
 from seqrec.report.metrics import main_metric, metric_title
@@ -55,9 +55,7 @@ def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
         if shares:
             low, middle, high = (float(q) for q in np.quantile(shares, (0.25, 0.5, 0.75)))
             points.append(Point(seeds, middle, None, Interval(low, high)))
-    label, look = "median pair of models", Look(INK)
-    bare = [point._replace(y_interval=None) for point in points]
-    series = [Series(label, look, Shape.LINE, points), Series(label, look, Shape.POINTS, bare)]
+    series = marked_line("median pair of models", Look(INK), points)
     return Panel(
         dataset_title(dataset),
         Axis("seeds of each model", log=True, ticks=number_ticks(SEEDS)),
@@ -74,7 +72,7 @@ def _in_words(title: str, panels: Sequence[Panel]) -> str:
     ]
     for panel in panels:
         if panel.empty:
-            parts.append(f"{panel.title}: {' '.join(panel.note.split())}.")
+            parts.append(f"{panel.title}: {panel.note_in_line}.")
             continue
         one, *_, most = panel.series[0].points
         parts.append(

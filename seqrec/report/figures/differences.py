@@ -83,7 +83,7 @@ def _in_words(title: str, panels: Sequence[Panel]) -> str:
         same = [tile.name.partition(":")[0] for tile in panel.tiles if not tile.strength]
         text = f"{panel.title}: {len(panel.tiles) - len(same)} of {len(panel.tiles)} pairs differ"
         if panel.empty:
-            text = f"{panel.title}: {panel.note}"
+            text = f"{panel.title}: {panel.note_in_line}"
         elif same:
             more = f"; and {len(same) - NAMED} more" if len(same) > NAMED else ""
             text += f" significantly, but not {'; '.join(same[:NAMED])}{more}"

@@ -121,7 +121,7 @@ def _in_words(metric: str, panels: Sequence[Panel]) -> str:
         if curve:
             said.append(_rise(curve, levels))
         said += [f"{label} is at {number(value, 4)}" for label, value in levels.items()]
-        parts.append(f"{panel.title}: {'; '.join(said) or panel.note}.")
+        parts.append(f"{panel.title}: {'; '.join(said) or panel.note_in_line}.")
     return " ".join(parts)
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape, Tick
+from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Shape, Tick
 from seqrec.report.figures.shown import (
     NO_PAIR,
     compared_models,
@@ -16,6 +16,7 @@ from seqrec.report.figures.shown import (
     left_out,
     log_axis,
     looks_in,
+    marked_line,
     panels_of,
 )
 from seqrec.report.inference import Scores, seed_scatter
@@ -99,13 +100,9 @@ def _panel(evidence: Evidence, dataset: str, metric: str, drawn: dict[str, Look]
                 Point(group.middle or never, found.value, None, found.interval, group.name)
             )
         title = evidence.title(dataset, name).text
-        bare = [point._replace(y_interval=None) for point in points]
-        series += [
-            Series(title, drawn[name], Shape.LINE, points),
-            Series(title, drawn[name], Shape.POINTS, bare),
-        ]
+        series += marked_line(title, drawn[name], points)
     label = "target's occurrences in training"
-    axis = log_axis(label, sorted(places)) if places else Axis(label)
+    axis = log_axis(label, sorted(places))
     if any(group.middle == 0 for group in groups):
         axis = Axis(
             label,

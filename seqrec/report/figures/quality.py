@@ -54,8 +54,7 @@ def quality_by_cost_chart(evidence: Evidence) -> Chart:
     def panel(dataset: str) -> Panel:
         series = _models(evidence, dataset, metric, _cost)
         costs = [point.x for one in series for point in one.points if point.x]
-        label = "million multiplications per interaction"
-        axis = log_axis(label, costs) if costs else Axis(label)
+        axis = log_axis("million multiplications per interaction", costs)
         return _panel(evidence, dataset, axis, metric, series, NOT_COUNTED)
 
     panels = panels_of(evidence, panel)
@@ -98,8 +97,7 @@ def _by_time(evidence: Evidence, dataset: str, metric: str) -> Panel:
                 point, shape = point._replace(x=None), Shape.LEVEL
             series.append(Series(title, drawn[model], shape, [point]))
     times = [point.x for one in series for point in one.points if point.x is not None]
-    label = "training time, s"
-    axis = log_axis(label, times) if times else Axis(label)
+    axis = log_axis("training time, s", times)
     otherwise = nothing(evidence.records(dataset))
     return _panel(evidence, dataset, axis, metric, series, otherwise, from_zero=True)
 
@@ -163,7 +161,7 @@ def _extremes(panels: Sequence[Panel], least: str, unit: str) -> str:
             best = _end(*max(ends, key=lambda end: end[0].y or 0.0))
             parts.append(f"{panel.title}: {least} is {left}{unit}, best is {best}{unit}.")
         else:
-            parts.append(f"{panel.title}: {' '.join(panel.note.split())}.")
+            parts.append(f"{panel.title}: {panel.note_in_line}.")
     return " ".join(parts)
 
 

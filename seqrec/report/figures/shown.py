@@ -8,7 +8,7 @@ from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.records.record import Record
 from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
-from seqrec.report.figures.chart import Axis, Panel, Tick
+from seqrec.report.figures.chart import Axis, Panel, Point, Series, Shape, Tick
 from seqrec.report.inference import Interval, Scatter, Scores, contrast
 from seqrec.report.looks import Look, looks
 from seqrec.report.measured import Measured
@@ -100,13 +100,24 @@ def estimates(evidence: Evidence, dataset: str, metric: str) -> dict[str, Estima
     }
 
 
+def marked_line(label: str, look: Look, points: Sequence[Point]) -> list[Series]:
+    """Show points as a line with markers, their intervals as a band."""
+    bare = [point._replace(y_interval=None) for point in points]
+    return [Series(label, look, Shape.LINE, points), Series(label, look, Shape.POINTS, bare)]
+
+
 def number_ticks(values: Iterable[float]) -> list[Tick]:
     """Label these values on an axis."""
     return [Tick(value, number(value)) for value in sorted(set(values))]
 
 
 def log_axis(label: str, values: Sequence[float]) -> Axis:
-    """Make a logarithmic axis for these values, labelled at 1, 2 and 5 times powers of ten."""
+    """Make a logarithmic axis for these values, labelled at 1, 2 and 5 times powers of ten.
+
+    Without values it is an axis like any other.
+    """
+    if not values:
+        return Axis(label)
     places = [digit * 10.0**power for power in range(-3, 16) for digit in (1, 2, 5)]
     low, high = min(values), max(values)
     around = [place for place in places if low / 1.5 <= place <= high * 1.5]

@@ -15,6 +15,7 @@ from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number
 from seqrec.report.verdicts import Outcome, counts, verdicts
+from seqrec.wording import counted
 
 BASELINE = "popularity"
 
@@ -132,10 +133,12 @@ def _runs(evidence: Evidence) -> str:
     """Say how much of the experiment has finished."""
     finished, missing = len(evidence.found.records), len(evidence.found.missing)
     models = {record.model for record in evidence.found.records}
-    of = f"{_count(len(models), 'model')} on {_count(len(finished_datasets(evidence)), 'dataset')}"
+    of = (
+        f"{counted(len(models), 'model')} on {counted(len(finished_datasets(evidence)), 'dataset')}"
+    )
     if not missing:
         return (
-            f"All {_count(finished, 'run')} have finished: {of}."
+            f"All {counted(finished, 'run')} have finished: {of}."
             if finished > 1
             else (f"Its one run has finished: {of}.")
         )
@@ -158,10 +161,6 @@ def claims_matrix(decided: Sequence[Claim]) -> Table:
 
 def _verdict_cell(verdict: Support | None) -> Cell:
     return Cell(verdict.value if verdict else "", bold=verdict is Support.HOLDS)
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _listed(names: Iterable[str]) -> str:
