@@ -12,6 +12,7 @@ from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import Record
+from seqrec.records.arrays import Arrays
 from seqrec.records.failure import Reason, write_failure
 from seqrec.records.fingerprint import training_code_fingerprint
 from seqrec.records.grid_file import AskedRun, GridFile
@@ -138,9 +139,9 @@ def make_record(
     if target_counts is None:
         target_counts = np.arange(len(ranks))
     epochs = [epoch_of(line) for line in history]
-    arrays = [np.asarray(ranks), np.asarray(target_counts)]
     counts = None if recommended_counts is None else np.asarray(recommended_counts)
-    write_record(record, epochs, *arrays, b"weights", counts)
+    arrays = Arrays(np.asarray(ranks), np.asarray(target_counts), counts)
+    write_record(record, arrays, epochs, b"weights")
     return folder
 
 

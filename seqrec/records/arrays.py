@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,17 @@ HEADER = re.compile(
     re.DOTALL,
 )
 """What `np.save` writes before int32 numbers; to parse it as Python takes most of the time."""
+
+
+class Arrays(NamedTuple):
+    """The arrays that are written with a record, each into the file of its name."""
+
+    ranks: npt.NDArray[np.integer]
+    """Rank of each user's test target, from 1, `[users]`."""
+    target_counts: npt.NDArray[np.integer]
+    """How often each user's test target occurs in the train part, `[users]`."""
+    recommended_counts: npt.NDArray[np.integer] | None = None
+    """To how many test users each item is recommended, `[items]`."""
 
 
 def as_array(numbers: npt.NDArray[np.integer]) -> bytes:

@@ -4,15 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-import numpy as np
-import numpy.typing as npt
 import yaml
 
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing, sha256
 from seqrec.json_files import as_json, not_finite
 from seqrec.protocol.epoch import Epoch
-from seqrec.records.arrays import as_array
+from seqrec.records.arrays import Arrays, as_array
 from seqrec.records.history import as_csv
 from seqrec.records.reading import require_replaceable
 from seqrec.records.record import Record
@@ -20,19 +18,16 @@ from seqrec.records.record import Record
 
 def write_record(
     record: Record,
-    history: Sequence[Epoch] | None,
-    ranks: npt.NDArray[np.integer],
-    target_counts: npt.NDArray[np.integer],
+    arrays: Arrays,
+    history: Sequence[Epoch] | None = None,
     weights: bytes | None = None,
-    recommended_counts: npt.NDArray[np.integer] | None = None,
 ) -> Record:
     """Write `record` and its files into its folder, and return it with their digests.
 
-    `ranks` `[users]` and `target_counts` `[users]` are those of the test targets,
-    `recommended_counts` `[items]` tells to how many test users each item is recommended, and
-    `weights` is the content of the file of weights. Where one of the arguments is None, the file
-    that is there stays. The digests in `metrics.json` bind the files together, so that no reader
-    takes files of two runs for one record. The failure of an earlier attempt is removed.
+    `weights` is the content of the file of weights. Where the history, the weights or one of the
+    arrays is None, the file that is there stays. The digests in `metrics.json` bind the files
+    together, so that no reader takes files of two runs for one record. The failure of an earlier
+    attempt is removed.
 
     Raises `SeqrecError` and leaves the folder as it was if a number of the record is not finite, if
     the files cannot be written, or if a record of a later format is there.
@@ -48,11 +43,10 @@ def write_record(
         # The parts take their names in the reverse of this order, once all of them are whole.
         metrics = stack.enter_context(replacing(files.metrics))
         contents = {
-            files.recommended_counts: (
-                None if recommended_counts is None else as_array(recommended_counts)
-            ),
-            files.target_counts: as_array(target_counts),
-            files.ranks: as_array(ranks),
+            **{
+                getattr(files, name): None if numbers is None else as_array(numbers)
+                for name, numbers in arrays._asdict().items()
+            },
             files.history: None if history is None else as_csv(history),
             files.config: yaml.safe_dump(record.config, sort_keys=True).encode(),
             files.weights: weights,

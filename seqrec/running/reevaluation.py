@@ -11,6 +11,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
 from seqrec.protocol.splits import leave_one_out
+from seqrec.records.arrays import Arrays
 from seqrec.records.reading import read_record
 from seqrec.records.record import Record
 from seqrec.records.writing import write_record
@@ -58,10 +59,5 @@ def evaluate_again(
             ),
         }
     )
-    return write_record(
-        renewed,
-        None,
-        quality.test_ranks,
-        quality.target_counts,
-        recommended_counts=quality.recommended_counts,
-    )
+    arrays = Arrays(quality.test_ranks, quality.target_counts, quality.recommended_counts)
+    return write_record(renewed, arrays)

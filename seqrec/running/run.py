@@ -21,6 +21,7 @@ from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import evaluate
 from seqrec.protocol.splits import Splits
+from seqrec.records.arrays import Arrays
 from seqrec.records.reading import FORMAT, require_replaceable
 from seqrec.records.record import Data, Provenance, Record, TrainingPiece
 from seqrec.records.writing import write_record
@@ -216,15 +217,9 @@ def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Rec
         name: tensor.clone(memory_format=torch.contiguous_format)
         for name, tensor in result.weights.items()
     }
-    record = write_record(
-        record,
-        result.history,
-        quality.test_ranks,
-        quality.target_counts,
-        # Not save_file: its error for a full disk is no OSError.
-        save(weights),
-        quality.recommended_counts,
-    )
+    arrays = Arrays(quality.test_ranks, quality.target_counts, quality.recommended_counts)
+    # Not save_file: its error for a full disk is no OSError.
+    record = write_record(record, arrays, result.history, save(weights))
     ResumeFiles(job.folder).remove()
     return record
 

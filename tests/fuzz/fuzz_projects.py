@@ -18,6 +18,7 @@ from seqrec.experiment.grid import load_experiment
 from seqrec.layout import ConfigFiles, ResultFiles, Run, RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.records import Record, read_record
+from seqrec.records.arrays import Arrays
 from seqrec.records.writing import write_record
 from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
@@ -120,4 +121,4 @@ def _without_times(folder: Path) -> None:
     ]
     renewed = record.model_copy(update={"training_seconds": 1.5, "peak_memory_bytes": 10**8})
     weights = RunFiles(folder).weights.read_bytes()
-    write_record(renewed, history, record.ranks(), record.target_counts(), weights)
+    write_record(renewed, Arrays(record.ranks(), record.target_counts()), history, weights)

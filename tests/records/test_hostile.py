@@ -34,6 +34,7 @@ from seqrec.cli.main import main
 from seqrec.errors import SeqrecError
 from seqrec.layout import ResultFiles
 from seqrec.records import read_record, read_records
+from seqrec.records.arrays import Arrays
 from seqrec.records.errors import DamagedRecord, NewerRecord, UnreadableRecord
 from seqrec.records.promote import promote
 from seqrec.records.reading import require_replaceable
@@ -436,7 +437,7 @@ def test_metrics_json_is_read_as_it_was_written_whatever_else_it_holds(tmp_path:
     (folder / "metrics.json").write_text(json.dumps(content))
     assert read_record(folder).test_sampled == sampled
     assert make_metrics("a", "b")["format"] == 1
-    assert write_record(read_record(folder), None, np.ones(3), np.ones(3)).digests
+    assert write_record(read_record(folder), Arrays(np.ones(3), np.ones(3))).digests
 
 
 @pytest.mark.parametrize(

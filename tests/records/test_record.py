@@ -24,6 +24,7 @@ from seqrec.errors import SeqrecError
 from seqrec.json_files import as_json
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import read_record, read_records
+from seqrec.records.arrays import Arrays
 from seqrec.records.survey import missing_runs
 from seqrec.records.writing import write_record
 
@@ -70,7 +71,7 @@ def test_metrics_json_comes_last_and_a_failure_before_it_leaves_the_old_record(
     monkeypatch.setattr(Path, "replace", note)
     with pytest.raises(ValueError, match="shape"):
         record = record_of(folder, make_metrics("ml-1m", "sasrec+"))
-        write_record(record, [], [[1], [1, 2]], [])  # type: ignore[arg-type]
+        write_record(record, Arrays([[1], [1, 2]], []), [])  # type: ignore[arg-type]
     assert files_below(folder) == before
     assert renamed == []
     make_record(tmp_path)
