@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from seqrec.data.interactions import Interactions
 from seqrec.data.preprocessing import preprocess
 from seqrec.data.simulation import simulate
 from seqrec.data.statistics import Statistics
+from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
 
 ROOT = Path(__file__).parents[1]
@@ -46,8 +48,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "gru4rec": {"hidden_size": 8},
     "gpt4rec": {"hidden_size": 8, "layers": 1, "dropout": 0.1},
     "bert4rec": {"hidden_size": 8, "layers": 1, "heads": 2, "intermediate_size": 16},
+    "ligr": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
+    "hstu": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
 }
 """Hyperparameters of a very small network of each kind."""
+
+
+def depth_of(implementation: str) -> str:
+    """Return the name of the hyperparameter that says how many layers a network has."""
+    return "layers" if "layers" in signature(import_model(implementation)).parameters else "blocks"
 
 
 def without_dropout(implementation: str) -> dict[str, Any]:

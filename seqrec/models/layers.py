@@ -132,3 +132,18 @@ def initialise_normal(module: nn.Module, std: float = 0.02) -> None:
             part.weight.normal_(0.0, std)
             if part.padding_idx is not None:
                 part.weight[part.padding_idx].zero_()
+
+
+@torch.no_grad()
+def initialise_xavier(module: nn.Module) -> None:
+    """Draw each matrix from Xavier's normal distribution; zero biases and padding rows.
+
+    RecTools begins its LiGR and HSTU layers so. Projections that are stacked count as one matrix.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.xavier_normal_(part.weight)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            part.bias.zero_()
+        if isinstance(part, nn.Embedding) and part.padding_idx is not None:
+            part.weight[part.padding_idx].zero_()

@@ -5,10 +5,14 @@ special, how many items of a history fit, which inputs and labels a batch has, a
 prediction is read. Sequences hold item numbers from 1 and are padded with 0 on the right.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+Times = Literal["history", "target"]
+"""Which times a network is given: those of the items that it reads, or also when the item to be
+predicted comes. To know the latter is a matter of protocol: most models are not told."""
 
 
 class TrainingBatch(NamedTuple):
@@ -31,6 +35,9 @@ class Task(Protocol):
     special_rows: int
     """Rows of the item table before the first item's: padding, and the mask where there is one."""
 
+    times: Times | None
+    """Which times the network is given beside its inputs; None for a network that reads none."""
+
     def training_window(self, max_length: int) -> int:
         """Return how many of a user's last items one training sequence holds."""
 
@@ -48,9 +55,17 @@ class Task(Protocol):
 
 
 class NextItem:
-    """Causal training: at every position, the label is the item that follows."""
+    """Causal training: at every position, the label is the item that follows.
+
+    With `times`, the network is called with a second argument, int64 unix seconds, padded with 0
+    on the right: `[batch, time]`, the items' own, for "history"; `[batch, time + 1]`, with that of
+    the label of the last position too, for "target".
+    """
 
     special_rows = 1
+
+    def __init__(self, times: Times | None = None) -> None:
+        self.times = times
 
     def training_window(self, max_length: int) -> int:
         return max_length + 1
@@ -79,6 +94,7 @@ class MaskedItem:
 
     special_rows = 2
     mask_row = 1
+    times: Times | None = None
 
     def __init__(self, mask_probability: float = 0.2) -> None:
         self.mask_probability = mask_probability

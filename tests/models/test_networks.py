@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import NETWORKS
+from small_runs import NETWORKS, depth_of
 from torch import Tensor, nn
 
 from seqrec.experiment.registry import import_model
@@ -97,8 +97,7 @@ def test_dropout_follows_the_seed() -> None:
 @pytest.mark.parametrize("implementation", list(NETWORKS))
 def test_states_at_a_position_are_those_of_the_whole_sequence(implementation: str) -> None:
     torch.manual_seed(0)
-    depth = {"sasrec": "blocks", "gpt4rec": "layers", "bert4rec": "layers"}.get(implementation)
-    hyperparameters = NETWORKS[implementation] | ({depth: 2} if depth else {})
+    hyperparameters = NETWORKS[implementation] | {depth_of(implementation): 2}
     network = import_model(implementation)(20, 8, **hyperparameters).eval()
     with torch.no_grad():  # biases and norms that matter
         for parameter in network.parameters():
@@ -112,8 +111,9 @@ def test_states_at_a_position_are_those_of_the_whole_sequence(implementation: st
         )
 
 
-def test_padding_changes_no_real_position_of_sasrec() -> None:
-    network = import_model("sasrec")(20, 8, **NETWORKS["sasrec"]).eval()
+@pytest.mark.parametrize("implementation", ["sasrec", "ligr", "hstu"])
+def test_padding_changes_no_real_position(implementation: str) -> None:
+    network = import_model(implementation)(20, 8, **NETWORKS[implementation]).eval()
     rows = torch.randint(1, 20, (3, 5))
     with torch.no_grad():
         torch.testing.assert_close(network(F.pad(rows, (0, 3)))[:, :5], network(rows))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import NETWORKS, preprocessed_log, small_config
+from small_runs import NETWORKS, depth_of, preprocessed_log, small_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -262,8 +262,7 @@ TRAINED = [name for name in built_in_names() if issubclass(import_model(name), N
 @pytest.mark.parametrize("length", [2, 10, 200])
 @pytest.mark.parametrize("implementation", TRAINED)
 def test_the_built_in_networks_pass(implementation: str, length: int, hidden_size: int) -> None:
-    depth = "blocks" if implementation == "sasrec" else "layers"
-    for more in ({}, {depth: 3}):
+    for more in ({}, {depth_of(implementation): 3}):
         hyperparameters = NETWORKS[implementation] | {"hidden_size": hidden_size} | more
         config = small_config(implementation, max_length=length, hyperparameters=hyperparameters)
         torch.manual_seed(length)
