@@ -14,7 +14,8 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.cells import MarkedText, Piece, joined
 from seqrec.report.differences import scatters, share
 from seqrec.report.evidence import Evidence
-from seqrec.report.inference import ALPHA, Difference, difference, trend
+from seqrec.report.inference import Difference, difference, trend
+from seqrec.report.levels import ALPHA
 from seqrec.report.numbers import (
     number,
     p_value,

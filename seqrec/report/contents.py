@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.report.levels import ALPHA, CONFIDENCE, REPRODUCED_WITHIN
 
 TABLE_FORMS = ("md", "tex", "csv")
 PRINTED = ("png", "pdf", "svg")
@@ -85,7 +86,7 @@ TABLES = (
         "intervals",
         "intervals",
         Category.RESULTS,
-        "The test metrics with 95% bootstrap intervals over users.",
+        f"The test metrics with {CONFIDENCE:.0%} bootstrap intervals over users.",
         TABLE_FORMS,
         per_dataset=True,
     ),
@@ -101,10 +102,10 @@ TABLES = (
         "pairs",
         "which models differ",
         Category.RESULTS,
-        "Every pair of models, the better one first: the difference with its 95% interval, the "
-        "effect size (Cohen's d over users), and the p-value of a paired t-test, without and with "
-        "Holm's correction. With hundreds of thousands of users even very small differences are "
-        "significant: look at the difference and the effect before the p-value.",
+        f"Every pair of models, the better one first: the difference with its {CONFIDENCE:.0%} "
+        "interval, the effect size (Cohen's d over users), and the p-value of a paired t-test, "
+        "without and with Holm's correction. With hundreds of thousands of users even very small "
+        "differences are significant: look at the difference and the effect before the p-value.",
         TABLE_FORMS,
         per_dataset=True,
     ),
@@ -120,9 +121,9 @@ TABLES = (
         "verdicts",
         "Published values beside ours",
         Category.PAPER,
-        "Each published value beside ours. Reproduced: our mean is within 5% of it. Plausible: it "
-        "is not, but the published value lies in the 95% prediction interval of one more run of "
-        "ours.",
+        "Each published value beside ours. Reproduced: our mean is within "
+        f"{REPRODUCED_WITHIN:.0%} of it. Plausible: it is not, but the published value lies in "
+        f"the {CONFIDENCE:.0%} prediction interval of one more run of ours.",
         TABLE_FORMS,
     ),
     Entry(
@@ -185,9 +186,9 @@ FIGURES = (
         Category.FIGURES,
         "Test quality of SASRec+ N for each number of negatives N, beside models that do not "
         "depend on N. Thin lines and hollow markers are the published values; those of SASRec+ N "
-        "were read off the paper's figure. Bars and bands: 95% interval of the mean over users, "
-        "and over seeds as far as their scatter is known. Two models can differ significantly "
-        "although their intervals overlap, as the test compares user by user.",
+        f"were read off the paper's figure. Bars and bands: {CONFIDENCE:.0%} interval of the mean "
+        "over users, and over seeds as far as their scatter is known. Two models can differ "
+        "significantly although their intervals overlap, as the test compares user by user.",
         PRINTED,
     ),
     Entry(
@@ -213,9 +214,10 @@ FIGURES = (
         "Ours against the paper",
         Category.FIGURES,
         "Our metrics relative to the published ones, in percent. A marker is the mean of our "
-        "seeds, and its bar is where one more training of ours would lie in 95% of cases: each "
-        "published value is from one training. A row without a bar is of a model whose scatter "
-        "between seeds is unknown. Values marked (figure) were read off the paper's figure.",
+        f"seeds, and its bar is where one more training of ours would lie in {CONFIDENCE:.0%} of "
+        "cases: each published value is from one training. A row without a bar is of a model "
+        "whose scatter between seeds is unknown. Values marked (figure) were read off the paper's "
+        "figure.",
         PRINTED,
     ),
     Entry(
@@ -223,8 +225,9 @@ FIGURES = (
         "Which models differ",
         Category.FIGURES,
         "By how many percent the model of a row is above the model of a column in test quality. "
-        "Filled tiles are significant differences: paired t-test over users and seeds, 5% level, "
-        "Holm's correction over all pairs of the dataset. Brackets: no significant difference.",
+        "Filled tiles are significant differences: paired t-test over users and seeds, "
+        f"{ALPHA:.0%} level, Holm's correction over all pairs of the dataset. Brackets: no "
+        "significant difference.",
         PRINTED,
     ),
     Entry(
@@ -232,18 +235,18 @@ FIGURES = (
         "Quality by popularity of the target",
         Category.FIGURES,
         "Test quality by how often a user's test target occurs in the train part: targets that "
-        "never do, and fifths of the others, at the median of each group. Bands: 95% interval of "
-        "the mean over the group's users and the model's seeds.",
+        "never do, and fifths of the others, at the median of each group. Bands: "
+        f"{CONFIDENCE:.0%} interval of the mean over the group's users and the model's seeds.",
         PRINTED,
     ),
     Entry(
         "detectable",
         "Smallest difference that the test detects",
         Category.FIGURES,
-        "The relative difference between two models that the paired test at the 5% level finds in "
-        "four of five cases, by how many seeds each model has: for the median pair of the trained "
-        "models (the twenty best, if there are more), and the band of the middle half of the "
-        "pairs. More seeds help until what remains is how much users differ.",
+        f"The relative difference between two models that the paired test at the {ALPHA:.0%} "
+        "level finds in four of five cases, by how many seeds each model has: for the median pair "
+        "of the trained models (the twenty best, if there are more), and the band of the middle "
+        "half of the pairs. More seeds help until what remains is how much users differ.",
         PRINTED,
     ),
     Entry(

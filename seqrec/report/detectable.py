@@ -5,7 +5,8 @@ from typing import TypeAlias
 
 from scipy.special import ndtri
 
-from seqrec.report.inference import ALPHA, Scatter, Scores
+from seqrec.report.inference import Scatter, Scores
+from seqrec.report.levels import ALPHA
 
 POWER = 0.8
 """Probability with which a detectable difference is found."""

@@ -10,7 +10,6 @@ import numpy as np
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.report.inference import (
-    ALPHA,
     Difference,
     Interval,
     Scatters,
@@ -19,6 +18,7 @@ from seqrec.report.inference import (
     holm,
     may_be_best,
 )
+from seqrec.report.levels import ALPHA
 from seqrec.report.measured import Measured
 
 WITHOUT_CHANCE = "popularity"

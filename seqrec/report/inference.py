@@ -23,10 +23,7 @@ import numpy.typing as npt
 from scipy.special import ndtri, stdtr, stdtrit
 
 from seqrec.protocol.metrics import user_metric
-
-CONFIDENCE = 0.95
-
-ALPHA = 1 - CONFIDENCE
+from seqrec.report.levels import ALPHA
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,15 +15,12 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval, prediction_interval
-
-REPRODUCED_WITHIN = 0.05
-"""Relative difference up to which a published value counts as reproduced."""
+from seqrec.report.levels import REPRODUCED_WITHIN
 
 BEST_EPOCH = "best_epoch"
 
 ROUNDING_VARIANCE = 1 / 12
 """Variance that rounding to whole epochs adds; two equal best epochs are not known exactly."""
-
 
 KINDS = (
     "metrics of the paper's table",

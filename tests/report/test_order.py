@@ -10,6 +10,7 @@ from seqrec.layout import REFERENCE, ConfigFiles, run_folder
 from seqrec.records.survey import survey
 from seqrec.report import contents
 from seqrec.report.evidence import Evidence
+from seqrec.report.figures.learning import learning_chart
 from seqrec.report.paper import read_paper
 from seqrec.report.tables.missing import missing_table
 from seqrec.report.tables.results import dataset_table
@@ -43,7 +44,7 @@ def test_models_keep_the_order_of_the_file(tmp_path: Path, grid: str) -> None:
     assert lines["seed"].tolist() == [0, 1] * 5
 
 
-def test_tables_list_models_as_the_file_does(tmp_path: Path) -> None:
+def test_tables_and_learning_curves_list_models_as_the_file_does(tmp_path: Path) -> None:
     results = make_results(tmp_path / "mine")
     write_grid(results, *(("ml-1m", model, 0) for model in MODELS))
     evidence = Evidence.of(survey(results), read_paper(ConfigFiles(ROOT / "config"), []))
@@ -51,3 +52,7 @@ def test_tables_list_models_as_the_file_does(tmp_path: Path) -> None:
     assert dataset_table(evidence, item).data["model"].tolist() == MODELS
     assert [*evidence.measured["ml-1m"]] == MODELS[:-1]
     assert missing_table(evidence, item).data["model"].tolist() == ["failed"]
+    curves = learning_chart(evidence, "ml-1m")
+    assert [*dict.fromkeys(one.label for one in curves.panels[0].series)] == [
+        evidence.title("ml-1m", model).text for model in MODELS[:-1]
+    ]

@@ -7,18 +7,16 @@ from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape, Tick
 from seqrec.report.figures.shown import nothing, panels_of
 from seqrec.report.inference import Interval
+from seqrec.report.levels import CONFIDENCE, REPRODUCED_WITHIN
 from seqrec.report.looks import look_of
 from seqrec.report.metrics import metric_title
 from seqrec.report.verdicts import (
     BEST_EPOCH,
-    REPRODUCED_WITHIN,
     Outcome,
     ShownIn,
     Verdict,
     verdicts,
 )
-
-WITHIN = f"{REPRODUCED_WITHIN:.0%}"
 
 
 def against_paper_chart(evidence: Evidence) -> Chart:
@@ -34,8 +32,12 @@ def against_paper_chart(evidence: Evidence) -> Chart:
         panels,
         _in_words(evidence, judged),
         [
-            LegendKey("mean of our seeds; bar: one more training (95%)", Shape.POINTS),
-            LegendKey(f"within {WITHIN} of the published value", Shape.LINE, interval=True),
+            LegendKey(
+                f"mean of our seeds; bar: one more training ({CONFIDENCE:.0%})", Shape.POINTS
+            ),
+            LegendKey(
+                f"within {REPRODUCED_WITHIN:.0%} of the published value", Shape.LINE, interval=True
+            ),
         ],
         columns=2,
     )
@@ -84,7 +86,7 @@ def _in_words(evidence: Evidence, judged: Sequence[Verdict]) -> str:
         if not rows:
             continue
         near = sum(one.outcome is Outcome.REPRODUCED for one in rows)
-        text = f"{dataset_title(dataset)}: {near} of {len(rows)} are within {WITHIN}"
+        text = f"{dataset_title(dataset)}: {near} of {len(rows)} are within {REPRODUCED_WITHIN:.0%}"
         others = [
             f"{_name(evidence, one)} at {_percent(one.ours or 0.0, one):+.1f}% ({one.outcome})"
             for one in rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from seqrec.experiment.naming import dataset_title, in_order
+from seqrec.experiment.naming import dataset_title
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Series, Shape
@@ -33,9 +33,8 @@ def learning_chart(evidence: Evidence, dataset: str) -> Chart:
 
 def _panel(evidence: Evidence, dataset: str, column: str, drawn: Mapping[str, Look]) -> Panel:
     records = evidence.records(dataset)
-    order = in_order(record.model for record in records)
     series: list[Series] = []
-    for record in sorted(records, key=lambda record: order.index(record.model)):
+    for record in records:
         if found := curve(record, "epoch", column):
             title = evidence.title(dataset, record.model).text
             series += run_series(title, drawn[record.model], record, found)

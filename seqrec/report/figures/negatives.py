@@ -8,12 +8,13 @@ from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Se
 from seqrec.report.figures.shown import (
     CURVE,
     PAPER_ONLY,
+    Estimate,
     estimates,
     nothing,
     number_ticks,
     panels_of,
 )
-from seqrec.report.inference import Interval
+from seqrec.report.levels import CONFIDENCE
 from seqrec.report.looks import look_of
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number
@@ -36,7 +37,7 @@ def negatives_chart(evidence: Evidence) -> Chart:
     if any(one.published for one in drawn):
         keys.append(LegendKey("published", Shape.CURVE, published=True))
     if any(point.y_interval for one in drawn for point in one.points):
-        keys.append(LegendKey("95% interval", Shape.LINE, interval=True))
+        keys.append(LegendKey(f"{CONFIDENCE:.0%} interval", Shape.LINE, interval=True))
     return Chart(
         f"Test {title} by number of negatives",
         panels,
@@ -55,7 +56,7 @@ def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
     series = [
         *_published(evidence, dataset, metric),
         *(
-            _level(evidence, dataset, model, found[model].value, found[model].interval)
+            _level(evidence.title(dataset, model).text, model, found[model])
             for model in BASELINES
             if model in models
         ),
@@ -76,16 +77,8 @@ def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
     )
 
 
-def _level(
-    evidence: Evidence,
-    dataset: str,
-    model: str,
-    value: float,
-    interval: Interval | None = None,
-    published: bool = False,
-) -> Series:
-    point = Point(None, value, None, interval)
-    title = evidence.title(dataset, model).text
+def _level(title: str, model: str, found: Estimate, published: bool = False) -> Series:
+    point = Point(None, found.value, None, found.interval)
     return Series(title, look_of(model), Shape.LEVEL, [point], published)
 
 
@@ -93,9 +86,9 @@ def _published(evidence: Evidence, dataset: str, metric: str) -> list[Series]:
     """The paper's values: lines of its table, and points of its figure."""
     paper = evidence.paper
     series = [
-        _level(evidence, dataset, model, paper.results[dataset, model][metric], published=True)
+        _level(evidence.title(dataset, model).text, model, Estimate(row[metric], None), True)
         for model in BASELINES
-        if metric in paper.results.get((dataset, model), {})
+        if metric in (row := paper.results.get((dataset, model), {}))
     ]
     points = {
         int(n): row[metric]

@@ -20,6 +20,7 @@ from seqrec.report.figures.shown import (
     panels_of,
 )
 from seqrec.report.inference import Scores, seed_scatter
+from seqrec.report.levels import CONFIDENCE
 from seqrec.report.looks import Look
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, span
@@ -77,7 +78,7 @@ def popularity_chart(evidence: Evidence) -> Chart:
         f"Test {title} by popularity of the target",
         panels,
         _in_words(title, panels),
-        [LegendKey("95% interval", Shape.LINE, interval=True)],
+        [LegendKey(f"{CONFIDENCE:.0%} interval", Shape.LINE, interval=True)],
     )
 
 

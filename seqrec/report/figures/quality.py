@@ -1,6 +1,7 @@
 """Quality by what a model costs, and by how much of the catalogue it recommends."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from seqrec.experiment.naming import dataset_title
@@ -55,7 +56,7 @@ def quality_by_cost_chart(evidence: Evidence) -> Chart:
         series = _models(evidence, dataset, metric, _cost)
         costs = [point.x for one in series for point in one.points if point.x]
         axis = log_axis("million multiplications per interaction", costs)
-        return _panel(evidence, dataset, axis, metric, series, NOT_COUNTED)
+        return _panel(evidence, dataset, axis, series, NOT_COUNTED)
 
     panels = panels_of(evidence, panel)
     return Chart(
@@ -75,7 +76,7 @@ def quality_by_coverage_chart(evidence: Evidence) -> Chart:
     def panel(dataset: str) -> Panel:
         series = _models(evidence, dataset, metric, _coverage)
         axis = Axis("coverage@10, % of the items", low=0.0)
-        return _panel(evidence, dataset, axis, metric, series, NO_COUNTS)
+        return _panel(evidence, dataset, axis, series, NO_COUNTS)
 
     panels = panels_of(evidence, panel)
     return Chart(
@@ -99,7 +100,8 @@ def _by_time(evidence: Evidence, dataset: str, metric: str) -> Panel:
     times = [point.x for one in series for point in one.points if point.x is not None]
     axis = log_axis("training time, s", times)
     otherwise = nothing(evidence.records(dataset))
-    return _panel(evidence, dataset, axis, metric, series, otherwise, from_zero=True)
+    panel = _panel(evidence, dataset, axis, series, otherwise)
+    return replace(panel, y=replace(panel.y, low=0.0))
 
 
 def _models(
@@ -138,15 +140,9 @@ def _coverage(measured: Measured) -> float | None:
 
 
 def _panel(
-    evidence: Evidence,
-    dataset: str,
-    x: Axis,
-    metric: str,
-    series: Sequence[Series],
-    otherwise: str,
-    from_zero: bool = False,
+    evidence: Evidence, dataset: str, x: Axis, series: Sequence[Series], otherwise: str
 ) -> Panel:
-    y = Axis(f"test {metric_title(metric)}", low=0.0 if from_zero else None)
+    y = Axis(f"test {metric_title(main_metric(evidence.metrics))}")
     note = left_out(evidence, dataset) if series else otherwise
     return Panel(dataset_title(dataset), x, y, series, note=note)
 

@@ -12,6 +12,7 @@ from seqrec.report.cells import Cell, Table
 from seqrec.report.claims import Claim, Support, claims
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
+from seqrec.report.levels import REPRODUCED_WITHIN
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number
 from seqrec.report.verdicts import Outcome, counts, verdicts
@@ -20,7 +21,7 @@ from seqrec.wording import counted
 BASELINE = "popularity"
 
 OUTCOMES = {
-    Outcome.REPRODUCED: "reproduced within 5%",
+    Outcome.REPRODUCED: f"reproduced within {REPRODUCED_WITHIN:.0%}",
     Outcome.PLAUSIBLE: "plausible for one more run",
     Outcome.BETTER: "better than published",
     Outcome.WORSE: "worse than published",

@@ -7,17 +7,19 @@ from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.claims import Claim, claims
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
+from seqrec.report.levels import ALPHA, CONFIDENCE
 from seqrec.report.rendering import plain
 from seqrec.report.tables.notes import mark_notes, not_run_note
 
 NOTES: list[MarkedText] = [
-    "Quality is test NDCG@10, decided by the paired t-test of the tables of pairs at the 5% level: "
-    "a claim holds if its difference is significant, does not hold if the opposite one is, and is "
-    "undecided otherwise. A claim of two differences needs both. The evidence gives the "
-    "differences, also in percent of what is subtracted, with 95% intervals.",
+    "Quality is test NDCG@10, decided by the paired t-test of the tables of pairs at the "
+    f"{ALPHA:.0%} level: a claim holds if its difference is significant, does not hold if the "
+    "opposite one is, and is undecided otherwise. A claim of two differences needs both. The "
+    "evidence gives the differences, also in percent of what is subtracted, with "
+    f"{CONFIDENCE:.0%} intervals.",
     "The tests of one claim on several datasets are a family. They are not corrected, as each "
     "verdict is on its dataset: a claim that is true nowhere holds by luck on one of them with a "
-    "chance of up to 2.5% for each dataset.",
+    f"chance of up to {ALPHA / 2:.1%} for each dataset.",
     "The claim on epochs holds if every run of SASRec+ has an earlier best epoch than every run of "
     "BERT4Rec, and does not hold if none has. The claim on time is decided likewise, by the best "
     "epochs times the seconds per epoch, measured for both models on the same machine; without "

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 
 from seqrec.report.cells import Cell, MarkedText
 from seqrec.report.inference import Difference
+from seqrec.report.levels import CONFIDENCE
 from seqrec.report.numbers import p_value, percent, signed, signed_interval
 
-DIFFERENCE_HEADINGS = ("Difference", "95% interval", "relative", "d_z", "p", "p, Holm")
+DIFFERENCE_HEADINGS = (
+    *("Difference", f"{CONFIDENCE:.0%} interval", "relative"),
+    *("d_z", "p", "p, Holm"),
+)
 
 DIFFERENCE_NAMES = (
     *("difference", "low", "high", "relative", "effect"),

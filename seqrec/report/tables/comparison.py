@@ -7,6 +7,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.comparison import Comparison
+from seqrec.report.levels import CONFIDENCE
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import interval, over_seeds
@@ -75,7 +76,7 @@ def _notes(compared: Sequence[Comparison]) -> list[MarkedText]:
     return [
         *notes,
         "A and B: mean over seeds, with both values of two and the standard deviation of more, and "
-        "in brackets a 95% bootstrap interval over users. Difference: A minus B.",
+        f"in brackets a {CONFIDENCE:.0%} bootstrap interval over users. Difference: A minus B.",
         f"{TEST_NOTE} Scatter is that of the experiment in which A or B lies. p, Holm: corrected "
         "over all lines of this table; `tables/pairs/` corrects over all pairs of a dataset.",
         *scatter_notes(list(unknown)),

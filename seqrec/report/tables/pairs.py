@@ -6,6 +6,7 @@ from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.differences import of_unknown_scatter, pairs
 from seqrec.report.evidence import Evidence
+from seqrec.report.levels import ALPHA
 from seqrec.report.metrics import metric_title
 from seqrec.report.tables.columns import (
     DIFFERENCE_HEADINGS,
@@ -46,8 +47,8 @@ def pairs_table(evidence: Evidence, item: Item) -> Table:
     if tested:
         notes = [
             f"{TEST_NOTE} p, Holm: corrected over all pairs in the same metric; significant below "
-            "0.05. Intervals are not corrected, so one that excludes zero does not always mean a "
-            "significant difference.",
+            f"{ALPHA:g}. Intervals are not corrected, so one that excludes zero does not always "
+            "mean a significant difference.",
             *scatter_notes([*map(evidence.found.title, of_unknown_scatter(models))]),
         ]
     return Table(

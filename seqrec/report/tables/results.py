@@ -12,6 +12,7 @@ from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval, Scores, mean_and_deviation
+from seqrec.report.levels import ALPHA
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, over_seeds
 from seqrec.report.tables.columns import scatter_notes
@@ -32,7 +33,7 @@ class Value:
     """The values of the seeds that have finished and have one."""
     published: float | None
     interval: Interval | None = None
-    """95% bootstrap interval of a metric."""
+    """Bootstrap interval of a metric."""
 
     @property
     def mean(self) -> float | None:
@@ -228,8 +229,8 @@ def _reading_notes(lines: Sequence[ResultLine], tested: bool) -> list[MarkedText
         over = "users and seeds" if several else "users"
         sentences.append(
             "Bold: the models that may be the best: the one with the highest value, and those that "
-            f"a paired test over {over} does not find significantly worse than it (5% level, over "
-            "the number of models above)."
+            f"a paired test over {over} does not find significantly worse than it "
+            f"({ALPHA:.0%} level, over the number of models above)."
         )
     if several:
         sentences.append(

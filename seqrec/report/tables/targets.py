@@ -8,6 +8,7 @@ from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.differences import TargetGroup, by_target
 from seqrec.report.evidence import Evidence
+from seqrec.report.levels import CONFIDENCE
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number
 from seqrec.report.tables.notes import missing_notes
@@ -65,7 +66,7 @@ def _notes(evidence: Evidence, dataset: str, found: Sequence[TargetGroup]) -> li
             "them."
         )
     notes.append(
-        "Median rank: of the targets among all items. The CSV has 95% bootstrap intervals over the "
-        "users of each group."
+        "Median rank: of the targets among all items. The CSV has "
+        f"{CONFIDENCE:.0%} bootstrap intervals over the users of each group."
     )
     return notes

@@ -10,6 +10,7 @@ from seqrec.records.survey import grouped
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, MarkedText, Table, marked_note
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
+from seqrec.report.levels import CONFIDENCE, REPRODUCED_WITHIN
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, percent
 from seqrec.report.tables.notes import mark_notes, not_run_note, other_settings_notes
@@ -90,16 +91,17 @@ def _notes(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[MarkedText]:
     return [
         *_counts(verdicts),
         *_not_run(evidence, verdicts),
-        "Reproduced: our mean over seeds is within 5% of the published value. Plausible: it is "
-        "not, but the published value lies in the interval of one more run of ours (95% prediction "
-        "interval, for the same users): a training like theirs may come out so. Otherwise better "
-        "or worse, or for epochs earlier or later.",
-        "How much runs scatter is known as in the tests, from three seeds or more of the model, or "
-        "else from the dataset's models with the same kind of loss and several seeds; for epochs, "
-        "from the model's own seeds alone. Where it is unknown, the 5% alone decide on a metric, "
-        "which leaves chance out of account, and an epoch that is further off stays undecided. "
-        "Points of the figure were read with an error of at most the tolerance beside them, by "
-        "which both rules are widened. Training times are not judged.",
+        f"Reproduced: our mean over seeds is within {REPRODUCED_WITHIN:.0%} of the published "
+        "value. Plausible: it is not, but the published value lies in the interval of one more "
+        f"run of ours ({CONFIDENCE:.0%} prediction interval, for the same users): a training like "
+        "theirs may come out so. Otherwise better or worse, or for epochs earlier or later.",
+        "How much runs scatter is known as in the tests, from three seeds or more of the model, "
+        "or else from the dataset's models with the same kind of loss and several seeds; for "
+        "epochs, from the model's own seeds alone. Where it is unknown, the "
+        f"{REPRODUCED_WITHIN:.0%} alone decide on a metric, which leaves chance out of account, "
+        "and an epoch that is further off stays undecided. Points of the figure were read with an "
+        "error of at most the tolerance beside them, by which both rules are widened. Training "
+        "times are not judged.",
     ]
 
 
