@@ -121,6 +121,11 @@ class LogFiles:
         return self.folder / "offsets.npy"
 
     @property
+    def times(self) -> Path:
+        """Only in logs whose raw file has times."""
+        return self.folder / "times.npy"
+
+    @property
     def user_ids(self) -> Path:
         return self.folder / "user_ids.parquet"
 
@@ -142,10 +147,20 @@ class LogFiles:
         """Written last: without it there is no log."""
         return self.folder / "digest.json"
 
+    @property
+    def audit(self) -> Path:
+        """What the log's numbers say about results on it; only where somebody has asked."""
+        return self.folder / "audit.json"
+
+    @property
+    def audit_page(self) -> Path:
+        """The same for people."""
+        return self.folder / "audit.html"
+
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Files of one run, `<results>/runs/<dataset>/<model>/seed-<n>/`."""
+    """Files of one run, `<results>/runs/<task>/<model>/seed-<n>/`."""
 
     folder: Path
 
@@ -170,6 +185,16 @@ class RunFiles:
     def recommended_counts(self) -> Path:
         """To how many test users each item is recommended; records of older versions lack it."""
         return self.folder / "recommended_counts.npy"
+
+    @property
+    def target_users(self) -> Path:
+        """Whose each test target is; absent where every user of the log has one, in order."""
+        return self.folder / "target_users.npy"
+
+    @property
+    def history_lengths(self) -> Path:
+        """Length of the history that each test target was ranked from; older records lack it."""
+        return self.folder / "history_lengths.npy"
 
     @property
     def config(self) -> Path:
@@ -212,26 +237,46 @@ class RunFiles:
     def promoted(self) -> tuple[Path, ...]:
         """The files of a record that are kept for good, `metrics` last; weights are not."""
         arrays = (self.ranks, self.target_counts, self.recommended_counts)
-        return (self.config, self.history, *arrays, self.metrics)
+        of_targets = (self.target_users, self.history_lengths)
+        return (self.config, self.history, *arrays, *of_targets, self.metrics)
 
 
 class Run(NamedTuple):
     """The name of one run: what it trains, on what, and with which seed."""
 
-    dataset: str
+    task: str
+    """A dataset, or `<dataset>@<split>` where an experiment has several splits."""
     model: str
     seed: int
 
     @classmethod
     def of(cls, folder: Path) -> "Run":
-        """Read the run's name off its folder, `.../<dataset>/<model>/seed-<n>`."""
-        dataset, model, seed = folder.parts[-3:]
-        return cls(dataset, model, int(seed.removeprefix("seed-")))
+        """Read the run's name off its folder, `.../<task>/<model>/seed-<n>`."""
+        task, model, seed = folder.parts[-3:]
+        return cls(task, model, int(seed.removeprefix("seed-")))
+
+    @property
+    def dataset(self) -> str:
+        return self.task.partition(SPLIT_MARK)[0]
+
+    @property
+    def split(self) -> str | None:
+        """The name of the split; None where there is but one."""
+        return self.task.partition(SPLIT_MARK)[2] or None
 
     @property
     def title(self) -> str:
         """The run's name in messages."""
-        return f"{self.dataset} {self.model} seed {self.seed}"
+        return f"{self.task} {self.model} seed {self.seed}"
+
+
+SPLIT_MARK = "@"
+"""Stands between a dataset and the name of its split; no name holds it."""
+
+
+def task_of(dataset: str, split: str | None) -> str:
+    """Name a task: a dataset, under one of several splits if `split` names one."""
+    return dataset if split is None else f"{dataset}{SPLIT_MARK}{split}"
 
 
 def _folders_in(folder: Path, name: str) -> list[Path]:
@@ -244,9 +289,9 @@ def _folders_in(folder: Path, name: str) -> list[Path]:
     return [folder / one for one in sorted(names) if re.fullmatch(name, one)]
 
 
-def run_folder(dataset: str, model: str, seed: int | str) -> Path:
+def run_folder(task: str, model: str, seed: int | str) -> Path:
     """A run's folder, relative to the results of its experiment."""
-    return Path("runs", dataset, model, f"seed-{seed}")
+    return Path("runs", task, model, f"seed-{seed}")
 
 
 def results_of(run: Path) -> Path | None:
@@ -276,13 +321,13 @@ class ResultFiles:
     def runs(self) -> Path:
         return self.folder / "runs"
 
-    def run(self, dataset: str, model: str, seed: int | str) -> RunFiles:
-        return RunFiles(self.folder / run_folder(dataset, model, seed))
+    def run(self, task: str, model: str, seed: int | str) -> RunFiles:
+        return RunFiles(self.folder / run_folder(task, model, seed))
 
     def run_folders(self) -> Iterator[Path]:
         """Folders in `runs/` that are named like a run's, sorted; no copies beside them."""
-        for dataset in _folders_in(self.runs, FOLDER_NAME):
-            for model in _folders_in(dataset, FOLDER_NAME):
+        for task in _folders_in(self.runs, FOLDER_NAME):
+            for model in _folders_in(task, FOLDER_NAME):
                 yield from _folders_in(model, r"seed-(0|[1-9][0-9]{0,17})")
 
     @property
@@ -302,13 +347,13 @@ class ResultFiles:
         """What the job of a step such as `tables` has printed."""
         return self.logs / f"{step}.log"
 
-    def run_log(self, dataset: str, model: str, seed: int | str) -> Path:
+    def run_log(self, task: str, model: str, seed: int | str) -> Path:
         """What the job of a run has printed."""
-        return self.logs / dataset / model / f"seed-{seed}.log"
+        return self.logs / task / model / f"seed-{seed}.log"
 
-    def run_benchmark(self, dataset: str, model: str, seed: int | str) -> Path:
+    def run_benchmark(self, task: str, model: str, seed: int | str) -> Path:
         """What the job of a run took."""
-        return self.benchmarks / dataset / model / f"seed-{seed}.tsv"
+        return self.benchmarks / task / model / f"seed-{seed}.tsv"
 
     @property
     def benchmarks(self) -> Path:

@@ -14,7 +14,8 @@ class Events:
     items: np.ndarray
     """int32 [interactions]: code of the item."""
     times: np.ndarray | None
-    """int64 or float64 [interactions]; None if the file has no times."""
+    """int64, float64 or datetime64 [interactions], as exact as in the file, in which they may be
+    dates; None if the file has no times."""
 
     def __len__(self) -> int:
         return len(self.users)

@@ -11,7 +11,11 @@ from seqrec.layout import CONFIG_FILES, LogFiles, manifest
 def log_settings(dataset: Dataset) -> str:
     """Return everything in a dataset's YAML that determines its log, as one line of JSON."""
     parts = {"sources", "format", "filter", "expected", "simulate"}
-    return json.dumps(dataset.model_dump(mode="json", include=parts), sort_keys=True)
+    settings = dataset.model_dump(mode="json", include=parts)
+    formats = [dataset.format, *(source.format for source in dataset.sources)]
+    if any(format is not None and format.columns.timestamp is not None for format in formats):
+        settings["times"] = "unix seconds"  # logs of such files have been made without their times
+    return json.dumps(settings, sort_keys=True)
 
 
 def log_is_current(log: LogFiles, dataset: Dataset) -> bool:

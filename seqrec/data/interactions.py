@@ -6,6 +6,7 @@ when the log does; without it, the folder does not count as a log.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +64,15 @@ class Interactions(Sequences):
             statistics = Statistics.read(files.statistics)
             items = _mapped(files.items, np.dtype(np.int32))
             offsets = _mapped(files.offsets, np.dtype(np.int64))
+            has_times = os.path.lexists(files.times)
+            times = _mapped(files.times, np.dtype(np.int64)) if has_times else None
         except FileNotFoundError as error:
             raise _damaged(folder, f"{Path(str(error.filename)).name} is missing") from None
         except PermissionError as error:
             raise SeqrecError(f"{error.filename}: cannot be read ({error.strerror}).") from None
         except UNREADABLE as error:
             raise _damaged(folder, shortened(str(error))) from None
-        log = cls(items, offsets, statistics.items, statistics, digest, folder)
+        log = cls(items, offsets, statistics.items, statistics, digest, folder, times=times)
         if log.sha256() != digest:
             raise _damaged(folder, "its arrays do not match the digest")
         return log
@@ -104,12 +107,17 @@ def write_log(
     # If both are the same, somebody may be reading the same log at this moment.
     if not (holds(files.digest, digest.encode()) and holds(files.reading, reading.encode())):
         files.digest.unlink(missing_ok=True)
-    for path, write in (
-        (files.items, array(log.items)),
-        (files.offsets, array(log.offsets)),
-        (files.user_ids, table(ids.users)),
-        (files.item_ids, table(ids.items)),
-    ):
+    parts = {
+        files.items: array(log.items),
+        files.offsets: array(log.offsets),
+        files.user_ids: table(ids.users),
+        files.item_ids: table(ids.items),
+    }
+    if log.times is None:
+        files.times.unlink(missing_ok=True)
+    else:
+        parts[files.times] = array(log.times)
+    for path, write in parts.items():
         with replacing(path) as part:
             write(part)
     write_text(files.statistics, json.dumps(statistics.written(), indent=2) + "\n")

@@ -123,7 +123,8 @@ def _read_json(schema: LineSchema, block: bytes) -> "pa.Table":
 
 
 def _times(schema: LineSchema, column: "pa.ChunkedArray") -> np.ndarray:
-    """Convert times to numbers that sort; whole ones to int64, so that nanoseconds stay exact."""
+    """Convert times to numbers or datetime64; whole ones to int64, so that nanoseconds stay
+    exact."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -148,7 +149,7 @@ def _times(schema: LineSchema, column: "pa.ChunkedArray") -> np.ndarray:
             # All blocks must have one unit; dates that differ by less keep the order of the file.
             column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     if pa.types.is_temporal(column.type):
-        column = column.cast(pa.int64())
+        return column.cast(pa.int64()).to_numpy().view("datetime64[us]")
     if not pc.all(pc.is_finite(column)).as_py():
         raise pa.ArrowInvalid("not a finite time")
     return column.to_numpy()

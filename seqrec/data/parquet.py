@@ -168,17 +168,18 @@ def _ids(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 
 def _times(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
-    """Convert times to numbers that sort; also return which are there and finite, as bool."""
+    """Convert times to numbers or datetime64; also return which are there and finite, as bool."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = column.type
-    if pa.types.is_date32(kind):
-        column = column.cast(pa.int32())
-    elif pa.types.is_timestamp(kind) or pa.types.is_date64(kind):
-        column = column.cast(pa.int64())
+    kind, unit = column.type, ""
+    if pa.types.is_date(kind):
+        column, unit = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()), "D"
+    elif pa.types.is_timestamp(kind):
+        column, unit = column.cast(pa.int64()), kind.unit
     finite = pc.is_finite(column).fill_null(False).to_numpy()
-    return column.fill_null(0).to_numpy(), finite
+    times = column.fill_null(0).to_numpy()
+    return times.view(f"datetime64[{unit}]") if unit else times, finite
 
 
 def _require_types(path: Path, types: dict[str, "pa.DataType"]) -> None:

@@ -16,6 +16,7 @@ from seqrec.data.manifest import Manifest
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.sequences import Sequences
 from seqrec.data.statistics import Statistics, describe
+from seqrec.data.times import unix_seconds
 from seqrec.errors import SeqrecError
 from seqrec.files import sha256
 from seqrec.layout import LogFiles
@@ -93,7 +94,8 @@ def _numbered(events: Events, parsed: ParsedFile) -> tuple[Sequences, OriginalId
     items = np.flatnonzero(occurs)
     numbers = np.cumsum(occurs, dtype=np.int32)[events.items]
     ids = OriginalIds(parsed.user_ids.take(users), parsed.item_ids.take(items))
-    return Sequences(numbers, offsets, len(items)), ids
+    times = None if events.times is None else unix_seconds(events.times)
+    return Sequences(numbers, offsets, len(items), times=times), ids
 
 
 def _compare(name: str, dataset: Dataset, found: Statistics, checksummed: bool) -> None:

@@ -16,4 +16,4 @@ class RawBatch:
     ids: "pa.Table"
     """Columns `user` and `item`: text, dictionary-encoded."""
     times: np.ndarray | None
-    """int64 or float64 [interactions]; None if the file has no times."""
+    """int64, float64 or datetime64 [interactions]; None if the file has no times."""

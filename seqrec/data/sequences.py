@@ -1,7 +1,7 @@
 """A log in memory: every user's items in order of time."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +18,12 @@ class Sequences:
     offsets: np.ndarray
     """int64 [users + 1]: user u's items are items[offsets[u]:offsets[u + 1]]."""
     num_items: int
+    times: np.ndarray | None = field(default=None, kw_only=True)
+    """int64 [interactions]: when each happened, in unix seconds; None if the source has no times.
+
+    Seconds are enough, although many files have finer times: items are already in the order of
+    those, and what times are used for, splits and the gaps that models see, spans minutes to years.
+    """
 
     @property
     def num_users(self) -> int:
@@ -28,12 +34,12 @@ class Sequences:
         return self.items[self.offsets[user] : self.offsets[user + 1]]
 
     def sha256(self) -> str:
-        """Return the SHA-256 of the sizes, items and offsets."""
-        items, offsets = self.items, self.offsets
+        """Return the SHA-256 of the sizes, items, offsets and, where there are any, times."""
+        items, offsets, times = self.items, self.offsets, self.times
         state = hashlib.sha256()
         sizes = f"{items.dtype.str} {offsets.dtype.str} {len(items)} {self.num_items}\n"
         state.update(sizes.encode())
-        for array in (items, offsets):
+        for array in (items, offsets) if times is None else (items, offsets, times):
             step = HASHED_BYTES // array.itemsize
             for start in range(0, len(array), step):
                 state.update(np.ascontiguousarray(array[start : start + step]).data)

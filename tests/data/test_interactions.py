@@ -305,6 +305,7 @@ def test_order_is_by_user_then_time_then_line(rows: Pairs) -> None:
 # --- the digest, and damage -----------------------------------------------------------------------
 
 TEXT = "1 5\n1 6\n1 7\n2 7\n2 6\n2 5\n"
+TIMED = "1,5,10\n1,6,20\n1,7,30\n2,7,10\n2,6,20\n2,5,40\n"
 
 
 def digest(folder: Path, text: str, **more: Any) -> str:
@@ -321,6 +322,45 @@ def test_the_digest_changes_exactly_when_the_log_does(tmp_path: Path) -> None:
     assert digest(tmp_path / "c", TEXT.replace(" ", ",") + "3,9\n", **csv) == first
     assert digest(tmp_path / "d", TEXT.replace("2 6\n2 5\n", "2 5\n2 6\n")) != first
     assert set(json.loads(first)) == {"sha256"}
+
+
+def test_times_are_part_of_the_digest_and_only_where_the_file_has_them(tmp_path: Path) -> None:
+    csv = {"format": {"kind": "csv"}}
+    assert digest(tmp_path / "without", TIMED, **csv) == digest(tmp_path / "as-text", TEXT)
+    timed = digest(tmp_path / "with", TIMED, format=CSV)
+    later = digest(tmp_path / "later", TIMED.replace("40", "50"), format=CSV)
+    assert len({timed, later, digest(tmp_path / "again", TEXT)}) == 3
+    _, log = made(tmp_path / "with", TIMED, own(format={"kind": "csv"}))
+    assert log.times is None
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        ("1 2 3", [1, 2, 3]),
+        ("10.9 11.2 11.4", [10, 11, 11]),
+        ("-1.5 0 1", [-2, 0, 1]),
+        ("1700000000 1700000001 1", [1, 1700000000, 1700000001]),
+        ("1700000000999 1700000001000 1700000001001", [1700000000, 1700000001, 1700000001]),
+        ("1700000000999999 1700000001000000 1700000001000001", [1700000000] + [1700000001] * 2),
+        ("1700000000999999999 1700000001000000000 5", [0, 1700000000, 1700000001]),
+        ("1970-01-01T00:00:00.9 1970-01-02 1970-01-03", [0, 86_400, 172_800]),
+        ("1969-12-31T23:59:59.5 1970-01-02 1970-01-03", [-1, 86_400, 172_800]),
+        ("1970-01-01T01:00+01:00 1970-01-02T00:00Z 1970-01-02T00:00-01:00", [0, 86400, 90_000]),
+    ],
+)
+def test_times_are_kept_as_unix_seconds(tmp_path: Path, times: str, seconds: list[int]) -> None:
+    text = "".join(f"1,{item},{time}\n" for item, time in enumerate(times.split()))
+    _, log = made(tmp_path, text, own(format=CSV))
+    assert isinstance(log.times, np.memmap)
+    assert log.times.dtype == np.int64
+    assert log.times.tolist() == seconds
+
+
+def test_times_within_a_second_still_decide_the_order(tmp_path: Path) -> None:
+    text = "1,c,1700000000.9\n1,a,1700000000.1\n1,b,1700000000.5\n"
+    _, log = made(tmp_path, text, own(format=CSV))
+    assert log_of(log) == {1: ["a", "b", "c"]}
 
 
 def test_doing_it_again_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -340,10 +380,12 @@ def test_doing_it_again_gives_the_same_bytes(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("file", ["digest.json", "statistics.json", "items.npy", "offsets.npy"])
+@pytest.mark.parametrize(
+    "file", ["digest.json", "statistics.json", "items.npy", "offsets.npy", "times.npy"]
+)
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered"])
 def test_a_damaged_log_is_refused_with_the_remedy(tmp_path: Path, file: str, damage: str) -> None:
-    made(tmp_path, TEXT, own())
+    made(tmp_path, TIMED, own(format=CSV))
     path = tmp_path / "processed" / file
     content = path.read_bytes()
     if damage == "missing":

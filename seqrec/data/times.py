@@ -1,0 +1,27 @@
+"""Turn the times of raw files, numbers or dates, into unix seconds."""
+
+import numpy as np
+
+FINER_UNITS = ((1e11, 10**3), (1e14, 10**6), (1e17, 10**9))
+"""From which size on numbers count milliseconds, microseconds and nanoseconds: in the coarser unit
+they would be times after the year 5000."""
+
+
+def unix_seconds(times: np.ndarray) -> np.ndarray:
+    """Return times as whole unix seconds, rounded down, int64 [interactions].
+
+    Dates (datetime64) have a unit. Numbers are unix times in seconds, milliseconds, microseconds or
+    nanoseconds; their median tells which, so that a few broken ones change nothing.
+    """
+    if np.issubdtype(times.dtype, np.datetime64):
+        return times.astype("datetime64[s]").view(np.int64)
+    per_second = ticks_per_second(times)
+    if np.issubdtype(times.dtype, np.integer):
+        return times.astype(np.int64) // per_second
+    return np.floor(times / per_second).astype(np.int64)
+
+
+def ticks_per_second(times: np.ndarray) -> int:
+    """Return how many units of the numbers `times` make a second, judged by their size."""
+    size = np.median(np.abs(times)) if len(times) else 0
+    return max((ticks for least, ticks in FINER_UNITS if size >= least), default=1)
