@@ -53,8 +53,8 @@ class Recommender:
     ) -> None:
         self.config = config
         self.log = log
-        self._model = model
-        self._device = device or torch.device("cpu")
+        self.model = model
+        self.device = device or torch.device("cpu")
         self._items = Ids("item", log.item_ids(), config.dataset)
 
     @classmethod
@@ -145,7 +145,7 @@ class Recommender:
         )
 
     def _require_reader_of_histories(self) -> None:
-        if isinstance(self._model, Fitted) and self._model.by_user:
+        if isinstance(self.model, Fitted) and self.model.by_user:
             raise SeqrecError(
                 f"{self.config.model}: knows only the users that it was fitted on, and cannot read "
                 "the history of others. Give users of the dataset (a file with the column 'user' "
@@ -159,11 +159,11 @@ class Recommender:
 
         Returns four arrays `[recommendations]`: place in `users`, rank, place of the item, score.
         """
-        score = self._scorer(split)
+        score = self.scorer(split)
         size = self.config.evaluation.batch_size
         parts = []
         doing = custom_code(self.config.implementation, "while it recommends")
-        with torch.inference_mode(), _reporting_out_of_memory(self._device), doing:
+        with torch.inference_mode(), reporting_out_of_memory(self.device), doing:
             for first in range(0, len(users), size):
                 batch = users[first : first + size]
                 values, items = _top(score(batch), split, batch, k)
@@ -172,10 +172,11 @@ class Recommender:
         joined = (np.concatenate(column) for column in zip(*parts, strict=True))
         return tuple(joined)  # type: ignore[return-value]
 
-    def _scorer(self, split: Split) -> ScoreUsers:
-        if isinstance(self._model, Fitted):
-            return fitted_scorer(self._model, self.config, self.log.num_items)
-        return network_scorer(self._model, split, self.config.max_length, self._device)
+    def scorer(self, split: Split) -> ScoreUsers:
+        """Return what scores the users of `split` from their histories."""
+        if isinstance(self.model, Fitted):
+            return fitted_scorer(self.model, self.config, self.log.num_items)
+        return network_scorer(self.model, split, self.config.max_length, self.device)
 
 
 def _record_in(files: RunFiles) -> Record:
@@ -232,7 +233,7 @@ def _load_model(
             f"{path}: does not hold the weights of {config.implementation} "
             f"({str(error).splitlines()[0]}). Train the run again."
         ) from None
-    with _reporting_out_of_memory(device):
+    with reporting_out_of_memory(device):
         return model.to(device).eval()
 
 
@@ -270,7 +271,7 @@ def _top(scores: Tensor, split: Split, users: np.ndarray, k: int) -> tuple[np.nd
 
 
 @contextmanager
-def _reporting_out_of_memory(device: torch.device) -> Iterator[None]:
+def reporting_out_of_memory(device: torch.device) -> Iterator[None]:
     """Turn a lack of memory on `device` into a `SeqrecError`."""
     try:
         yield
