@@ -1,0 +1,201 @@
+"""The models that a grid or a search makes of an experiment's models: their names and settings."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from seqrec.errors import SeqrecError
+from seqrec.experiment.schema import Experiment, Loss, NamedModel, RunConfig, Training
+from seqrec.experiment.search import Tried, combinations, draw
+from seqrec.experiment.settings import flat_settings
+from seqrec.wording import nearest, quoted
+
+NEGATIVES = "loss.negatives"
+TUNED = ".tuned"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model of an experiment with other settings."""
+
+    base: str
+    """The model, as the experiment's file names it."""
+    values: Mapping[str, Any]
+    """The settings by flat names, such as `training.learning_rate`."""
+    trial: int | None = None
+    """Its number among the trials of a search, from 0; None of a grid."""
+
+    @property
+    def is_trial(self) -> bool:
+        return self.trial is not None
+
+    @property
+    def entry(self) -> str:
+        """The model of the registry or the experiment to start from: of `<base>+N`, that of N."""
+        return self.base[:-1] + str(self.values[NEGATIVES]) if _is_open(self.base) else self.base
+
+    def title(self, of_base: str) -> str:
+        """Say what differs: `SASRec+ t03 (learning rate 0.001)`."""
+        words = _words(self.values)
+        differs = ", ".join(f"{words[key]} {value}" for key, value in self.values.items())
+        number = "" if self.trial is None else f" t{self.trial:02d}"
+        return f"{of_base}{number} ({differs or 'its own setting'})"
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return the values of a section, such as `training`."""
+        prefix = f"{name}."
+        return {k.removeprefix(prefix): v for k, v in self.values.items() if k.startswith(prefix)}
+
+
+def tuned_name(base: str) -> str:
+    """Name the model that is trained with the chosen setting and new seeds."""
+    return f"{base}{TUNED}"
+
+
+def base_models(source: str, experiment: Experiment) -> list[str]:
+    """List the models of the file, `<base>+N` once for each of its numbers of negatives.
+
+    It stays as it is where a grid or a search fills in N. Raises `SeqrecError` if nothing does.
+    """
+    names: list[str] = []
+    filling = _space(experiment).get(NEGATIVES)
+    for model in experiment.models:
+        if isinstance(model, NamedModel):
+            names.append(model.name)
+        elif not _is_open(model):
+            names.append(model)
+        elif filling and filling.applies(model) and not experiment.negatives:
+            names.append(model)
+        elif experiment.negatives:
+            names += [f"{model[:-1]}{count}" for count in experiment.negatives]
+        else:
+            raise SeqrecError(f"{source}: models: {model} needs 'negatives: [...]' to fill N.")
+    return names
+
+
+def variants_of(
+    source: str, experiment: Experiment, own: Callable[[Variant], RunConfig]
+) -> dict[str, Variant]:
+    """Return the variants of all models by their names, in the order of the file.
+
+    `own` resolves a model with its own setting. Raises `SeqrecError` for a setting that a model
+    does not have, and for more trials than there are settings.
+    """
+    bases = base_models(source, experiment)
+    _refuse_idle_patterns(source, experiment, bases)
+    found: dict[str, Variant] = {}
+    for base in bases:
+        tried = {key: one for key, one in _space(experiment).items() if one.applies(base)}
+        if not tried:
+            continue
+        filled = {NEGATIVES: tried[NEGATIVES].first} if _is_open(base) else {}
+        config = own(Variant(base, filled))
+        for key in tried:
+            _require_setting(source, experiment, base, config, key)
+        made = _trials if experiment.search else _combinations
+        for name, variant in made(source, experiment, base, tried, filled, config):
+            if name in found:
+                raise SeqrecError(
+                    f"{source}: grid: two settings of {base} would both be named {name}. List them "
+                    "as models with names, as in {name: ..., like: " + f"{base}, ...}}."
+                )
+            found[name] = variant
+    return found
+
+
+def _trials(
+    source: str,
+    experiment: Experiment,
+    base: str,
+    tried: Mapping[str, Tried],
+    filled: Mapping[str, Any],
+    config: RunConfig,
+) -> Iterator[tuple[str, Variant]]:
+    """Yield a model's own setting, then those that are drawn."""
+    search = experiment.search
+    assert search
+    try:
+        own = flat_settings(config.model_dump(mode="json"))
+        settings = [dict(filled), *draw(search, [*tried], own, search.trials - 1)]
+    except ValueError as error:
+        raise SeqrecError(f"{source}: search.trials: {base}: {error}.") from None
+    for number, values in enumerate(settings):
+        yield f"{base}.t{number:02d}", Variant(base, values, number)
+
+
+def _combinations(
+    source: str,
+    experiment: Experiment,
+    base: str,
+    tried: Mapping[str, Tried],
+    filled: Mapping[str, Any],
+    config: RunConfig,
+) -> Iterator[tuple[str, Variant]]:
+    words = _words(tried)
+    for values in combinations(tried):
+        parts = [f"{words[key].replace(' ', '-')}-{value}" for key, value in values.items()]
+        name = re.sub(r"[^A-Za-z0-9+._-]+", "-", "_".join([base, *parts])).rstrip("-")
+        yield name, Variant(base, values)
+
+
+def _is_open(model: str) -> bool:
+    return model.endswith("+N")
+
+
+def _space(experiment: Experiment) -> Mapping[str, Tried]:
+    return experiment.search.space if experiment.search else experiment.grid
+
+
+def _words(keys: Iterable[str]) -> dict[str, str]:
+    """Put settings into words: `learning rate`, with the section where two would be alike."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {
+        key: (name if last.count(name) == 1 else key.replace(".", " ")).replace("_", " ")
+        for key, name in zip(keys, last, strict=True)
+    }
+
+
+def _refuse_idle_patterns(source: str, experiment: Experiment, bases: Iterable[str]) -> None:
+    for key, tried in _space(experiment).items():
+        for pattern in tried.models or []:
+            if not any(fnmatchcase(base, pattern) for base in bases):
+                raise SeqrecError(
+                    f"{source}: {_place(experiment)}.{key}.models: {quoted(pattern)} is no model of "
+                    f"this experiment; {nearest(pattern, bases)}"
+                )
+
+
+def _require_setting(
+    source: str, experiment: Experiment, base: str, config: RunConfig, key: str
+) -> None:
+    """Raise `SeqrecError` unless a model has a setting."""
+    if key == NEGATIVES and config.loss and config.loss.negatives is None:
+        problem = f"{base} draws no negatives, as its loss is {config.loss.kind}"
+        if "loss.kind" in _space(experiment):
+            return
+    else:
+        valid = ["max_length", *(f"hyperparameters.{name}" for name in config.hyperparameters)]
+        if config.loss:
+            valid += [f"training.{name}" for name in Training.model_fields]
+            valid += [f"loss.{name}" for name in Loss.model_fields]
+        if key in valid:
+            return
+        meant = [each for each in valid if each.rpartition(".")[2] == key.rpartition(".")[2]]
+        hint = f"did you mean {' or '.join(map(repr, meant))}?" if meant else nearest(key, valid)
+        problem = f"{base} has no {quoted(key)}; {hint}"
+    end = "" if problem.endswith("?") else "."
+    raise SeqrecError(
+        f"{source}: {_place(experiment)}: {problem}{end} If it is meant for other models, name "
+        f"them, as in {key}: {{models: [{_example(experiment, base)}], values: [...]}}."
+    )
+
+
+def _example(experiment: Experiment, base: str) -> str:
+    names = [one.name if isinstance(one, NamedModel) else one for one in experiment.models]
+    return next((name for name in names if name != base), "sasrec+")
+
+
+def _place(experiment: Experiment) -> str:
+    return "search.space" if experiment.search else "grid"
