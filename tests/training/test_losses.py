@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqrec.training import losses
+from seqrec.training.losses import chunks
+from seqrec.training.losses.gradients import largest
 
 
 def textbook_cross_entropy(hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
@@ -87,14 +89,14 @@ def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
         torch.testing.assert_close(our, their, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize("multiple", [1, losses.ROUND])
+@pytest.mark.parametrize("multiple", [1, chunks.ROUND])
 @given(**sizes)
 def test_full_cross_entropy_is_the_textbooks(
     multiple: int, logits_per_chunk: int, **size: Any
 ) -> None:
     hidden, targets, table, _, _ = drawn(**size)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "ROUND", multiple)  # 1: by positions; else by items, and padded
+        patch.setattr(chunks, "ROUND", multiple)  # 1: by positions; else by items, and padded
         ours = value_and_gradients(losses.cross_entropy, hidden, targets, table, logits_per_chunk)
     assert_same(ours, value_and_gradients(textbook_cross_entropy, hidden, targets, table))
 
@@ -191,7 +193,7 @@ def test_the_largest_number_is_found_by_its_bits(
     kind: torch.dtype, numbers: list[list[float]]
 ) -> None:
     x = torch.tensor(numbers, dtype=kind).nan_to_num(0.0, float("inf"), -float("inf"))
-    assert torch.equal(losses._largest(x), x.amax(-1))
+    assert torch.equal(largest(x), x.amax(-1))
 
 
 @pytest.mark.parametrize("lengths", [[20] * 20, [16, 8] * 16 + [16]], ids=["equal", "unequal"])

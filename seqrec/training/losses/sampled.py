@@ -1,0 +1,188 @@
+"""Losses of the target and its negatives, chunk by chunk of logits.
+
+What is computed from the logits are `Terms`: of a formula that has its gradient written by hand
+(`terms`), or of any other, by autograd inside the chunk (`generic`). The products with the item
+table, which take most of the time, are the same for all.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.training.batches import places
+from seqrec.training.losses import chunks
+from seqrec.training.losses.chunks import (
+    LOGITS_PER_CHUNK,
+    rounded_length,
+    rounded_up,
+    sequence_chunks,
+    slices,
+    spread,
+)
+from seqrec.training.losses.gradients import mean_gradients
+from seqrec.training.losses.terms import TermsOf, binary_terms, softmax_terms
+
+
+class Sampled(NamedTuple):
+    """Arguments of a sampled loss besides the hidden states and the table."""
+
+    targets: Tensor
+    """Rows of the table, `[positions]`."""
+    negatives: Tensor
+    """Rows of the table, `[rows, N]`."""
+    counts: Sequence[int]
+    """How many successive positions are scored against each row of `negatives`: those of a sequence
+    where negatives are shared, one each otherwise."""
+    logits_per_chunk: int = LOGITS_PER_CHUNK
+    product_type: torch.dtype | None = None
+    """Type of the products with shared negatives; None for that of the hidden states."""
+    distinct: bool = True
+    """Whether the negatives of a row are known to differ from each other."""
+    correction: Tensor | None = None
+    """What to subtract from the negatives' logits, `[rows, N]`."""
+
+
+def sampled_loss(hidden: Tensor, table: Tensor, terms: TermsOf, arguments: Sampled) -> Tensor:
+    """Compute the mean over positions of a loss of their logits of target and negatives.
+
+    `hidden` `[positions, width]`, `table` `[rows, width]`.
+    """
+    return _SampledLoss.apply(hidden, table, terms, arguments)
+
+
+def sampled_cross_entropy(
+    hidden: Tensor,
+    targets: Tensor,
+    table: Tensor,
+    negatives: Tensor,
+    counts: Sequence[int],
+    logits_per_chunk: int = LOGITS_PER_CHUNK,
+    product_type: torch.dtype | None = None,
+) -> Tensor:
+    """Compute the mean cross-entropy of the target against its negatives (SASRec+ N).
+
+    The arguments are those of `Sampled`.
+    """
+    arguments = Sampled(targets, negatives, counts, logits_per_chunk, product_type)
+    return sampled_loss(hidden, table, softmax_terms, arguments)
+
+
+def binary_cross_entropy(
+    hidden: Tensor,
+    targets: Tensor,
+    table: Tensor,
+    negatives: Tensor,
+    counts: Sequence[int],
+    logits_per_chunk: int = LOGITS_PER_CHUNK,
+    product_type: torch.dtype | None = None,
+) -> Tensor:
+    """Compute the mean binary cross-entropy of targets and negatives (the original SASRec).
+
+    The arguments are those of `Sampled`.
+    """
+    arguments = Sampled(targets, negatives, counts, logits_per_chunk, product_type)
+    return sampled_loss(hidden, table, binary_terms, arguments)
+
+
+class _SampledLoss(torch.autograd.Function):
+    """Mean over positions of a loss of their logits of target and negatives."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, table: Tensor, terms: TermsOf, arguments: Sampled
+    ) -> Tensor:
+        targets, negatives, counts = arguments[:3]
+        if len(counts) == 0:
+            raise ValueError("no sequence to take a loss of")
+        positives = table[targets]
+        target_logits = (hidden * positives).sum(1)
+        shared = len(counts) < len(hidden)
+        # Products for single positions are too small to gain from another type.
+        kind = (arguments.product_type if shared else None) or hidden.dtype
+        mostly = shared and arguments.distinct and 2 * negatives.shape[1] > len(table)
+        pieces = _against_table if mostly else _against_negatives
+        total, weights, grad_hidden, grad_table = pieces(
+            hidden.to(kind), target_logits, table.to(kind), table, terms, arguments
+        )
+        grad_hidden.addcmul_(weights[:, None], positives)
+        grad_table.index_add_(0, targets, weights[:, None] * hidden)
+        ctx.save_for_backward(grad_hidden, grad_table)
+        return total / len(hidden)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        return *mean_gradients(ctx, grad_outputs[0]), None, None
+
+
+def _against_table(
+    states: Tensor,
+    target_logits: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    terms: TermsOf,
+    arguments: Sampled,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the sum of the losses, their derivatives by target logits, and negatives' gradients.
+
+    It suits distinct negatives that are most of the table: computing all logits and masking the
+    others costs less than gathering the negatives.
+    """
+    count, (_, negatives, counts, limit, *_) = len(states), arguments
+    asked_for = rows.new_full((len(counts), len(table)), -torch.inf).scatter_(1, negatives, 0.0)
+    ends = list(accumulate(counts))
+    states, target_logits = rounded_up(states), rounded_up(target_logits)
+    losses, weights = torch.empty_like(target_logits), torch.empty_like(target_logits)
+    grad_hidden = table.new_empty(states.shape)
+    grad_rows = table.new_zeros(table.T.shape)  # this way round the products are faster
+    for part in slices(len(states), max(1, limit // len(table) // chunks.ROUND) * chunks.ROUND):
+        logits = states[part] @ rows.T
+        for sequence in range(bisect_right(ends, part.start), len(ends)):
+            start, end = ends[sequence] - counts[sequence] - part.start, ends[sequence] - part.start
+            if start >= len(logits):
+                break
+            logits[max(0, start) : end] += asked_for[sequence]
+        found = terms(target_logits[part], logits, negatives.shape[1], None)
+        scale = found.scale[:, None]
+        losses[part], weights[part] = found.loss, found.by_target
+        grad_hidden[part] = (found.by_negatives @ rows) * scale
+        grad_rows += (states[part] * scale).to(rows.dtype).T @ found.by_negatives
+    grad_table = grad_rows.T.contiguous()
+    return losses[:count].sum(), weights[:count], grad_hidden[:count], grad_table
+
+
+def _against_negatives(
+    states: Tensor,
+    target_logits: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    terms: TermsOf,
+    arguments: Sampled,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the same as `_against_table`, gathering each sequence's negatives from the table."""
+    _, negatives, counts, limit, *_, correction = arguments
+    weights, grad_hidden = torch.empty_like(target_logits), table.new_empty(states.shape)
+    grad_table, total = torch.zeros_like(table), table.new_zeros(())
+    for group, part in sequence_chunks(counts, negatives.shape[1], table.shape[1], limit):
+        items = negatives[group]
+        # [sequences, longest, ...]: sequences side by side, so that one call does all.
+        shape = (len(items), rounded_length(max(counts[group])))
+        place = places(counts[group], shape[1], table.device)
+        padded = spread(states[part], place, shape)
+        vectors = F.embedding(items, rows)  # [sequences, N, width]; faster than indexing
+        logits = padded @ vectors.transpose(1, 2)
+        if correction is not None:
+            logits -= correction[group, None].to(logits.dtype)
+        found = terms(spread(target_logits[part], place, shape), logits, items.shape[1], place)
+        scale = found.scale[..., None]
+        total += found.loss.flatten()[place].sum()
+        weights[part] = found.by_target.flatten()[place]
+        by_states = (found.by_negatives @ vectors) * scale
+        grad_hidden[part] = by_states.flatten(0, 1)[place].to(table.dtype)
+        by_vectors = found.by_negatives.transpose(1, 2) @ (padded * scale).to(rows.dtype)
+        grad_table.index_add_(0, items.flatten(), by_vectors.flatten(0, 1).to(table.dtype))
+    return total, weights, grad_hidden, grad_table
