@@ -33,6 +33,7 @@ if workflow.is_main_process and (advice := preparation.advice(plan)):
 
 wildcard_constraints:
     dataset="[^/]+",
+    task="[^/]+",
     model="[^/]+",
     seed="[0-9]+",
 

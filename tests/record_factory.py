@@ -36,11 +36,16 @@ def make_ranks(ndcg: float | None = None, seed: int = 0) -> np.ndarray:
 
 
 def make_metrics(dataset: str, model: str, seed: int = 0, **changes: Any) -> dict[str, Any]:
-    """The content of `metrics.json`; `changes` replace values at the top level."""
+    """The content of `metrics.json`; `changes` replace values at the top level.
+
+    `dataset` may be a task, such as `beauty@temporal`.
+    """
+    run = Run(dataset, model, seed)
+    changes = ({"split": run.split} if run.split else {}) | changes
     test = metrics_from_ranks(make_ranks(), [10, 100])
     return {
         "format": 1,
-        "dataset": dataset,
+        "dataset": run.dataset,
         "model": model,
         "negatives": sampled_negatives(model),
         "seed": seed,
@@ -176,7 +181,7 @@ def make_failure(
 
 def write_grid(results: Path, *runs: tuple[str, str, int]) -> None:
     """Write the grid of an experiment that asks for `runs`, by dataset, model and seed."""
-    asked = [AskedRun(**Run(*run)._asdict()) for run in runs]
+    asked = [AskedRun.of(Run(*run)) for run in runs]
     GridFile(experiment=results.name, runs=asked).write(ResultFiles(results).grid)
 
 

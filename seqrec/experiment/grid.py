@@ -20,7 +20,7 @@ from seqrec.experiment.settings import (
     load_changed,
     results_name,
 )
-from seqrec.layout import CONFIG, Run
+from seqrec.layout import CONFIG, Run, task_of
 from seqrec.wording import nearest, quoted, shortened
 
 
@@ -42,6 +42,11 @@ class Grid:
     @property
     def datasets(self) -> list[str]:
         return list(dict.fromkeys(run.dataset for run in self.runs))
+
+    @property
+    def tasks(self) -> list[str]:
+        """The datasets, each under each split where there are several."""
+        return list(dict.fromkeys(run.run.task for run in self.runs))
 
 
 def load_experiment(
@@ -112,12 +117,15 @@ def _expand(resolver: Resolver) -> list[RunConfig]:
         for name, count in Counter(names).items():
             if count > 1:
                 raise SeqrecError(f"{source}: {kind}: {quoted(name)} is listed twice.")
-    return [
-        resolver.resolve(Run(dataset, model, seed))
+    runs = [
+        resolver.resolve(Run(task_of(dataset, split), model, seed))
         for dataset in experiment.datasets
+        for split in experiment.splits or [None]
         for model in models
         for seed in _seeds(experiment, dataset, model)
     ]
+    _require_one_split_for_each_task(source, runs)
+    return runs
 
 
 def _model_names(source: str, experiment: Experiment) -> list[str]:
@@ -169,12 +177,30 @@ def _refuse_models_made_alike(
     """
     first: dict[tuple[str, int, str], int] = {}
     for number, run in enumerate(runs):
-        earlier = first.setdefault((run.dataset, run.seed, _apart_from_its_name(run)), number)
+        earlier = first.setdefault((run.run.task, run.seed, _apart_from_its_name(run)), number)
         if _apart_from_its_name(without[earlier]) != _apart_from_its_name(without[number]):
             raise SeqrecError(
                 f"{shortened(' '.join(settings))}: makes {runs[earlier].model} and {run.model} on "
-                f"{run.dataset} alike, and they would be trained as one model under two names. "
+                f"{run.run.task} alike, and they would be trained as one model under two names. "
                 f"Choose one of them, as in models={runs[earlier].model}, or leave the setting out."
+            )
+
+
+def _require_one_split_for_each_task(source: str, runs: Sequence[RunConfig]) -> None:
+    """Refuse a task whose models differ in their split, and two tasks with the same split."""
+    rules: dict[str, str] = {}
+    tasks: dict[tuple[str, str], str] = {}
+    for run in runs:
+        task, rule = run.run.task, run.split.model_copy(update={"name": None}).model_dump_json()
+        if rules.setdefault(task, rule) != rule:
+            raise SeqrecError(
+                f"{source}: {task}: its models differ in their split, and could not be compared. "
+                "Give an override of the split no models, or name the splits with 'splits'."
+            )
+        if (other := tasks.setdefault((run.dataset, rule), task)) != task:
+            raise SeqrecError(
+                f"{source}: {other} and {task} are one split under two names. Choose one of them, "
+                "or leave out what makes them alike."
             )
 
 

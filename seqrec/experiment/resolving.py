@@ -18,8 +18,9 @@ from seqrec.experiment.schema import (
     Override,
     RunConfig,
 )
-from seqrec.layout import Run
+from seqrec.layout import Run, task_of
 from seqrec.typed_yaml import Strict, check_values
+from seqrec.wording import nearest, quoted
 
 ConfigLayer = ModelEntry | NamedModel | Experiment | Override
 
@@ -39,7 +40,7 @@ class Resolver:
 
     def resolve(self, run: Run) -> RunConfig:
         """Return the configuration of a run. Raises `SeqrecError` for mistakes in any file."""
-        dataset, model, seed = run
+        dataset, model, seed = run.dataset, run.model, run.seed
         named = self.named.get(model)
         entry = self.registry.model(named.like if named else model)
         overrides = [each for each in self.experiment.overrides if each.applies(dataset, model)]
@@ -50,7 +51,7 @@ class Resolver:
             _refuse_training_values(self.source, model, layers)
         # A model whose entry has no loss fits itself: loss and training pass it by.
         loss: Loss | None = _last("loss", layers) if entry.loss else None
-        where = f"{self.source}: {dataset} {model}"
+        where = f"{self.source}: {run.task} {model}"
         return check_values(
             RunConfig,
             {
@@ -66,9 +67,28 @@ class Resolver:
                 "loss": loss and loss.model_dump(),
                 "training": _merged("training", layers) if loss else None,
                 "evaluation": _merged("evaluation", layers),
+                "split": self._split(run, overrides),
             },
             where,
         )
+
+    def _split(self, run: Run, overrides: Sequence[Override]) -> dict[str, Any]:
+        """Collect the values of a run's split; those of a layer with a `kind` stand alone."""
+        splits = self.experiment.splits
+        if splits and run.split is None:
+            raise SeqrecError(
+                f"{self.source}: {run.dataset} has several splits; name one, as in "
+                f"{task_of(run.dataset, next(iter(splits)))}."
+            )
+        if run.split is not None and run.split not in splits:
+            hint = nearest(run.split, splits) if splits else f"write {run.dataset}"
+            raise SeqrecError(f"{self.source}: splits: no {quoted(run.split)}; {hint}")
+        first = splits[run.split] if run.split else self.experiment.split
+        values: dict[str, Any] = {}
+        for given in (first, *(override.split for override in overrides)):
+            part = given.model_dump(exclude_unset=True)
+            values = part if "kind" in part else values | part
+        return values | {"name": run.split}
 
 
 def _merged(section: str, layers: Sequence[ConfigLayer]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from datetime import UTC, date, datetime, time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,13 +14,15 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     create_model,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from seqrec.data.datasets import Dataset
-from seqrec.layout import CONFIG_FILES, Run
+from seqrec.layout import CONFIG_FILES, Run, task_of
 from seqrec.typed_yaml import FileName, Name, Pattern, Strict
 
 Listed = TypeVar("Listed", int, str)
@@ -41,9 +44,84 @@ def _each_once(values: list[Listed]) -> list[Listed]:
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """What torch accepts and tables can hold."""
+MOMENT = "write a date, such as 2014-05-01, or a time, such as 2014-05-01T12:00:00"
 Seeds = Annotated[
     list[Seed], Field(min_length=1), BeforeValidator(_refuse_one_seed), AfterValidator(_each_once)
 ]
+
+
+def _as_moment(value: Any) -> Any:
+    """Write a date, a time or Unix seconds in one way: equal moments give equal configurations."""
+    moment = value
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(MOMENT) from None
+    elif isinstance(value, int) and not isinstance(value, bool):
+        try:
+            moment = datetime.fromtimestamp(value, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise ValueError(MOMENT) from None
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        moment = datetime.combine(value, time())
+    if not isinstance(moment, datetime):
+        return value
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).replace(microsecond=0)
+    at_midnight = moment.time() == time()
+    return moment.date().isoformat() if at_midnight else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class SplitRule(Strict):
+    """How a log is split into train, validation and test."""
+
+    kind: Literal["leave-one-out", "global-temporal"] = "leave-one-out"
+    """A user's last item is the test target and the one before it the validation target; or
+    everything after one moment, the same for all users, is for the test."""
+    quantile: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the log's interactions that lie before the cut of global-temporal (default 0.9), and
+    of the train part's that lie before the cut of its validation by-time."""
+    at: Annotated[str | None, BeforeValidator(_as_moment)] = None
+    """The moment of the cut, in place of a quantile of all times: a date, such as 2014-05-01, which
+    means its first moment in UTC, or a time, such as 2014-05-01T12:00:00. An interaction at that
+    very moment is for training."""
+    validation: Literal["by-time", "last-train-item", "by-user"] | None = None
+    """What of the train part of global-temporal is for validation: what comes after a second cut
+    (default), each user's last item, or the last items of 1,024 users who leave training. The
+    target is the last item; where there are more than 1,024 users, as many are drawn."""
+    target: Literal["last", "first", "random", "successive", "all"] | None = None
+    """Which of a test user's items after the cut of global-temporal is the target: the last
+    (default), the first or one at random; or each of them, one by one, or all of them at once."""
+    refit: bool = False
+    """After early stopping, train anew on train and validation together, for the best number of
+    epochs, and test that model."""
+    seen: Literal["drop", "keep"] = "drop"
+    """Whether to rank and recommend items that the user has seen; `keep` is for data in which users
+    come back to items."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("kind") != "global-temporal":
+            return data
+        defaults = {"quantile": 0.9, "validation": "by-time", "target": "last"}
+        return data | {key: data.get(key) or value for key, value in defaults.items()}
+
+    @model_validator(mode="after")
+    def _keys_fit_the_kind(self) -> "SplitRule":
+        if self.kind == "leave-one-out":
+            for key in ("quantile", "at", "validation", "target"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"leave-one-out has no {key}; add kind: global-temporal")
+        return self
+
+    @property
+    def cut(self) -> int | None:
+        """Return the moment of `at` in Unix seconds; None without it."""
+        if self.at is None:
+            return None
+        moment = datetime.fromisoformat(self.at)
+        return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 class Loss(Strict):
@@ -121,6 +199,7 @@ def _partial(model: type[Strict]) -> type[Strict]:
     return create_model(f"{model.__name__}Values", __base__=Strict, __doc__=model.__doc__, **fields)
 
 
+SplitValues = _partial(SplitRule)
 TrainingValues = _partial(Training)
 EvaluationValues = _partial(Evaluation)
 
@@ -174,6 +253,8 @@ class Override(Strict):
     """Seeds to run in place of the experiment's."""
     max_length: PositiveInt | None = None
     """How many of a user's most recent items the model reads, in place of the dataset's value."""
+    split: SplitValues = Field(default_factory=SplitValues)  # type: ignore[valid-type]
+    """Values of the split to set; with a `kind`, a split in place of the other."""
     hyperparameters: dict[str, Any] = {}
     """Hyperparameters to set."""
     loss: Loss | None = None
@@ -228,6 +309,11 @@ class Experiment(Strict):
     """Numbers of negatives; every model named `...+N` is run once for each."""
     seeds: Seeds = [0]
     """A list of seeds, one run for each: `[0, 1, 2]` means three runs."""
+    split: SplitValues = Field(default_factory=SplitValues)  # type: ignore[valid-type]
+    """How every log is split; leave-one-out unless said otherwise."""
+    splits: dict[Name, SplitRule] = {}
+    """Several splits by name, in place of `split`: each dataset is run under each of them, as the
+    task `<dataset>@<split>`."""
     training: TrainingValues = Field(default_factory=TrainingValues)  # type: ignore[valid-type]
     """Values of training for all runs; they take precedence over those of the models' entries."""
     evaluation: EvaluationValues = Field(  # type: ignore[valid-type]
@@ -238,6 +324,19 @@ class Experiment(Strict):
     """What tables and figures show."""
     overrides: list[Override] = []
     """Values for some datasets or models; where two apply, the later one counts."""
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> "Experiment":
+        if self.splits and "split" in self.model_fields_set:
+            raise ValueError("give 'split' for all runs or 'splits' by name, not both")
+        return self
+
+
+class RunSplit(SplitRule):
+    """The split of a run; it has a name where the experiment has several."""
+
+    name: FileName | None = None
+    """Name among the experiment's `splits`."""
 
 
 class RunConfig(Strict):
@@ -253,6 +352,19 @@ class RunConfig(Strict):
     loss: Loss | None
     training: Training | None
     evaluation: Evaluation
+    split: RunSplit = RunSplit()
+
+    @model_serializer(mode="wrap")
+    def _without_the_default_split(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Leave leave-one-out out: records from before there were other splits have no such key."""
+        content: dict[str, Any] = serialize(self)
+        if self.split == RunSplit():
+            content.pop("split", None)
+        else:
+            content["split"] = {k: v for k, v in content["split"].items() if v is not None}
+        return content
 
     def json(self) -> str:  # type: ignore[override]
         """Write one line of JSON with sorted keys: the same text for equal configurations."""
@@ -264,7 +376,7 @@ class RunConfig(Strict):
 
     @property
     def run(self) -> Run:
-        return Run(self.dataset, self.model, self.seed)
+        return Run(task_of(self.dataset, self.split.name), self.model, self.seed)
 
 
 SCHEMAS: dict[str, type[Strict]] = {

@@ -15,9 +15,9 @@ from seqrec.layout import REFERENCE, RESERVED_RESULTS, ConfigFiles, ResultFiles
 from seqrec.typed_yaml import check_values, keys_inside, load_yaml, parse_yaml, require_name
 from seqrec.wording import nearest, quoted, shortened
 
-GRID_KEYS = ("datasets", "models", "negatives", "seeds")
+GRID_KEYS = ("datasets", "models", "negatives", "seeds", "splits")
 """Settings that replace an experiment's key."""
-RUN_KEYS = ("max_length", "hyperparameters", "loss", "training", "evaluation")
+RUN_KEYS = ("split", "max_length", "hyperparameters", "loss", "training", "evaluation")
 """Settings that change every run, as the last override."""
 
 

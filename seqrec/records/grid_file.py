@@ -9,7 +9,7 @@ from seqrec.experiment.grid import Grid
 from seqrec.experiment.schema import Report
 from seqrec.files import write_text
 from seqrec.json_files import as_json, read_json
-from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run
+from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, task_of
 from seqrec.typed_yaml import FileName, check_values
 
 
@@ -21,6 +21,23 @@ class AskedRun(BaseModel):
     seed: NonNegativeInt
     config_hash: str | None = None
     """Hash of the configuration that is asked for; None if that is not known."""
+    split: FileName | None = None
+    """Name of the split where the experiment has several."""
+
+    @classmethod
+    def of(cls, run: Run, config_hash: str | None = None) -> "AskedRun":
+        """Describe a run by its name."""
+        return cls(
+            dataset=run.dataset,
+            model=run.model,
+            seed=run.seed,
+            config_hash=config_hash,
+            split=run.split,
+        )
+
+    @property
+    def run(self) -> Run:
+        return Run(task_of(self.dataset, self.split), self.model, self.seed)
 
 
 class GridFile(BaseModel):
@@ -46,13 +63,13 @@ class GridFile(BaseModel):
             variant_of="" if grid.experiment == grid.name else grid.experiment,
             report=grid.report,
             titles=dict(grid.titles),
-            runs=[AskedRun(**run.run._asdict(), config_hash=run.hash()) for run in grid.runs],
+            runs=[AskedRun.of(run.run, run.hash()) for run in grid.runs],
         )
 
     @classmethod
     def of_reference(cls, runs: Iterable[Run]) -> "GridFile":
         """Describe promoted records, which come from several experiments."""
-        return cls(experiment=REFERENCE, runs=[AskedRun(**run._asdict()) for run in runs])
+        return cls(experiment=REFERENCE, runs=[AskedRun.of(run) for run in runs])
 
     @classmethod
     def read(cls, results: Path) -> "GridFile":
@@ -73,7 +90,7 @@ class GridFile(BaseModel):
 
     def wanted(self) -> dict[Run, str | None]:
         """Return the runs that are asked for, with the hash of their configuration where known."""
-        return {Run(run.dataset, run.model, run.seed): run.config_hash for run in self.runs}
+        return {run.run: run.config_hash for run in self.runs}
 
     def models_in_order(self) -> list[str]:
         """List the models in the order of the experiment's file; none for promoted records."""
@@ -84,3 +101,8 @@ class GridFile(BaseModel):
 def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:
     """List the datasets of the promoted records, which come from several experiments."""
     return sorted({run.dataset for run in GridFile.read(reference).runs})
+
+
+def promoted_tasks(reference: Path = REFERENCE_RESULTS) -> list[str]:
+    """List the tasks of the promoted records."""
+    return sorted({asked.run.task for asked in GridFile.read(reference).runs})

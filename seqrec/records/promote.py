@@ -14,11 +14,11 @@ from seqrec.records.reading import require_replaceable
 from seqrec.records.record import Record
 from seqrec.records.survey import (
     Survey,
-    dataset_and_model,
     grouped,
     holds_experiment,
     read_records,
     survey,
+    task_and_model,
 )
 
 NOT_FETCHED = Reason(
@@ -79,7 +79,7 @@ def _content_in(files: RunFiles) -> Content:
 
 
 def _require_like_seeds(records: Iterable[Record]) -> None:
-    for first, *others in grouped(records, dataset_and_model).values():
+    for first, *others in grouped(records, task_and_model).values():
         for record in others:
             if record.settings != first.settings:
                 raise SeqrecError(

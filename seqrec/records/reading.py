@@ -110,7 +110,7 @@ def _misplaced(record: Record) -> str:
     if record.folder.absolute().parts[-3:] == place.parts[-3:]:
         return ""
     return (
-        f"{record.files.metrics}: holds dataset {quoted(record.dataset)}, model "
+        f"{record.files.metrics}: holds dataset {quoted(record.task)}, model "
         f"{quoted(record.model)} and seed {record.seed}, which belong in {place.as_posix()}/."
     )
 

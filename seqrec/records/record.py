@@ -21,7 +21,7 @@ from pydantic import (
 from seqrec.errors import SeqrecError
 from seqrec.files import open_regular, read_regular
 from seqrec.json_files import plain_values
-from seqrec.layout import Run, RunFiles
+from seqrec.layout import Run, RunFiles, task_of
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.arrays import numbers_in
 from seqrec.records.errors import DamagedRecord, UnreadableRecord
@@ -145,6 +145,8 @@ class Record(Part):
     """Version of the format of this file."""
     dataset: str
     """Name of the dataset."""
+    split: str | None = None
+    """Name of the split where the experiment has several."""
     model: str
     """Name of the model in the experiment."""
     negatives: Positive | None
@@ -210,7 +212,12 @@ class Record(Part):
 
     @property
     def run(self) -> Run:
-        return Run(self.dataset, self.model, self.seed)
+        return Run(self.task, self.model, self.seed)
+
+    @property
+    def task(self) -> str:
+        """The dataset, or `<dataset>@<split>` where the experiment has several splits."""
+        return task_of(self.dataset, self.split)
 
     @property
     def files(self) -> RunFiles:
@@ -233,7 +240,7 @@ class Record(Part):
 
     def content(self) -> dict[str, Any]:
         """Return what `metrics.json` holds as plain values, without optional keys that are None."""
-        names = ("test_sampled", "recommended_popularity", "pieces", "digests")
+        names = ("split", "test_sampled", "recommended_popularity", "pieces", "digests")
         optional = {name: getattr(self, name) for name in names}
         return self.model_dump(exclude={key for key, value in optional.items() if value is None})
 

@@ -59,9 +59,9 @@ class Survey:
         return sorted(runs, key=self.order)
 
     def order(self, run: Run) -> tuple[Any, ...]:
-        """Sort key of runs: by dataset in the paper's order, by model as `places`, by seed."""
+        """Sort key of runs: by dataset in the paper's order, split, model as `places`, and seed."""
         place = self.places.get(run.model, len(self.places))
-        return *dataset_order(run.dataset), place, run.model, run.seed
+        return *dataset_order(run.dataset), run.split or "", place, run.model, run.seed
 
     def title(self, model: str) -> str:
         """Return what tables and figures call a model."""
@@ -80,9 +80,9 @@ def grouped(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, 
     return groups
 
 
-def dataset_and_model(record: Record) -> tuple[str, str]:
-    """The key that all seeds of one model on one dataset share."""
-    return record.dataset, record.model
+def task_and_model(record: Record) -> tuple[str, str]:
+    """The key that all seeds of one model on one task share."""
+    return record.task, record.model
 
 
 def holds_experiment(results: Path) -> bool:
@@ -160,7 +160,7 @@ def _not_found(files: ResultFiles, run: Run, remedy: str) -> Missing:
 
 
 def in_short(runs: Iterable[Run], title: Callable[[str], str] = str) -> str:
-    """List runs of one dataset, such as `sasrec (seed 0, 1), sasrec+ (seed 0)`."""
+    """List runs of one task, such as `sasrec (seed 0, 1), sasrec+ (seed 0)`."""
     models = grouped(runs, lambda run: run.model)
     return ", ".join(
         f"{title(model)} (seed {', '.join(str(run.seed) for run in seeds)})"
@@ -172,7 +172,7 @@ def _outdated(records: Sequence[Record], wanted: Mapping[Run, str | None]) -> se
     outdated = {
         record.run for record in records if wanted.get(record.run) not in (None, record.config_hash)
     }
-    for group in grouped(records, dataset_and_model).values():
+    for group in grouped(records, task_and_model).values():
         asked = [r.settings for r in group if wanted.get(r.run) == r.config_hash]
         outdated |= {r.run for r in group if r.settings not in (asked or [group[0].settings])}
     return outdated
@@ -216,14 +216,14 @@ def missing_runs(results: Path) -> list[Missing]:
 
 def missing_in_short(found: Survey) -> list[str]:
     """Say which runs have no readable record and why, in one line for each reason and remedy."""
-    of_dataset = Counter(run.dataset for run in found.runs)
+    of_task = Counter(run.task for run in found.runs)
     lines = []
     for why, lost in grouped(found.missing, lambda one: (one.reason, one.remedy)).items():
         names = [
-            f"{dataset} (all {len(some)} runs)"
-            if len(some) == of_dataset[dataset] > 1
-            else f"{dataset} {in_short(some)}"
-            for dataset, some in grouped((one.run for one in lost), lambda r: r.dataset).items()
+            f"{task} (all {len(some)} runs)"
+            if len(some) == of_task[task] > 1
+            else f"{task} {in_short(some)}"
+            for task, some in grouped((one.run for one in lost), lambda r: r.task).items()
         ]
         lines.append(f"{', '.join(names)}: {' '.join(filter(None, why))}")
     return lines

@@ -17,9 +17,9 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.records.survey import (
     Survey,
-    dataset_and_model,
     grouped,
     records_in,
+    task_and_model,
 )
 from seqrec.report.differences import of_unknown_scatter, scatters, share
 from seqrec.report.experiments import Experiments
@@ -168,15 +168,15 @@ def _with_several_seeds(
     """Measure the models with several seeds on the data of a record."""
     of_data = like.dataset, like.data.sha256
     records = [r for r in found.records if (r.dataset, r.data.sha256) == of_data]
-    of_model = grouped(records, dataset_and_model)
-    several = [r for r in records if len(of_model[dataset_and_model(r)]) > 1]
+    of_model = grouped(records, task_and_model)
+    several = [r for r in records if len(of_model[task_and_model(r)]) > 1]
     kept = without_misfits(replace(found, records=several)).records
     return measure_dataset(kept, like.dataset, metrics)
 
 
 def _matched(one: Path, other: Path) -> list[tuple[list[Record], list[Record]]]:
     """Pair the models of two folders."""
-    ours, theirs = (grouped(records_in(path), dataset_and_model) for path in (one, other))
+    ours, theirs = (grouped(records_in(path), task_and_model) for path in (one, other))
     if len(ours) == len(theirs) == 1 and _datasets(ours) == _datasets(theirs):
         return list(zip(ours.values(), theirs.values(), strict=True))
     matched = [(ours[key], theirs[key]) for key in ours if key in theirs]

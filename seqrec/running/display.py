@@ -65,21 +65,21 @@ def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
 
 
 def _grid(statuses: Sequence[Status]) -> Table:
-    """Lay out one row per model and one column per dataset."""
-    datasets = list(dict.fromkeys(status.run.dataset for status in statuses))
+    """Lay out one row per model and one column per task."""
+    tasks = list(dict.fromkeys(status.run.task for status in statuses))
     models = dict.fromkeys(status.run.model for status in statuses)
-    table = Table("", *datasets, box=None, pad_edge=False, header_style="bold")
+    table = Table("", *tasks, box=None, pad_edge=False, header_style="bold")
     for model in models:
         cells = []
-        for dataset in datasets:
-            runs = [s for s in statuses if (s.run.dataset, s.run.model) == (dataset, model)]
+        for task in tasks:
+            runs = [s for s in statuses if s.run[:2] == (task, model)]
             cells.append(_cell(runs))
         table.add_row(model, *cells)
     return table
 
 
 def _cell(runs: Sequence[Status]) -> Text:
-    """Summarise the runs of one model on one dataset, one per seed."""
+    """Summarise the runs of one model on one task, one per seed."""
     parts = []
     scores = [s.record.test[STOPPING_METRIC] for s in runs if s.state == "done" and s.record]
     if scores:

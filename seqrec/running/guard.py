@@ -80,9 +80,9 @@ def require_place(config: RunConfig, name: str, experiment: str) -> None:
     else:
         asked = GridFile.read(results).wanted()
     problem = ""
-    if asked and (config.dataset, config.model) not in {run[:2] for run in asked}:
+    if asked and config.run[:2] not in {run[:2] for run in asked}:
         problem = (
-            f"belongs to an experiment that has no {config.model} on {config.dataset}, and its "
+            f"belongs to an experiment that has no {config.model} on {config.run.task}, and its "
             "tables would show one. Give --name <new name>, or --experiment with one that has it."
         )
     elif asked.get(config.run) not in (None, config.hash()):

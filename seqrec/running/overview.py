@@ -19,22 +19,23 @@ MB_PER_GB = 1000
 
 
 def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableType:
-    """Lay out the grid with a line per dataset and model, and totals.
+    """Lay out the grid with a line per task and model, and totals.
 
     `sizes` are those of the logs that are known; `gpu` tells whether runs would be on a GPU, or
     else on one CPU thread.
     """
     cells: dict[tuple[str, str], list[RunConfig]] = {}
     for run in grid.runs:
-        cells.setdefault((run.dataset, run.model), []).append(run)
+        cells.setdefault(run.run[:2], []).append(run)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Dataset", "Model"):
         table.add_column(heading, overflow="fold")
     for heading in ("Seeds", "Negatives", "Max. epochs", "Time", "Memory"):
         table.add_column(heading, justify="right")
     seconds, gigabytes, shown = 0.0, 0.0, ""
-    for (dataset, model), runs in cells.items():
-        one, size = runs[0], sizes.get(dataset)
+    for (task, model), runs in cells.items():
+        one = runs[0]
+        size = sizes.get(one.dataset)
         cost = ["?", "?"]
         if size:
             time = 60 * len(runs) * costs.training_minutes(one, size, gpu, threads=1)
@@ -42,14 +43,14 @@ def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableT
             cost = [duration(time), f"{memory:.1f} GB"]
             seconds, gigabytes = seconds + time, max(gigabytes, memory)
         table.add_row(
-            "" if dataset == shown else dataset,
+            "" if task == shown else task,
             model,
             _ranges([run.seed for run in runs]),
             _negatives(one),
             str(one.training.max_epochs) if one.training else "",
             *cost,
         )
-        shown = dataset
+        shown = task
     device = "one GPU" if gpu else "one CPU thread"
     unknown = [dataset for dataset in grid.datasets if dataset not in sizes]
     lines = [

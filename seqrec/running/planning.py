@@ -24,7 +24,7 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.files import holds, require_writable
 from seqrec.layout import CONFIG_FILES, REFERENCE, LogFiles, ResultFiles, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
-from seqrec.records.grid_file import GridFile, promoted_datasets
+from seqrec.records.grid_file import GridFile, promoted_datasets, promoted_tasks
 from seqrec.running import costs
 from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
@@ -39,7 +39,7 @@ REPORT_ROOMS = ("data", "experiment", *DECISIVE_ROOMS, "records", "report")
 class Wildcards(Protocol):
     """The values that Snakemake finds in the path of a run's output."""
 
-    dataset: str
+    task: str
     model: str
     seed: str
 
@@ -89,22 +89,27 @@ class Plan:
     def datasets(self) -> list[str]:
         return self.grid.datasets if self.grid else promoted_datasets()
 
+    @cached_property
+    def tasks(self) -> list[str]:
+        """The datasets, each under each of its splits: what tables and figures keep apart."""
+        return self.grid.tasks if self.grid else promoted_tasks()
+
     @property
     def runs(self) -> list[RunConfig]:
         return self.grid.runs if self.grid else []
 
     def run(self, wildcards: Wildcards) -> RunConfig:
         """Return the run that a job of the rule `train` is for."""
-        return self._runs[wildcards.dataset, wildcards.model, wildcards.seed]
+        return self._runs[wildcards.task, wildcards.model, wildcards.seed]
 
     @cached_property
     def _runs(self) -> dict[tuple[str, str, str], RunConfig]:
-        return {(run.dataset, run.model, str(run.seed)): run for run in self.runs}
+        return {(*run.run[:2], str(run.seed)): run for run in self.runs}
 
     @property
     def successes(self) -> list[Path]:
         """The `.success` of every run."""
-        return [self.results.run(run.dataset, run.model, run.seed).success for run in self.runs]
+        return [self.results.run(*run.run).success for run in self.runs]
 
     @property
     def grid_digest(self) -> str:

@@ -11,7 +11,7 @@ from small_runs import ROOT
 from seqrec.layout import ConfigFiles
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records import Record, read_records
-from seqrec.records.survey import dataset_and_model, grouped
+from seqrec.records.survey import grouped, task_and_model
 from seqrec.report.evidence import read_evidence
 from seqrec.report.paper import read_published
 from seqrec.report.verdicts import KINDS, Outcome, counts, verdicts
@@ -42,7 +42,7 @@ def test_the_counts_on_the_front_page() -> None:
 
 @cache
 def models() -> dict[tuple[str, str], list[Record]]:
-    return grouped(read_records(REFERENCE), dataset_and_model)
+    return grouped(read_records(REFERENCE), task_and_model)
 
 
 def ndcg(dataset: str, model: str) -> list[float]:

@@ -199,7 +199,7 @@ def test_tables_depend_on_what_makes_a_record_stale(project: Project) -> None:
 
 def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None:
     plan = Plan.load("tiny", [])
-    run = plan.run(SimpleNamespace(dataset="tiny", model="sasrec+", seed="0"))
+    run = plan.run(SimpleNamespace(task="tiny", model="sasrec+", seed="0"))
     assert run.model == "sasrec+"
     digest = "data/processed/tiny/digest.json"
     with pytest.raises(FileNotFoundError) as missing:

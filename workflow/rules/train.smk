@@ -4,15 +4,15 @@
 
 rule train:
     input:
-        DIGEST,
+        lambda wildcards: str(layout.LogFiles.of(plan.run(wildcards).dataset).digest),
     output:
         # A copy of the record, absent until a job succeeds. The record itself is no output, because
         # Snakemake deletes the outputs of jobs that fail or are killed, and makes missing ones.
-        str(plan.results.run("{dataset}", "{model}", "{seed}").success),
+        str(plan.results.run("{task}", "{model}", "{seed}").success),
     log:
-        plan.results.run_log("{dataset}", "{model}", "{seed}"),
+        plan.results.run_log("{task}", "{model}", "{seed}"),
     benchmark:
-        plan.results.run_benchmark("{dataset}", "{model}", "{seed}")
+        plan.results.run_benchmark("{task}", "{model}", "{seed}")
     conda:
         "../../environment.yml"
     threads: options.threads
