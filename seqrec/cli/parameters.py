@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.shell_completion import CompletionItem
 
 from seqrec.cli import completion
 from seqrec.errors import SeqrecError
 from seqrec.running.options import AUTOMATIC, PrecisionOption
-from seqrec.running.trackers import TRACKERS
-from seqrec.wording import shortened
+from seqrec.running.trackers import OURS, tracker_names
+from seqrec.wording import nearest, quoted, shortened
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -25,6 +26,24 @@ class GivenPath(click.Path):
         if value == "":
             self.fail("must not be empty; write . for the current folder.", parameter, context)
         return super().convert(value, parameter, context)
+
+
+class TrackerName(click.ParamType):
+    """One of our trackers, or of those that installed packages add: not known before it is used."""
+
+    name = "tracker"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        if value not in (known := tracker_names()):
+            self.fail(f"no tracker {quoted(value)}; {nearest(value, known)}", parameter, context)
+        return str(value)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in tracker_names() if name.startswith(incomplete)]
 
 
 Folder = functools.partial(GivenPath, file_okay=False, path_type=Path)
@@ -77,9 +96,10 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--track",
-            type=click.Choice(list(TRACKERS)),
+            type=TrackerName(),
             multiple=True,
-            help="Also report to this tracker; may be repeated.",
+            help=f"Also report to this tracker: {', '.join(OURS)}, or one that an installed "
+            "package adds; may be repeated.",
         ),
         click.option("--compile/--no-compile", help="Compile the network with torch.compile."),
         click.option(

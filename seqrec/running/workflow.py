@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, PositiveInt
 
 from seqrec.running.options import PrecisionOption
-from seqrec.running.trackers import TRACKERS
+from seqrec.running.trackers import tracker_names
 from seqrec.typed_yaml import Name, Pattern, Strict, name_problem
+from seqrec.wording import nearest, quoted
 
 DEVICE = Pattern(r"^(auto|cpu|cuda(:[0-9]{1,3})?)$", "write auto, cpu, cuda or cuda:<number>")
 """How a device is named."""
@@ -23,6 +24,13 @@ def _empty_or_name(value: Any) -> Any:
     if problem := name_problem(value):
         raise ValueError(problem)
     return "" if value is None else value
+
+
+def _known_trackers(value: str) -> str:
+    for name in value.split():
+        if name not in (known := tracker_names()):
+            raise ValueError(f"no tracker {quoted(name)}; {nearest(name, known)}")
+    return value
 
 
 OptionText = Annotated[str, BeforeValidator(_as_text)]
@@ -53,11 +61,5 @@ class WorkflowConfig(Strict):
     """Whether to compile networks with torch.compile."""
     retrain: Annotated[Literal["", "stale"], BeforeValidator(_as_text)]
     """`stale` to train again what older training code has trained."""
-    track: Annotated[
-        OptionText,
-        Pattern(
-            rf"^(({'|'.join(TRACKERS)})( +|$))*$",
-            f"write some of {', '.join(TRACKERS)}, with blanks between",
-        ),
-    ]
+    track: Annotated[OptionText, AfterValidator(_known_trackers)]
     """Experiment trackers that every run reports to, separated by spaces."""

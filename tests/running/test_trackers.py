@@ -5,9 +5,11 @@ import os
 import re
 import signal
 import socket
+import struct
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from seqrec.layout import RunFiles, run_folder
 from seqrec.protocol.epoch import Epoch
 from seqrec.records import Record
 from seqrec.running.resume import STOPPED_EXIT_CODE
-from seqrec.running.trackers import TRACKERS, mlflow, tracking
+from seqrec.running.trackers import OURS, mlflow, tracker_names, tracking
 from seqrec.running.trackers.mlflow import MLflow
 from seqrec.running.trackers.tensorboard import TensorBoard
 from seqrec.running.workflow import WorkflowConfig
@@ -44,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run's folder in a new project, without settings of trackers in the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith(("MLFLOW_", "CLEARML_"))]:
+    for name in [n for n in os.environ if n.startswith(("MLFLOW_", "CLEARML_", "WANDB_"))]:
         monkeypatch.delenv(name)
     return tmp_path / "results/mine" / run_folder(*CONFIG.run)
 
@@ -281,7 +283,7 @@ def test_one_that_does_not_answer_is_dropped_in_time(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tracker", ["clearml", "mlflow"])
+@pytest.mark.parametrize("tracker", ["clearml", "mlflow", "wandb"])
 def test_a_server_that_accepts_and_says_nothing_holds_a_run_up_for_a_moment_only(
     tracker: str, data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -293,6 +295,8 @@ def test_a_server_that_accepts_and_says_nothing_holds_a_run_up_for_a_moment_only
             monkeypatch.setenv(f"CLEARML_{name}", address)
         for name in ("API_ACCESS_KEY", "API_SECRET_KEY"):
             monkeypatch.setenv(f"CLEARML_{name}", "key")
+        monkeypatch.setenv("WANDB_BASE_URL", address)
+        monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
         process = Forked(words(CONFIG, data, folder, "--track", tracker), tmp_path / "said.txt")
         assert process.end(60) == 0
     assert f"{tracker}: dropped" in process.said.read_text()
@@ -337,15 +341,133 @@ def test_nothing_is_tracked_unless_asked_for(data: Path, folder: Path, tmp_path:
     assert tracking.Tracking([], CONFIG, folder).trackers == {}
 
 
-def test_the_command_the_workflow_and_the_extras_know_the_same_trackers() -> None:
-    for command in ("train", "execute"):
-        (option,) = [p for p in main.commands[command].params if p.name == "track"]
-        assert list(option.type.choices) == list(TRACKERS)  # type: ignore[attr-defined]
+@pytest.mark.slow
+def test_weights_and_biases_holds_the_curve_and_the_result_offline(
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    process = Forked(words(CONFIG, data, folder, "--track", "wandb"), tmp_path / "said.txt")
+    assert process.end() == 0
+    assert "dropped" not in process.said.read_text()
+    metrics, history = recorded(folder)
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    run, curve, summary = of_weights_and_biases(path)
+    assert (run.project, run.display_name) == ("seqrec-mine", "small sasrec seed 0")
+    assert "max_epochs" in str(run.config)
+    assert [step["_step"] for step in curve] == history["epoch"].tolist()
+    for name in ("training_loss", "validation/ndcg@10"):
+        expected = history[name.removeprefix("validation/")].tolist()
+        assert [step[name] for step in curve] == pytest.approx(expected)
+    assert summary["test/ndcg@10"] == pytest.approx(metrics["test"]["ndcg@10"])
+
+
+def of_weights_and_biases(path: Path) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
+    """Read the run, the steps of its history and its summary from an offline file."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    def values(items: Any) -> dict[str, Any]:
+        return {
+            item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items
+        }
+
+    run, curve, summary = None, [], {}
+    for content in leveldb_log(path.read_bytes()):
+        record = Record.FromString(content)
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            run = record.run
+        elif kind == "history":
+            curve.append(values(record.history.item))
+        elif kind == "summary":
+            summary |= values(record.summary.update)
+    return run, curve, summary
+
+
+def leveldb_log(content: bytes) -> Iterator[bytes]:
+    """Read the records of a log in LevelDB's format, whose blocks have 32 KiB."""
+    block, header, place, parts = 1 << 15, 7, 7, b""
+    while place < len(content):
+        if block - place % block < header:
+            place += block - place % block
+            continue
+        length, kind = struct.unpack_from("<HB", content, place + 4)
+        place += header
+        parts += content[place : place + length]
+        place += length
+        if kind in (1, 4):  # a whole record, or the last part of one
+            yield parts
+            parts = b""
+
+
+def test_weights_and_biases_without_a_login_is_dropped_and_never_asks(
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    process = Forked(words(CONFIG, data, folder, "--track", "wandb"), tmp_path / "said.txt")
+    assert process.end() == 0
+    said = process.said.read_text()
+    assert "wandb: dropped for the rest of this run" in said
+    assert "WANDB_MODE=offline" in said
+
+
+class Diary:
+    """A tracker of another package."""
+
+    pages: list[str] = []
+
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        self.pages.append(config.run.title)
+
+    def epoch(self, epoch: Epoch) -> None:
+        self.pages.append(f"epoch {epoch.number}")
+
+    def result(self, record: Record) -> None:
+        self.pages.append("result")
+
+    def close(self, finished: bool) -> None:
+        self.pages.append(f"closed {finished}")
+
+
+def installed(folder: Path, name: str, place: str) -> None:
+    """Make a package that adds a tracker, as pip leaves it in a folder of `sys.path`."""
+    information = folder / f"{name}-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (information / "entry_points.txt").write_text(f"[seqrec.trackers]\n{name} = {place}\n")
+
+
+def test_an_installed_package_adds_a_tracker(
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "diary", f"{__name__}:Diary")
+    installed(tmp_path, "torn", "no_such_module:Torn")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(Diary, "pages", [])
+    assert tracker_names() == [*OURS, "diary", "torn"]
+    result = execute(data, folder, "--track", "diary", "--track", "torn")
+    assert result.exit_code == 0
+    assert Diary.pages == ["small sasrec seed 0", "epoch 1", "epoch 2", "result", "closed True"]
+    assert "torn: dropped for the rest of this run" in result.stderr
+    assert "pip install" not in result.stderr  # it is none of ours
+    values = load_yaml(ROOT / "config/workflow.yaml") | {"track": "diary tensorboard"}
+    assert WorkflowConfig.model_validate(values).track == "diary tensorboard"
+
+
+def test_an_unknown_tracker_is_refused_with_the_nearest_name(data: Path, folder: Path) -> None:
+    result = execute(data, folder, "--track", "tensorbord")
+    assert result.exit_code == 2
+    assert "no tracker 'tensorbord'; did you mean 'tensorboard'?" in result.stderr
+    assert not folder.exists()
+
+
+def test_the_workflow_and_the_extras_know_our_trackers() -> None:
     values = load_yaml(ROOT / "config/workflow.yaml")
     assert values["track"] == ""
-    everything = " ".join(TRACKERS)
+    everything = " ".join(OURS)
     assert WorkflowConfig.model_validate(values | {"track": everything}).track == everything
-    with pytest.raises(ValueError, match="track"):
+    with pytest.raises(ValueError, match="no tracker 'tensorbord'; did you mean 'tensorboard'"):
         WorkflowConfig.model_validate(values | {"track": "tensorbord"})
     extras = (ROOT / "pyproject.toml").read_text()
-    assert all(re.search(rf"^{name} = \[", extras, re.MULTILINE) for name in ("clearml", "mlflow"))
+    optional = [name for name in OURS if name != "tensorboard"]
+    assert all(re.search(rf"^{name} = \[", extras, re.MULTILINE) for name in optional)

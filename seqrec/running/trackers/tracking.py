@@ -10,7 +10,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -18,7 +17,7 @@ import click
 from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.epoch import Epoch
 from seqrec.records.record import Record
-from seqrec.running import trackers
+from seqrec.running.trackers import OURS, tracker_class
 from seqrec.running.trackers.tracker import Tracker
 from seqrec.wording import shortened
 
@@ -34,7 +33,7 @@ class Tracking:
         self.finished = False
         for name in names:
             with self._harmless(name):
-                self.trackers[name] = _begin(name, config, folder)
+                self.trackers[name] = tracker_class(name)(config, folder)
 
     def epoch(self, epoch: Epoch) -> None:
         self._each(lambda tracker: tracker.epoch(epoch))
@@ -68,7 +67,7 @@ class Tracking:
             lines = str(error).splitlines() or [type(error).__name__]
             remedy = (
                 f" In the project's folder: pip install -e '.[{name}]'"
-                if isinstance(error, ModuleNotFoundError)
+                if isinstance(error, ModuleNotFoundError) and name in OURS
                 else ""
             )
             click.echo(
@@ -111,9 +110,3 @@ def _limited(seconds: float) -> Iterator[None]:
 def _without_password(text: str) -> str:
     """Leave out the user and password of the addresses in a text: logs are passed on."""
     return re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
-
-
-def _begin(name: str, config: RunConfig, folder: Path) -> Tracker:
-    module = import_module(f"{trackers.__name__}.{name}")
-    tracker: Tracker = getattr(module, trackers.TRACKERS[name])(config, folder)
-    return tracker
