@@ -99,10 +99,10 @@ provenance: $(READY) ## make Snakemake's report of the steps of EXPERIMENT and t
 	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/provenance.html
 
 test: $(READY) ## run the fast tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
 test-all: $(READY) ## run all tests, also the slow ones, and those on Slurm if it is installed
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m ''
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0 -m ''
 
 # Run it on a machine that is otherwise idle.
 benchmark: data/processed/ml-1m data/processed/beauty ## time training and evaluation against a textbook implementation

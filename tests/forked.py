@@ -45,10 +45,12 @@ class Forked:
         assert self.process.pid is not None
         return self.process.pid
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, seconds: float = 120) -> None:
         """Wait until it has said `text`; it must not end before."""
+        deadline = time.monotonic() + seconds
         while text not in self.said.read_text():
             assert self.process.exitcode is None, f"it ended: {self.said.read_text()}"
+            assert time.monotonic() < deadline, f"it hangs: {self.said.read_text()}"
             time.sleep(POLL_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:

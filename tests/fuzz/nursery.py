@@ -68,6 +68,7 @@ class Nursery:
         self._ours, theirs = SERVER.Pipe()
         self._process = SERVER.Process(target=_serve, args=(theirs,))
         self._process.start()
+        theirs.close()  # so that its end is noticed
 
     def run(self, folder: Path, words: list[str]) -> Outcome:
         """Run `seqrec WORDS` in `folder`, or `snakemake ...`, and wait for its end."""

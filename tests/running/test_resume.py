@@ -159,7 +159,8 @@ def test_a_signal_stops_it_with_its_own_exit_code_and_a_word_on_how_to_go_on(
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     moments: int, data: Path, tmp_path: Path
 ) -> None:
-    # Each life trains for about four epochs of a few hundredths of a second each.
+    # Each life trains for at most four epochs of a few hundredths of a second each, so that every
+    # one has something left to train, however late it is killed.
     epochs = 4 * moments
     config = small_config(
         training=EPOCHS | {"max_epochs": epochs, "patience": epochs, "batch_size": 4}
@@ -168,8 +169,8 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     draw = random.Random(0)
     folder, gate = tmp_path / "killed", tmp_path / "gate"
     gate.touch()  # so that none comes to its end before it is killed
-    for _ in range(moments):
-        process = start(config, data, folder, hold_before, epochs, gate)
+    for life in range(1, moments + 1):
+        process = start(config, data, folder, hold_before, 4 * life, gate)
         process.wait_for("epoch")
         time.sleep(draw.uniform(0, 0.3))
         process.signal(signal.SIGKILL)
