@@ -11,8 +11,8 @@ MODELS = (
     *("sasrec", "sasrec+", "sasrec+N"),
 )
 DATASETS = (
-    *("beauty", "demo", "like-ml-20m", "like-steam", "like-yelp"),
-    *("ml-1m", "ml-20m", "steam", "yelp"),
+    *("beauty", "beauty-5core", "demo", "like-ml-20m", "like-steam", "like-yelp"),
+    *("ml-100k", "ml-1m", "ml-20m", "steam", "yelp"),
 )
 
 

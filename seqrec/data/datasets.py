@@ -6,7 +6,7 @@ imports nothing heavy.
 """
 
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -68,9 +68,27 @@ class Columns(Strict):
         return {role: column for role, column in given.items() if column is not None}
 
 
-class Format(Strict):
+class _Grown(Strict):
+    """A model with keys that were added after logs had been made.
+
+    A log counts as current only while the settings that it was made by are written the same, so new
+    keys must not appear in the settings of datasets that do without them.
+    """
+
+    added: ClassVar[frozenset[str]]
+    """The keys that are written only where they are used."""
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unused = {key: type(self).model_fields[key].default for key in self.added}
+        return {key: value for key, value in write(self).items() if unused.get(key, ...) != value}
+
+
+class Format(_Grown):
     """How to read a file. Its first bytes tell whether it is compressed (gzip, bzip2, xz, Zstandard
     or zip)."""
+
+    added = frozenset({"missing", "on_bad_line"})
 
     kind: Literal["text", "csv", "semicolon", "tsv", "double-colon", "parquet", "jsonl"] = "text"
     """text: fields separated by white space; csv, semicolon: fields separated by `,` or `;`, which
@@ -120,24 +138,15 @@ class Format(Strict):
         words = (NULL_WORDS if word is None else (str(word).strip(),) for word in self.missing)
         return frozenset(word for group in words for word in group)
 
-    @model_serializer(mode="wrap")
-    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out optional keys that are not used.
-
-        A log counts as current only while the settings that it was made by are written the same,
-        so new keys must not appear in the settings of datasets that do without them.
-        """
-        written = write(self)
-        unused = {"missing": None, "on_bad_line": "error"}
-        return {key: value for key, value in written.items() if unused.get(key, ...) != value}
-
 
 class Filter(Strict):
     """Which interactions to keep: the rule for repeated pairs applies first, then the minimum
     counts."""
 
-    duplicates: Literal["keep", "first", "last"] = "keep"
-    """Which of a user's interactions with the same item to keep: all, the first or the last."""
+    duplicates: Literal["keep", "first", "last", "consecutive"] = "keep"
+    """Which of a user's interactions with the same item to keep: all, the first, or the last.
+    consecutive: the first of those that directly follow each other, also after other interactions
+    between them were dropped by the minimum counts."""
     min_interactions_per_user: Count = 1
     """Drop users with fewer interactions."""
     min_interactions_per_item: Count = 1
@@ -150,8 +159,10 @@ class Filter(Strict):
     interactions, which cannot be split."""
 
 
-class Source(Strict):
+class Source(_Grown):
     """One file that holds the data; any one source of a dataset is enough."""
+
+    added = frozenset({"member_sha256"})
 
     file: Annotated[str, Field(min_length=1)]
     """The file's name in a mirror and in data/raw/. Without `urls` it may be a path."""
@@ -159,6 +170,8 @@ class Source(Strict):
     """Where to download it, in order of preference."""
     member: str | None = None
     """The file to read inside a zip archive. Default: the archive's only file."""
+    member_sha256: Sha256 | None = None
+    """SHA-256 of that file, for an archive whose own checksum is not known."""
     sha256: Sha256 | None = None
     """SHA-256 of the file."""
     git_blob: Sha1 | None = None
@@ -174,6 +187,8 @@ class Source(Strict):
             raise ValueError(f"a file with urls needs a plain name, not {quoted(self.file)}")
         if self.member is not None and not self.file.lower().endswith(".zip"):
             raise ValueError("'member' names a file inside a .zip")
+        if self.member_sha256 is not None and self.member is None:
+            raise ValueError("'member_sha256' needs a 'member'; a file's own checksum is 'sha256'")
         if any(len(part.encode()) > MAX_NAME_BYTES for part in PurePath(self.file).parts):
             raise ValueError(f"names of files and folders have at most {MAX_NAME_BYTES} bytes")
         return self
@@ -181,7 +196,7 @@ class Source(Strict):
     @property
     def checksummed(self) -> bool:
         """Whether a checksum of the file is known."""
-        return self.sha256 is not None or self.git_blob is not None
+        return any((self.sha256, self.git_blob, self.member_sha256))
 
 
 class Expected(Strict):

@@ -1,15 +1,18 @@
 """Copy or download one file and verify that it is the one wanted."""
 
+import hashlib
 import re
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urljoin
 
 from seqrec.data.datasets import Source
 from seqrec.data.local_files import exists, in_home
+from seqrec.data.raw_bytes import open_raw
+from seqrec.errors import SeqrecError
 from seqrec.files import git_blob_id, replacing, sha256
 from seqrec.wording import shortened
 
@@ -95,6 +98,19 @@ def _verify(file: Path, source: Source) -> None:
             # A proxy may cut or alter a file once and not the next time.
             raise Unusable(
                 f"truncated or altered: {kind} {found} of {size:,} bytes, expected {expected}",
+                retry=True,
+            )
+    if source.member_sha256 is not None:
+        try:
+            with open_raw(file, source.member) as stream:
+                found = hashlib.file_digest(cast("BinaryIO", stream), "sha256").hexdigest()
+        except SeqrecError as error:
+            reason = str(error).removeprefix(f"{file}: ")
+            raise Unusable(f"truncated or altered: {reason}", retry=True) from None
+        if found != source.member_sha256:
+            raise Unusable(
+                f"truncated or altered: SHA-256 {found} of {source.member}, expected "
+                f"{source.member_sha256}",
                 retry=True,
             )
 

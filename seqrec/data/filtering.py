@@ -40,18 +40,19 @@ def select(events: Events, filter: Filter) -> tuple[Events, Removed]:
     `events` must be sorted by user and time, and stay so.
     """
     read = len(events)
-    if filter.duplicates != "keep":
-        events = events.take(~repeats(events.users, events.items, keep=filter.duplicates))
-    unique = len(events)
-
+    events = _without_duplicates(events, filter)
     users, items = distinct(events.users), distinct(events.items)
+    duplicates = read - len(events)
     while len(events):
         enough = _frequent_users(events, filter) & _frequent_items(events.items, filter)
         if filter.mode == "k-core":  # users left out later would take items below their minimum
             enough &= _long_enough(events.users)
         if enough.all():
             break
-        events = events.take(enough)
+        frequent = events.take(enough)
+        # What stood between two interactions with the same item may be gone.
+        events = _without_duplicates(frequent, filter)
+        duplicates += len(frequent) - len(events)
         if filter.mode == "one-pass":
             break
     filtered = len(events)
@@ -62,12 +63,25 @@ def select(events: Events, filter: Filter) -> tuple[Events, Removed]:
         events = events.take(long_enough)
     return events, Removed(
         interactions_read=read,
-        duplicates_removed=read - unique,
-        interactions_filtered=unique - filtered,
+        duplicates_removed=duplicates,
+        interactions_filtered=read - duplicates - filtered,
         users_filtered=users - users_left,
         items_filtered=items - items_left,
         users_left_out=users_left - distinct(events.users),
     )
+
+
+def _without_duplicates(events: Events, filter: Filter) -> Events:
+    """Apply the rule for repeated pairs."""
+    users, items = events.users, events.items
+    if filter.duplicates == "keep" or not len(events):
+        return events
+    if filter.duplicates == "consecutive":
+        repeated = np.zeros(len(events), bool)
+        repeated[1:] = (users[1:] == users[:-1]) & (items[1:] == items[:-1])
+    else:
+        repeated = repeats(users, items, keep=filter.duplicates)
+    return events.take(~repeated) if repeated.any() else events
 
 
 def repeats(users: np.ndarray, items: np.ndarray, keep: str) -> np.ndarray:

@@ -1,8 +1,11 @@
 """Downloads from a real server that misbehaves on purpose."""
 
 import gzip
+import hashlib
+import io
 import json
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -487,3 +490,31 @@ def test_the_real_files_are_verified_by_both_checksums(tmp_path: Path) -> None:
     beauty = load_dataset("beauty", ConfigFiles(root / "config"))
     manifest = download("beauty", beauty, tmp_path, mirror=str(mirror))
     assert Manifest.load(manifest).size == 3_912_093
+
+
+def test_a_member_is_verified_where_the_archives_checksum_is_unknown(
+    server: Server, tmp_path: Path
+) -> None:
+    def archive(text: str) -> bytes:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as file:
+            file.writestr("folder/log.txt", text)
+        return stream.getvalue()
+
+    right, wrong = archive("1 2\n"), archive("1 3\n")
+    source = Source(
+        file="log.zip",
+        member="folder/log.txt",
+        member_sha256=hashlib.sha256(b"1 2\n").hexdigest(),
+    )
+    assert source.checksummed
+    source = source.model_copy(update={"urls": (f"{server.url}/log.zip",)})
+    wanted = Dataset(title="Log", max_length=9, sources=(source,))
+    for content in (wrong, right[:-10], archive("").replace(b"log", b"gol")):
+        server.behaviours["/log.zip"] = [send(content)]
+        with pytest.raises(SeqrecError, match="truncated or altered"):
+            download("log", wanted, tmp_path)
+        assert leftovers(tmp_path) == []
+    server.behaviours["/log.zip"] = [send(right)]
+    download("log", wanted, tmp_path)
+    assert leftovers(tmp_path) == ["log.json", "log.zip"]

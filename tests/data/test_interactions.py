@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,33 @@ def test_deduplication_keeps_one_of_each_pair_in_order(log: Pairs, rule: str) ->
     ]
     assert kept == expected
     assert removed.duplicates_removed == len(log) - len(set(log))
+
+
+@given(pairs, st.integers(1, 4), st.sampled_from(["one-pass", "k-core"]))
+def test_no_item_follows_itself_whatever_else_is_dropped(
+    log: Pairs, minimum: int, mode: str
+) -> None:
+    rules = {"duplicates": "consecutive", "min_interactions_per_item": minimum, "mode": mode}
+    kept, removed = selected(log, Filter.model_validate(rules))
+    assert all(one != next for one, next in pairwise(kept))
+    if minimum == 1:
+        alone = [next(group) for _, group in groupby(sorted(log, key=lambda pair: pair[0]))]
+        lengths = Counter(user for user, _ in alone)
+        assert kept == [pair for pair in alone if lengths[pair[0]] >= 3]
+        if mode == "one-pass":
+            assert removed.duplicates_removed == len(log) - len(alone)
+    if mode == "k-core" and kept:
+        assert min(Counter(item for _, item in kept).values()) >= minimum
+        assert min(Counter(user for user, _ in kept).values()) >= 3
+
+
+def test_what_a_dropped_item_stood_between_counts_as_consecutive(tmp_path: Path) -> None:
+    text = "".join(f"{user},{item}\n" for user in "ab" for item in "xyz") + "c,x\nc,rare\nc,x\n"
+    text += "c,y\nc,z\n"
+    rules = {"duplicates": "consecutive", "min_interactions_per_item": 2}
+    statistics, log = made(tmp_path, text, own(format={"kind": "csv"}, filter=rules))
+    assert log_of(log)["c"] == ["x", "y", "z"]
+    assert (statistics.duplicates_removed, statistics.interactions_filtered) == (1, 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
