@@ -1,7 +1,7 @@
-"""Built-in models, found in `seqrec/models/` and read from their source.
+"""Built-in models and losses, found in `seqrec/models/` and `seqrec/training/losses/`.
 
-Reading a constructor instead of importing it keeps torch out of planning, where it would cost more
-time than thousands of runs.
+They are read from their source: reading a constructor instead of importing it keeps torch out of
+planning, where it would cost more time than thousands of runs.
 """
 
 import ast
@@ -15,6 +15,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment import parameters
 
 MODELS_FOLDER = Path(__file__).parents[1] / "models"
+LOSSES_FILE = MODELS_FOLDER.parent / "training" / "losses" / "formulas.py"
 MODULE = "seqrec.models"
 BASES = ("Network", "Fitted")
 """A built-in model derives from one of these."""
@@ -57,6 +58,17 @@ def find_built_in(name: str, package: Path = MODELS_FOLDER) -> BuiltIn | None:
     return BuiltIn(f"{MODULE}.{path.stem}", models[0], source.signature(models[0]))
 
 
+def built_in_loss(kind: str) -> inspect.Signature:
+    """Return the signature of a built-in loss, its logits without annotations."""
+    source = _Source(LOSSES_FILE)
+    arguments = source.functions[kind.replace("-", "_")].args
+    logits = [
+        inspect.Parameter(each.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for each in arguments.args[:2]
+    ]
+    return inspect.Signature([*logits, *source.parameters(arguments, given=2)])
+
+
 def _files(package: Path) -> dict[str, Path]:
     """Return the files of a package by the names of their models: `bpr-mf` for `bpr_mf.py`."""
     return {path.stem.replace("_", "-"): path for path in package.glob("*.py")}
@@ -69,6 +81,9 @@ class _Source:
         self.path = path
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        self.functions = {
+            node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)
+        }
         self.imports = {
             alias.asname or alias.name: (node.module.removeprefix(MODULE).lstrip("."), alias.name)
             for node in tree.body
@@ -90,7 +105,7 @@ class _Source:
         for source, node in self._lineage(class_name):
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                    return inspect.Signature(source._parameters(method.args))
+                    return inspect.Signature(source.parameters(method.args))
         raise SeqrecError(f"{self.path}: {class_name} has no constructor.")
 
     def _lineage(self, name: str) -> Iterator[tuple["_Source", ast.ClassDef]]:
@@ -107,8 +122,8 @@ class _Source:
                 if isinstance(base, ast.Name):
                     yield from self._lineage(base.id)
 
-    def _parameters(self, arguments: ast.arguments) -> list[inspect.Parameter]:
-        """Return the constructor's parameters without `self`."""
+    def parameters(self, arguments: ast.arguments, given: int = 1) -> list[inspect.Parameter]:
+        """Return the parameters of a function without the first ones, such as `self`."""
         by_place = [*arguments.posonlyargs, *arguments.args]
         required = [None] * (len(by_place) - len(arguments.defaults))
         defaults = dict(zip(by_place, [*required, *arguments.defaults], strict=True))
@@ -121,7 +136,7 @@ class _Source:
             (kinds.KEYWORD_ONLY, [*arguments.kwonlyargs]),
             (kinds.VAR_KEYWORD, [arguments.kwarg]),
         ]
-        found = [
+        return [
             inspect.Parameter(
                 each.arg,
                 kind,
@@ -130,9 +145,8 @@ class _Source:
             )
             for kind, group in groups
             for each in group
-            if each
+            if each and each not in by_place[:given]
         ]
-        return found[1:]
 
     def _literal(self, node: ast.expr) -> Any:
         try:

@@ -1,4 +1,5 @@
-"""Custom models, written `package.module:Class`: find them, import them, explain their mistakes."""
+"""Custom models and losses, `package.module:Class` or `...:function`: find them, import them,
+explain their mistakes."""
 
 import importlib
 import inspect
@@ -7,20 +8,37 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from seqrec.errors import SeqrecError, is_out_of_memory
 from seqrec.experiment.schema import RunConfig
 from seqrec.wording import quoted
 
 
+class Role(NamedTuple):
+    """What custom code is in a configuration, for messages."""
+
+    key: str
+    """The key that names it."""
+    kind: str
+    """What it has to be: a class or a function."""
+
+
+MODEL = Role("implementation", "class")
+LOSS = Role("loss.kind", "function")
+
+
 def is_custom(implementation: str) -> bool:
-    """Whether an implementation is an import path, rather than the name of a built-in model."""
+    """Whether an implementation is an import path, rather than the name of a built-in model.
+
+    The same goes for the kind of a loss, here and below.
+    """
     return ":" in implementation
 
 
-def import_custom(implementation: str) -> type:
-    """Import a custom model's class, from the current folder or wherever Python finds it.
+def import_custom(implementation: str, role: Role = MODEL) -> Any:
+    """Import a custom model's class or a custom loss's function, from the current folder or
+    wherever Python finds it.
 
     Raises `SeqrecError` if it cannot be found, or with the line that fails.
     """
@@ -29,29 +47,31 @@ def import_custom(implementation: str) -> type:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-        if not inspect.isclass(found):
-            raise TypeError(f"{class_name} is not a class")
+        if not (inspect.isclass(found) if role is MODEL else callable(found)):
+            raise TypeError(f"{class_name} is not a {role.kind}")
     except Exception as error:  # a file may raise anything while it is imported
         not_found = isinstance(error, ImportError | AttributeError | TypeError | ValueError)
         if not_found and not custom_lines(error, implementation):
             raise SeqrecError(
-                f"implementation {quoted(implementation)} cannot be imported ({error}). Write "
-                "package.module:Class of a module that Python finds from the project's folder."
+                f"{role.key} {quoted(implementation)} cannot be imported ({error}). Write "
+                f"package.module:{role.kind.capitalize() if role is MODEL else role.kind} of a "
+                "module that Python finds from the project's folder."
             ) from error
-        raise mistake(error, implementation, "while it is imported") from error
+        raise mistake(error, implementation, "while it is imported", role) from error
     return found
 
 
-def custom_signature(implementation: str) -> inspect.Signature:
-    """Return the signature of a custom model's constructor, with its annotations evaluated.
+def custom_signature(implementation: str, role: Role = MODEL) -> inspect.Signature:
+    """Return the signature of a custom model's constructor or of a loss, with its annotations
+    evaluated.
 
     If one of them cannot be evaluated, all are left out.
     """
-    model = import_custom(implementation)
-    signature = inspect.signature(model)
+    found = import_custom(implementation, role)
+    signature = inspect.signature(found)
     types: dict[str, Any] = {}
     with suppress(Exception):  # an annotation may be anything, or name what does not exist
-        types = get_type_hints(model.__init__, include_extras=True)  # type: ignore[misc]
+        types = get_type_hints(found.__init__ if role is MODEL else found, include_extras=True)
     empty = inspect.Parameter.empty
     return signature.replace(
         parameters=[
@@ -94,10 +114,12 @@ def custom_lines(error: Exception, implementation: str) -> list[str]:
 
 
 @contextmanager
-def custom_code(implementation: str, doing: str, all_of_it: bool = False) -> Iterator[None]:
-    """Turn what a custom model's code raises into one message with its line, for its author.
+def custom_code(
+    implementation: str, doing: str, all_of_it: bool = False, role: Role = MODEL
+) -> Iterator[None]:
+    """Turn what a custom model's or loss's code raises into one message with its line.
 
-    With `all_of_it`, every error counts as the model's, not only one that passes through its code.
+    With `all_of_it`, every error counts as its own, not only one that passes through its code.
     Out-of-memory errors and those of built-in models are raised unchanged.
     """
     try:
@@ -108,16 +130,15 @@ def custom_code(implementation: str, doing: str, all_of_it: bool = False) -> Ite
         lines = custom_lines(error, implementation)
         if is_out_of_memory(error) or not (lines or (all_of_it and is_custom(implementation))):
             raise
-        raise mistake(error, implementation, doing) from error
+        raise mistake(error, implementation, doing, role) from error
 
 
-def mistake(error: Exception, implementation: str, doing: str) -> SeqrecError:
-    """Build the message for an error that a custom model's code raised, with the line of its
-    file."""
+def mistake(error: Exception, implementation: str, doing: str, role: Role = MODEL) -> SeqrecError:
+    """Build the message for an error that custom code raised, with the line of its file."""
     lines = custom_lines(error, implementation)
     where = f" in {lines[-1]}" if lines else ""
     return SeqrecError(
-        f"implementation {quoted(implementation)} fails {doing}{where} "
+        f"{role.key} {quoted(implementation)} fails {doing}{where} "
         f"({f'{type(error).__name__}: {error}'.removesuffix(': ')}). Fix its file."
     )
 

@@ -1,8 +1,10 @@
-"""Hyperparameters: the constructor of a model is their schema, and the home of their defaults."""
+"""Hyperparameters: the constructor of a model is their schema, and the home of their defaults.
+
+So is the function of a loss for its parameters."""
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -18,19 +20,19 @@ BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_K
 OPEN_ENDED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-class Hyperparameters:
-    """The hyperparameters that an implementation takes, by the signature of its constructor.
+class Arguments:
+    """The arguments that a configuration gives to a constructor or function, by its signature."""
 
-    Raises `SeqrecError` if the constructor does not take `num_items` and `max_length` first.
-    """
-
-    def __init__(self, implementation: str, signature: inspect.Signature) -> None:
-        _require_given(implementation, signature)
-        self._implementation = implementation
+    def __init__(
+        self, owner: str, signature: inspect.Signature, section: str, given: Collection[str]
+    ) -> None:
+        """Read the signature of `owner`; a run gives those arguments that `given` names, and the
+        `section` of a configuration the others."""
+        self._owner, self._section = owner, section
         self._parameters = {
             name: parameter
             for name, parameter in signature.parameters.items()
-            if name not in GIVEN_BY_THE_RUN and parameter.kind not in OPEN_ENDED
+            if name not in given and parameter.kind not in OPEN_ENDED
         }
         self._takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         self.types: dict[str, TypeAdapter[Any]] = {}
@@ -63,21 +65,22 @@ class Hyperparameters:
                 problems.append(f"{name}: {error}.")
         problems = problems or [*self._not_divided(resolved)]
         if problems:
-            raise SeqrecError("\n".join(f"{where}: hyperparameters: {text}" for text in problems))
+            lines = (f"{where}: {self._section}: {text}" for text in problems)
+            raise SeqrecError("\n".join(lines))
         return resolved
 
     def _wrong_names(self, values: dict[str, Any]) -> Iterator[str]:
         for name in values:
             if name not in self._parameters and not self._takes_any:
                 hint = nearest(name, self._parameters)
-                yield f"{self._implementation} takes no {quoted(name)}; {hint}"
+                yield f"{self._owner} takes no {quoted(name)}; {hint}"
         for name in self._parameters:
             if name not in self.defaults and name not in values:
-                yield f"{self._implementation} needs {quoted(name)}."
+                yield f"{self._owner} needs {quoted(name)}."
 
     def _checked(self, name: str, value: Any, text: str) -> Any:
         """Return the value to give the constructor. Raises `ValueError` for a wrong type."""
-        custom = is_custom(self._implementation)
+        custom = is_custom(self._owner)
         try:
             # As JSON, where a list may stand for a tuple and a text for a path even in strict mode.
             converted = self.types[name].validate_json(text, strict=custom)
@@ -93,6 +96,36 @@ class Hyperparameters:
                     multiple, part = values.get(mark.multiple), values[name]
                     if not mark.holds(part, multiple):
                         yield f"{mark.multiple} {multiple} is not a multiple of {name} {part}."
+
+
+class Hyperparameters(Arguments):
+    """The hyperparameters that an implementation takes, by the signature of its constructor.
+
+    Raises `SeqrecError` if the constructor does not take `num_items` and `max_length` first.
+    """
+
+    def __init__(self, implementation: str, signature: inspect.Signature) -> None:
+        _require_given(implementation, signature)
+        super().__init__(implementation, signature, "hyperparameters", GIVEN_BY_THE_RUN)
+
+
+class LossParameters(Arguments):
+    """The parameters that a loss takes after logits, by the signature of its function.
+
+    Raises `SeqrecError` if it does not take two arguments by their place: the logits of target and
+    negatives where `samples`, else all logits and the target.
+    """
+
+    def __init__(self, kind: str, signature: inspect.Signature, samples: bool) -> None:
+        by_place = [p.name for p in signature.parameters.values() if p.kind in BY_PLACE]
+        wanted = ("target", "negatives") if samples else ("logits", "target")
+        if len(by_place) < 2 or {*by_place[:2]} & {"logits", "negatives"} - {*wanted}:
+            raise SeqrecError(
+                f"loss.kind {quoted(kind)}: it takes ({', '.join(signature.parameters)}). Give "
+                "'negatives: N' for a loss that takes (target, negatives) and leave it out for one "
+                "that takes (logits, target), each before the parameters."
+            )
+        super().__init__(kind, signature, "loss.parameters", (*by_place[:2], "num_items"))
 
 
 def _require_given(implementation: str, signature: inspect.Signature) -> None:

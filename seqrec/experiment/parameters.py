@@ -1,4 +1,4 @@
-"""Types by which a model's constructor annotates its hyperparameters, built in or custom.
+"""Types by which a model's constructor annotates its hyperparameters, and a loss its parameters.
 
 They say which values a YAML file may give. Any other annotation that pydantic knows works too.
 """
@@ -17,10 +17,14 @@ __all__ = [
     "PositiveFloat",
     "PositiveInt",
     "Probability",
+    "Share",
 ]
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 """At least 0 and below 1, as for dropout."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+"""From 0 to 1, both included."""
 
 OpenProbability = Annotated[float, Field(gt=0.0, lt=1.0)]
 """Above 0 and below 1."""

@@ -1,4 +1,4 @@
-"""The registry of models: entries of `config/models/`, and the classes behind them."""
+"""The registry of models: entries of `config/models/`, and the code behind them."""
 
 import importlib
 import re
@@ -7,10 +7,10 @@ from typing import Any
 
 from seqrec.data.datasets import Dataset, load_dataset
 from seqrec.errors import SeqrecError
-from seqrec.experiment.built_in import BuiltIn, built_in_names, find_built_in
-from seqrec.experiment.custom import custom_signature, import_custom, is_custom
-from seqrec.experiment.hyperparameters import Hyperparameters
-from seqrec.experiment.schema import ModelEntry
+from seqrec.experiment.built_in import BuiltIn, built_in_loss, built_in_names, find_built_in
+from seqrec.experiment.custom import LOSS, custom_signature, import_custom, is_custom
+from seqrec.experiment.hyperparameters import Hyperparameters, LossParameters
+from seqrec.experiment.schema import Loss, ModelEntry
 from seqrec.layout import CONFIG, ConfigFiles
 from seqrec.typed_yaml import check_values, load_yaml, require_name
 from seqrec.wording import nearest, quoted
@@ -24,6 +24,7 @@ class Registry:
         self._models: dict[str, ModelEntry] = {}
         self._datasets: dict[str, Dataset] = {}
         self._hyperparameters: dict[str, Hyperparameters] = {}
+        self._loss_parameters: dict[tuple[str, bool], LossParameters] = {}
 
     def dataset(self, name: str) -> Dataset:
         """Read `config/datasets/<name>.yaml`. Raises `SeqrecError`."""
@@ -56,6 +57,20 @@ class Registry:
             self._hyperparameters[implementation] = Hyperparameters(implementation, signature)
         return self._hyperparameters[implementation].resolve(values, where)
 
+    def with_parameters(self, loss: Loss, where: str) -> Loss:
+        """Check a loss's parameters against its function, and fill in its defaults.
+
+        Raises `SeqrecError`; `where` names the values' origin.
+        """
+        samples = loss.negatives is not None
+        if (loss.kind, samples) not in self._loss_parameters:
+            custom = is_custom(loss.kind)
+            signature = custom_signature(loss.kind, LOSS) if custom else built_in_loss(loss.kind)
+            found = LossParameters(loss.kind, signature, samples)
+            self._loss_parameters[loss.kind, samples] = found
+        parameters = self._loss_parameters[loss.kind, samples].resolve(loss.parameters, where)
+        return loss.model_copy(update={"parameters": parameters})
+
     def _read_model(self, name: str) -> ModelEntry:
         require_name(name, "model")
         path = self.files.model(name)
@@ -73,6 +88,8 @@ class Registry:
             raise SeqrecError(f"model {quoted(name)}: no {path}; {nearest(name, known)}")
         entry = check_values(ModelEntry, data, str(path))
         self.hyperparameters(entry.implementation, entry.hyperparameters, str(path))
+        if entry.loss:
+            self.with_parameters(entry.loss, str(path))
         return entry
 
 
