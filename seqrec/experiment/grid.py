@@ -5,14 +5,16 @@ Nothing here imports torch, so that a workflow of thousands of runs is planned i
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import count, filterfalse, islice
 from pathlib import Path
 
 from seqrec.data.datasets import dataset_names
 from seqrec.errors import SeqrecError
+from seqrec.experiment.naming import model_title
 from seqrec.experiment.resolving import Resolver
-from seqrec.experiment.schema import Experiment, NamedModel, Report, RunConfig
+from seqrec.experiment.schema import Experiment, Report, RunConfig
 from seqrec.experiment.settings import (
     GRID_KEYS,
     experiment_file,
@@ -20,6 +22,7 @@ from seqrec.experiment.settings import (
     load_changed,
     results_name,
 )
+from seqrec.experiment.variants import tuned_name
 from seqrec.layout import CONFIG, Run, task_of
 from seqrec.wording import nearest, quoted, shortened
 
@@ -38,6 +41,10 @@ class Grid:
     """What its tables and figures show."""
     titles: Mapping[str, str]
     """Titles that the experiment's file gives to models, by their names."""
+    trials: Mapping[str, str] = field(default_factory=dict)
+    """The trials of a search by their names, with the model that each is a trial of."""
+    tuned: Sequence[Run] = ()
+    """Runs of the settings that will be chosen, each with a new seed."""
 
     @property
     def datasets(self) -> list[str]:
@@ -58,18 +65,26 @@ def load_experiment(
     `SeqrecError` for every mistake in the files or the settings.
     """
     unchanged = _resolver(name, (), config)
-    experiment = unchanged.experiment
-    titles = {one: model.title for one, model in unchanged.named.items() if model.title}
-    runs = _expand(unchanged)
+    resolver, runs = unchanged, _expand(unchanged)
     _refuse_idle_overrides(unchanged, runs)
     if settings:
         # A narrower grid may leave some of the file's overrides without a run; that is no mistake.
-        runs = _expand(_resolver(name, settings, config))
+        resolver = _resolver(name, settings, config)
+        runs = _expand(resolver)
+        _refuse_tried_settings(settings, resolver)
         of_grid = [setting for setting in settings if is_about_the_grid(setting)]
         if len(of_grid) < len(settings):
             _refuse_models_made_alike(_expand(_resolver(name, of_grid, config)), runs, settings)
-    title = results_name(name, settings, rename, config)
-    return Grid(title, name, list(settings), runs, experiment.report, titles)
+    return Grid(
+        results_name(name, settings, rename, config),
+        name,
+        list(settings),
+        runs,
+        unchanged.experiment.report,
+        _titles(resolver),
+        {one: variant.base for one, variant in resolver.variants.items() if variant.is_trial},
+        _tuned(resolver),
+    )
 
 
 def load_run(
@@ -106,45 +121,60 @@ def _resolver(name: str, settings: Sequence[str], config: Path) -> Resolver:
 
 def _expand(resolver: Resolver) -> list[RunConfig]:
     source, experiment = resolver.source, resolver.experiment
-    models = _model_names(source, experiment)
     known = dataset_names(resolver.registry.files)
     for dataset in experiment.datasets:
         if dataset not in known:
             raise SeqrecError(
                 f"{source}: datasets: no {quoted(dataset)}; {nearest(dataset, known)}"
             )
-    for kind, names in (("datasets", experiment.datasets), ("models", models)):
-        for name, count in Counter(names).items():
-            if count > 1:
-                raise SeqrecError(f"{source}: {kind}: {quoted(name)} is listed twice.")
+    for dataset, times in Counter(experiment.datasets).items():
+        if times > 1:
+            raise SeqrecError(f"{source}: datasets: {quoted(dataset)} is listed twice.")
     runs = [
-        resolver.resolve(Run(task_of(dataset, split), model, seed))
-        for dataset in experiment.datasets
-        for split in experiment.splits or [None]
-        for model in models
-        for seed in _seeds(experiment, dataset, model)
+        resolver.resolve(Run(task, model, seed))
+        for task in _tasks(experiment)
+        for model, base in resolver.models.items()
+        for seed in _seeds(experiment, task, base)
     ]
     _require_one_split_for_each_task(source, runs)
     return runs
 
 
-def _model_names(source: str, experiment: Experiment) -> list[str]:
-    """List the experiment's models, `<base>+N` once for each of its numbers of negatives."""
-    names: list[str] = []
-    for model in experiment.models:
-        if isinstance(model, NamedModel):
-            names.append(model.name)
-        elif not model.endswith("+N"):
-            names.append(model)
-        elif experiment.negatives:
-            names += [f"{model[:-1]}{count}" for count in experiment.negatives]
-        else:
-            raise SeqrecError(f"{source}: models: {model} needs 'negatives: [...]' to fill N.")
-    return names
+def _tasks(experiment: Experiment) -> list[str]:
+    splits = experiment.splits or [None]
+    return [task_of(dataset, split) for dataset in experiment.datasets for split in splits]
 
 
-def _seeds(experiment: Experiment, dataset: str, model: str) -> list[int]:
-    seeds = experiment.seeds
+def _titles(resolver: Resolver) -> dict[str, str]:
+    """Collect the titles that the experiment gives to its models, and to what it tries of them."""
+    titles = {one: model.title for one, model in resolver.named.items() if model.title}
+    for name, variant in resolver.variants.items():
+        base = titles.get(variant.base) or model_title(variant.base)
+        titles[name] = variant.title(base)
+        if variant.is_trial:
+            titles[tuned_name(variant.base)] = f"{base} (tuned)"
+    return titles
+
+
+def _tuned(resolver: Resolver) -> list[Run]:
+    """List the runs of chosen settings: the seeds are the first that no trial has."""
+    experiment = resolver.experiment
+    if not (experiment.search and experiment.search.reseed):
+        return []
+    bases = dict.fromkeys(variant.base for variant in resolver.variants.values())
+    return [
+        Run(task, tuned_name(base), seed)
+        for task in _tasks(experiment)
+        for base in bases
+        for seed in islice(
+            filterfalse(_seeds(experiment, task, base).__contains__, count()),
+            experiment.search.reseed,
+        )
+    ]
+
+
+def _seeds(experiment: Experiment, task: str, model: str) -> list[int]:
+    seeds, dataset = experiment.seeds, Run(task, model, seed=0).dataset
     for override in experiment.overrides:
         if override.seeds is not None and override.applies(dataset, model):
             seeds = override.seeds
@@ -154,7 +184,7 @@ def _seeds(experiment: Experiment, dataset: str, model: str) -> list[int]:
 def _refuse_idle_overrides(resolver: Resolver, runs: Sequence[RunConfig]) -> None:
     """Refuse an override that names a dataset or model of no run: it is a typo."""
     datasets = list(dict.fromkeys(run.dataset for run in runs))
-    models = list(dict.fromkeys(run.model for run in runs))
+    models = list(dict.fromkeys(resolver.models.values()))
     for number, override in enumerate(resolver.experiment.overrides):
         for kind, patterns, names in (
             ("datasets", override.datasets, datasets),
@@ -166,6 +196,17 @@ def _refuse_idle_overrides(resolver: Resolver, runs: Sequence[RunConfig]) -> Non
                         f"{resolver.source}: overrides.{number}.{kind}: {quoted(pattern)} is in no "
                         f"run of this experiment; {nearest(pattern, names)}"
                     )
+
+
+def _refuse_tried_settings(settings: Sequence[str], resolver: Resolver) -> None:
+    """Refuse settings of what a grid or a search tries: they would reach no run, or few."""
+    tried = {key for variant in resolver.variants.values() for key in variant.values}
+    for setting in settings:
+        if setting.partition("=")[0] in tried:
+            raise SeqrecError(
+                f"setting {quoted(setting)}: the experiment tries values of this itself. Change "
+                f"them in {resolver.source.partition(' ')[0]}, or leave the setting out."
+            )
 
 
 def _refuse_models_made_alike(

@@ -84,7 +84,8 @@ def model_title(model: str) -> str:
     negatives = sampled_negatives(model)
     if negatives is not None:
         return MODEL_TITLES["sasrec+N"].format(negatives=negatives)
-    return MODEL_TITLES.get(model) or _model_title_in(ConfigFiles(CONFIG.absolute()), model)
+    papers = MODEL_TITLES.get(model, "").format(negatives="N")
+    return papers or _model_title_in(ConfigFiles(CONFIG.absolute()), model)
 
 
 @cache

@@ -4,7 +4,8 @@ Later wins: the model's entry, a model of the experiment alone, the experiment's
 overrides in order. Settings of the command line are the last override.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from seqrec.experiment.schema import (
     Override,
     RunConfig,
 )
+from seqrec.experiment.variants import TUNED, Variant, base_models, variants_of
 from seqrec.layout import Run, task_of
 from seqrec.typed_yaml import Strict, check_values
 from seqrec.wording import nearest, quoted
@@ -38,11 +40,46 @@ class Resolver:
         self.named = {m.name: m for m in experiment.models if isinstance(m, NamedModel)}
         """The models of this experiment alone."""
 
+    @cached_property
+    def variants(self) -> Mapping[str, Variant]:
+        """The models that a grid or a search makes of the experiment's, by their names."""
+        if not (self.experiment.grid or self.experiment.search):
+            return {}
+        split = next(iter(self.experiment.splits), None)
+        task = task_of(self.experiment.datasets[0], split)
+        return variants_of(
+            self.source,
+            self.experiment,
+            lambda own: self._resolve(Run(task, own.base, seed=0), own),
+        )
+
+    @cached_property
+    def models(self) -> dict[str, str]:
+        """The models that are run, in order: the name of each with that in the file."""
+        found: dict[str, str] = {}
+        for base in base_models(self.source, self.experiment):
+            of_base = {name: base for name, one in self.variants.items() if one.base == base}
+            for name in of_base or [base]:
+                if name in found:
+                    raise SeqrecError(f"{self.source}: models: {quoted(name)} is listed twice.")
+                found[name] = base
+        return found
+
     def resolve(self, run: Run) -> RunConfig:
         """Return the configuration of a run. Raises `SeqrecError` for mistakes in any file."""
-        dataset, model, seed = run.dataset, run.model, run.seed
+        base = run.model.removesuffix(TUNED)
+        if base != run.model and any(one.base == base for one in self.variants.values()):
+            raise SeqrecError(
+                f"{self.source}: {run.model}: its setting is chosen when all trials of {base} have "
+                "finished. Run the experiment, which trains it then."
+            )
+        return self._resolve(run, self.variants.get(run.model) or Variant(run.model, {}))
+
+    def _resolve(self, run: Run, variant: Variant) -> RunConfig:
+        """Resolve a run of a variant, or of a model as it is, which has no values."""
+        dataset, seed, model = run.dataset, run.seed, variant.base
         named = self.named.get(model)
-        entry = self.registry.model(named.like if named else model)
+        entry = self.registry.model(named.like if named else variant.entry)
         overrides = [each for each in self.experiment.overrides if each.applies(dataset, model)]
         layers: list[ConfigLayer] = [entry, self.experiment, *overrides]
         if named:
@@ -51,21 +88,29 @@ class Resolver:
             _refuse_training_values(self.source, model, layers)
         # A model whose entry has no loss fits itself: loss and training pass it by.
         loss: Loss | None = _last("loss", layers) if entry.loss else None
-        where = f"{self.source}: {run.task} {model}"
+        values = loss.model_dump() if loss else {}
+        if "kind" in (tried := variant.section("loss")):
+            values.pop("sharing", None)  # each kind has its default
+        where = f"{self.source}: {run.task} {run.model}"
         return check_values(
             RunConfig,
             {
                 "dataset": dataset,
-                "model": model,
+                "model": run.model,
                 "seed": seed,
                 "implementation": entry.implementation,
                 "hyperparameters": self.registry.hyperparameters(
-                    entry.implementation, _merged("hyperparameters", layers), where
+                    entry.implementation,
+                    _merged("hyperparameters", layers) | variant.section("hyperparameters"),
+                    where,
                 ),
-                "max_length": _last("max_length", layers)
+                "max_length": variant.values.get("max_length")
+                or _last("max_length", layers)
                 or self.registry.dataset(dataset).max_length,
-                "loss": loss and loss.model_dump(),
-                "training": _merged("training", layers) if loss else None,
+                "loss": values | tried if loss else None,
+                "training": (
+                    _merged("training", layers) | variant.section("training") if loss else None
+                ),
                 "evaluation": _merged("evaluation", layers),
                 "split": self._split(run, overrides),
             },

@@ -22,7 +22,7 @@ MOST_TRIALS = 10_000
 DIGITS = 3
 """Significant digits of a number drawn from a range: what is shown is what is run."""
 
-Number = Annotated[int | float, Field(union_mode="smart")]
+Range = Annotated[list[int | float], Field(min_length=2, max_length=2)]
 
 
 def _each_once(values: list[Any]) -> list[Any]:
@@ -38,9 +38,9 @@ class Tried(Strict):
 
     values: Annotated[list[Any], Field(min_length=1), AfterValidator(_each_once)] | None = None
     """Values to choose from, all equally often."""
-    log: tuple[Number, Number] | None = None
+    log: Range | None = None
     """A range `[low, high]` of numbers above 0, in which every factor is equally likely."""
-    linear: tuple[Number, Number] | None = None
+    linear: Range | None = None
     """A range `[low, high]` of numbers, all equally likely."""
     models: list[str] | None = None
     """Models that the setting is tried of, by names or patterns such as `sasrec*`; all by
@@ -50,9 +50,7 @@ class Tried(Strict):
     def _of_one_kind(self) -> "Tried":
         given = [each for each in (self.values, self.log, self.linear) if each is not None]
         if len(given) != 1:
-            raise ValueError(
-                "write one of values: [a, b, c], log: [low, high], linear: [low, high]"
-            )
+            raise ValueError("write one of values: [a, b], log: [low, high], linear: [low, high]")
         for low, high in filter(None, (self.log, self.linear)):
             if not low < high:
                 raise ValueError(f"write the lower end first, as in [{high}, {low}]")

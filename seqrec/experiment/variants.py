@@ -14,6 +14,8 @@ from seqrec.wording import nearest, quoted
 
 NEGATIVES = "loss.negatives"
 TUNED = ".tuned"
+SECTIONS = ("hyperparameters", "loss", "training")
+"""Parts of a configuration whose values can be tried."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,11 @@ def base_models(source: str, experiment: Experiment) -> list[str]:
     It stays as it is where a grid or a search fills in N. Raises `SeqrecError` if nothing does.
     """
     names: list[str] = []
-    filling = _space(experiment).get(NEGATIVES)
+    tried = None if experiment.negatives else _space(experiment).get(NEGATIVES)
     for model in experiment.models:
         if isinstance(model, NamedModel):
             names.append(model.name)
-        elif not _is_open(model):
-            names.append(model)
-        elif filling and filling.applies(model) and not experiment.negatives:
+        elif not _is_open(model) or (tried and tried.applies(model)):
             names.append(model)
         elif experiment.negatives:
             names += [f"{model[:-1]}{count}" for count in experiment.negatives]
@@ -117,8 +117,10 @@ def _trials(
     search = experiment.search
     assert search
     try:
-        own = flat_settings(config.model_dump(mode="json"))
-        settings = [dict(filled), *draw(search, [*tried], own, search.trials - 1)]
+        settings = [
+            dict(filled),
+            *draw(search, [*tried], flat_settings(_own(config)), search.trials - 1),
+        ]
     except ValueError as error:
         raise SeqrecError(f"{source}: search.trials: {base}: {error}.") from None
     for number, values in enumerate(settings):
@@ -138,6 +140,12 @@ def _combinations(
         parts = [f"{words[key].replace(' ', '-')}-{value}" for key, value in values.items()]
         name = re.sub(r"[^A-Za-z0-9+._-]+", "-", "_".join([base, *parts])).rstrip("-")
         yield name, Variant(base, values)
+
+
+def _own(config: RunConfig) -> dict[str, Any]:
+    """Return a model's own values, those that are left out of a record at their defaults, too."""
+    sections = {name: dict(part or {}) for name, part in dict(config).items() if name in SECTIONS}
+    return {**sections, "max_length": config.max_length}
 
 
 def _is_open(model: str) -> bool:
@@ -162,8 +170,8 @@ def _refuse_idle_patterns(source: str, experiment: Experiment, bases: Iterable[s
         for pattern in tried.models or []:
             if not any(fnmatchcase(base, pattern) for base in bases):
                 raise SeqrecError(
-                    f"{source}: {_place(experiment)}.{key}.models: {quoted(pattern)} is no model of "
-                    f"this experiment; {nearest(pattern, bases)}"
+                    f"{source}: {_place(experiment)}.{key}.models: {quoted(pattern)} is no "
+                    f"model of this experiment; {nearest(pattern, bases)}"
                 )
 
 
