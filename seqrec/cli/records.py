@@ -15,16 +15,16 @@ def missing(results: Path) -> None:
 
     Exits with 1 if there are any. Example: seqrec missing results/paper
     """
-    from seqrec.records.survey import missing_in_short, survey
+    from seqrec.records.survey import done_in_short, missing_in_short, survey
 
     found = survey(results)
-    for line in missing_in_short(found):
+    summary = done_in_short(results, len(found.records), len(found.runs))
+    if not found.missing:
+        click.echo(summary)
+        return
+    for line in [*missing_in_short(found), f"{summary}, {len(found.missing)} missing"]:
         click.echo(line, err=True)
-    if count := len(found.missing):
-        runs = "1 run is" if count == 1 else f"{count} runs are"
-        click.echo(f"{runs} missing from {results}.", err=True)
-        sys.exit(1)
-    click.echo(f"{results}: no run is missing.")
+    sys.exit(1)
 
 
 @click.command()

@@ -17,6 +17,7 @@ from seqrec.records.fingerprint import is_stale, training_code_fingerprint
 from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import has_record, read_record
 from seqrec.records.record import Record
+from seqrec.wording import counted
 
 NEVER_STARTED = "not run."
 """The reason why a run that nobody has started is missing."""
@@ -51,6 +52,8 @@ class Survey:
     """What tables and figures show."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Titles that the experiment gives to models, by their names."""
+    trials: Mapping[str, str] = field(default_factory=dict)
+    """The trials of a search by their names, with the model that each is a trial of."""
 
     @property
     def runs(self) -> list[Run]:
@@ -121,6 +124,7 @@ def survey(results: Path) -> Survey:
         places=_places(grid, {run.model for run in known | wanted.keys()}),
         shown=grid.report,
         titles=grid.titles,
+        trials=grid.trials,
     )
     return replace(
         found,
@@ -216,17 +220,29 @@ def missing_runs(results: Path) -> list[Missing]:
 
 def missing_in_short(found: Survey) -> list[str]:
     """Say which runs have no readable record and why, in one line for each reason and remedy."""
-    of_task = Counter(run.task for run in found.runs)
+    return by_reason(found.missing, Counter(run.task for run in found.runs))
+
+
+def by_reason(missing: Iterable[Missing], asked: Mapping[str, int]) -> list[str]:
+    """Say which runs are missing in one line for each reason and remedy.
+
+    `asked` says how many runs there are of each task, finished or not.
+    """
     lines = []
-    for why, lost in grouped(found.missing, lambda one: (one.reason, one.remedy)).items():
+    for why, lost in grouped(missing, lambda one: (one.reason, one.remedy)).items():
         names = [
             f"{task} (all {len(some)} runs)"
-            if len(some) == of_task[task] > 1
+            if len(some) == asked[task] > 1
             else f"{task} {in_short(some)}"
             for task, some in grouped((one.run for one in lost), lambda r: r.task).items()
         ]
         lines.append(f"{', '.join(names)}: {' '.join(filter(None, why))}")
     return lines
+
+
+def done_in_short(results: Path, done: int, asked: int) -> str:
+    """Say how many runs have finished, such as `results/demo: 3 of 10 runs done`."""
+    return f"{results}: {done} of {counted(asked, 'run')} done"
 
 
 def damaged_runs(results: Path) -> list[Missing]:

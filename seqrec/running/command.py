@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from seqrec.errors import SeqrecError
+from seqrec.running import chatter
 from seqrec.signals import ENDS_WITH, handling
 
 
@@ -35,11 +36,14 @@ def running(
 class Command:
     """A command under way: prints its lines as they come, and keeps the last unfinished one.
 
-    Where a line is overwritten again and again, as a progress bar is, only its last state counts.
+    What Snakemake says of every workflow is not printed. Where a line is overwritten again and
+    again, as a progress bar is, only its last state counts.
     """
 
     def __init__(self, console: Console, environment: Mapping[str, str]) -> None:
         self.unfinished_line = ""
+        self.log: str | None = None
+        """Snakemake's own log, which it names in the end."""
         self._console = console
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,9 +108,13 @@ class Command:
         self.unfinished_line = ""
 
     def _print(self, line: bytes) -> None:
+        text = Text.from_ansi(_last_state(line))
+        self.log = chatter.log_named_in(text.plain) or self.log
+        if chatter.is_routine(text.plain):
+            return
         # Even if nobody reads our output any more, as after `| head`, the command must be read.
         with suppress(OSError, ValueError, SystemExit):
-            self._console.print(Text.from_ansi(_last_state(line)), soft_wrap=True)
+            self._console.print(text, soft_wrap=True)
 
 
 def _last_state(line: bytes) -> str:

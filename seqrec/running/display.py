@@ -1,6 +1,7 @@
 """Lay out the status of an experiment as text for a terminal."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
+from seqrec.records.survey import Missing, by_reason, done_in_short
 from seqrec.running.progress import Progress
 from seqrec.running.status import State, Status, read_status
 from seqrec.wording import counted
@@ -29,6 +31,8 @@ STYLES: dict[State, str] = {
 MOST_REASONS = 6
 """Reasons for failures that are shown; `seqrec missing` lists all."""
 
+NUMBERS = "Numbers are NDCG@10: of finished runs on the test items, of running ones on validation."
+
 
 def terminal() -> Console:
     """Return the terminal; where there is none, lines are wide enough for the paper's grid."""
@@ -40,21 +44,15 @@ def terminal() -> Console:
 
 def show(results: Path, console: Console) -> None:
     """Print how far the experiment has come."""
-    console.print(view(results, read_status(results)))
+    console.print(view(results, read_status(results), console.is_terminal))
 
 
-def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
+def view(results: Path, statuses: Sequence[Status], with_bar: bool = True) -> RenderableType:
     """Lay out a bar of the runs that have data, the grid, and what runs, stopped or failed."""
-    counts = {state: sum(status.state == state for status in statuses) for state in STYLES}
-    summary = Text(f"{results}: {counts['done']} of {counted(len(statuses), 'run')} done")
-    for state, count in counts.items():
-        if count and state != "done":
-            summary.append(f", {count} ").append(state, STYLES[state])
-    bar = Table.grid()
-    bar.add_row(ProgressBar(max(1, len(statuses) - counts["no data"]), counts["done"], width=60))
-    parts: list[RenderableType] = [summary, bar]
+    counts = _counts(statuses)
+    parts = [headline(results, statuses, with_bar)]
     if statuses:
-        parts += [_grid(statuses), Text("Numbers are the test NDCG@10 of finished runs.", "dim")]
+        parts += [_grid(statuses), Text(NUMBERS, "dim")]
     if counts["running"]:
         parts += [Text(), _running([s for s in statuses if s.state == "running"])]
     for status in statuses:
@@ -62,6 +60,26 @@ def view(results: Path, statuses: Sequence[Status]) -> RenderableType:
             parts.append(Text(f"{status.run.title}: {_stopped(status.progress)}", "yellow"))
     parts += [Text(line, "red") for line in _failures(statuses)]
     return Group(*parts)
+
+
+def headline(results: Path, statuses: Sequence[Status], with_bar: bool = True) -> RenderableType:
+    """Say how many runs are in which state, with a bar of those that have data."""
+    if not statuses:
+        return Text(f"{results}: looking for what is to be done ...")
+    counts = _counts(statuses)
+    line = Text(done_in_short(results, counts["done"], len(statuses)))
+    for state, count in counts.items():
+        if count and state != "done":
+            line.append(f", {count} ").append(state, STYLES[state])
+    if not with_bar:
+        return line
+    bar = Table.grid()
+    bar.add_row(ProgressBar(max(1, len(statuses) - counts["no data"]), counts["done"], width=60))
+    return Group(line, bar)
+
+
+def _counts(statuses: Sequence[Status]) -> dict[State, int]:
+    return {state: sum(status.state == state for status in statuses) for state in STYLES}
 
 
 def _grid(statuses: Sequence[Status]) -> Table:
@@ -91,28 +109,33 @@ def _cell(runs: Sequence[Status]) -> Text:
         some = [status for status in runs if status.state == state]
         progress = some[0].progress if len(runs) == len(some) == 1 else None
         if some and (state != "waiting" or len(runs) == 1):
-            word = f"epoch {progress.epoch}" if progress and state == "running" else state
-            parts.append(Text(word, STYLES[state]))
+            parts.append(Text(_word(state, progress), STYLES[state]))
     return Text(" ").join(parts)
+
+
+def _word(state: State, progress: Progress | None) -> str:
+    if state != "running" or progress is None:
+        return state
+    return f"epoch {progress.epoch}" if progress.epoch else "starting"
 
 
 def _running(statuses: Sequence[Status]) -> Table:
     """Lay out the progress of running trainings, with an estimate of the time left."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Running", "Epoch", "Validation NDCG@10", "Best", "Per epoch", "Time left"):
-        table.add_column(heading, no_wrap=heading == "Running")
+    for heading in ("Running", "Epoch", "NDCG@10", "Best (epoch)", "Per epoch", "Time left"):
+        # A terminal of 80 columns has room for the numbers; a long name takes two lines.
+        table.add_column(heading, no_wrap=heading != "Running", overflow="fold")
     for status in statuses:
         now = status.progress
         if now is None or not now.epoch:
-            first = "first" if now and now.max_epochs else ""
-            table.add_row(status.run.title, first)
+            table.add_row(status.run.title, f"0/{now.max_epochs}" if now and now.max_epochs else "")
             continue
         left = now.seconds_left()
         table.add_row(
             status.run.title,
-            f"{now.epoch} of at most {now.max_epochs}",
+            f"{now.epoch}/{now.max_epochs}",
             f"{now.stopping_metric:.4f}",
-            f"{now.best_stopping_metric:.4f} in epoch {now.best_epoch}",
+            f"{now.best_stopping_metric:.4f} ({now.best_epoch})",
             duration(now.seconds_per_epoch or 0.0),
             _range(*left) if left else "",
         )
@@ -130,15 +153,15 @@ def _stopped(progress: Progress) -> str:
 
 def _failures(statuses: Sequence[Status]) -> Iterator[str]:
     """Yield a line for each reason, with the runs that failed for it."""
-    failed = [status for status in statuses if status.state in ("failed", "no data")]
-    reasons = list(dict.fromkeys(status.reason for status in failed))
-    for reason in reasons[:MOST_REASONS]:
-        runs = [status.run for status in failed if status.reason == reason]
-        more = len(runs) - 1
-        others = f" and {counted(more, 'more run')}" if more else ""
-        yield f"{runs[0].title}{others}: {reason}"
-    if len(reasons) > MOST_REASONS:
-        yield f"{len(reasons) - MOST_REASONS} more reasons; `seqrec missing` lists them all."
+    failed = [
+        Missing(status.run, status.reason, "")
+        for status in statuses
+        if status.state in ("failed", "no data")
+    ]
+    lines = by_reason(failed, Counter(status.run.task for status in statuses))
+    yield from lines[:MOST_REASONS]
+    if (more := len(lines) - MOST_REASONS) > 0:
+        yield f"{counted(more, 'more reason')}; `seqrec missing` lists them all."
 
 
 def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from seqrec.layout import ResultFiles, RunFiles
 from seqrec.records.survey import holds_experiment
 from seqrec.running.command import running
-from seqrec.running.display import news, view
+from seqrec.running.display import headline, news, view
 from seqrec.running.folder_lock import HELD_RESULTS, alone_in
 from seqrec.running.status import Status, read_status
 
@@ -54,6 +54,8 @@ def watch_during(results: Path, words: Sequence[str], console: Console) -> int:
         ):
             for statuses in _refreshed(results, command.has_ended):
                 update(statuses, command.unfinished_line)
+            if not command.wait():
+                update(statuses, None)
         status = command.wait()
         if status and command.told_to_stop:
             text = Text(f"{results}: stopped. The same command goes on from here.")
@@ -62,7 +64,11 @@ def watch_during(results: Path, words: Sequence[str], console: Console) -> int:
             return status
         if command.told_to_stop:
             return STOPPED
-        return 1 if _has_changed(results, begun) else NOTHING_DONE
+        if _has_changed(results, begun):
+            return 1
+        if command.log:
+            console.print(Text(f"More is in Snakemake's log, {command.log}"), soft_wrap=True)
+        return NOTHING_DONE
 
 
 def _has_changed(results: Path, since: float) -> bool:
@@ -77,31 +83,35 @@ def _has_changed(results: Path, since: float) -> bool:
     return False
 
 
-Update = Callable[[Sequence[Status], str], None]
+Update = Callable[[Sequence[Status], str | None], None]
 
 
 @contextmanager
 def _display(results: Path, console: Console, before: Sequence[Status]) -> Iterator[Update]:
     """Yield a function that shows statuses and the unfinished line of a command.
 
-    Prints a line for each run that has ended since the statuses `before`; on a terminal the whole
-    status follows, and is redrawn in place.
+    On a terminal the whole status is redrawn in place; in the end, for None in place of the line,
+    its summary alone. Elsewhere a line is printed for each run that has ended since `before`.
     """
     screen: AbstractContextManager[Live | None] = (
         Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext()
     )
     with screen as live:
 
-        def update(statuses: Sequence[Status], unfinished_line: str) -> None:
+        def update(statuses: Sequence[Status], unfinished_line: str | None) -> None:
             nonlocal before
-            for line in news(before, statuses):
-                console.print(Text(line), soft_wrap=live is None)
-            before = statuses
-            if live is not None:
-                shown = view(results, statuses)
-                live.update(
-                    Group(shown, Text(unfinished_line)) if unfinished_line else shown, refresh=True
-                )
+            if live is None:
+                for line in news(before, statuses):
+                    console.print(Text(line), soft_wrap=True)
+                before = statuses
+            elif unfinished_line is None:
+                live.update(headline(results, statuses), refresh=True)
+            else:
+                parts = [
+                    view(results, statuses),
+                    *([Text(unfinished_line)] * bool(unfinished_line)),
+                ]
+                live.update(Group(*parts), refresh=True)
 
         yield update
 

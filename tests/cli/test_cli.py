@@ -426,7 +426,7 @@ def test_a_failing_run_exits_with_1_and_is_listed_as_missing(project: Path) -> N
     assert listed.exit_code == 1
     assert "small sasrec+ (seed 0): " in listed.stderr
     assert "Lower training.learning_rate" in listed.stderr
-    assert "3 runs are missing" in listed.stderr
+    assert "0 of 3 runs done, 3 missing" in listed.stderr
 
 
 def test_a_failure_is_noted_through_no_link_that_leaves_the_results(project: Path) -> None:

@@ -250,7 +250,7 @@ def test_damaged_records_hide_no_other_from_any_command(
     shown = {
         "tables": (results / "results.csv").read_text() if command == "tables" else "",
         "figures": "".join(map(str, (results / "figures").glob("*"))),
-        "missing": f"{len(DAMAGES)} runs are missing",
+        "missing": f", {len(DAMAGES)} missing",
         "promote": "".join(map(str, (tmp_path / "results/reference").rglob("metrics.json"))),
     }
     expected = {"stale": "", "figures": "convergence", "status": "1 of ", "missing": "missing"}

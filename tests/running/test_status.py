@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -20,7 +21,7 @@ from seqrec.cli.main import main
 from seqrec.errors import Stopped
 from seqrec.layout import ResultFiles, RunFiles
 from seqrec.protocol.epoch import Epoch
-from seqrec.running.display import news, view
+from seqrec.running.display import news, show, view
 from seqrec.running.progress import reported
 from seqrec.running.status import read_status
 from seqrec.running.watch import watch, watch_during
@@ -120,10 +121,10 @@ def test_the_grid_has_a_line_a_model_and_a_column_a_dataset(results: Path) -> No
 def test_a_running_training_shows_its_metrics_and_between_what_its_end_is_expected(
     results: Path,
 ) -> None:
-    (line,) = [line for line in shown(results).splitlines() if "2 of at most 100" in line]
+    (line,) = [line for line in shown(results).splitlines() if " 2/100 " in line]
     assert line.startswith("ml-1m sasrec+ seed 0")
     assert "0.1412" in line
-    assert "0.1500 in epoch 1" in line
+    assert "0.1500 (1)" in line
     # Nine more epochs of 30 s until patience runs out, or all that are left.
     assert line.split("30 s")[1].strip() == "4 min to 49 min"
 
@@ -136,16 +137,16 @@ def test_what_stopped_or_failed_is_told_with_what_to_do_and_a_common_reason_once
         "ml-1m bert4rec seed 0: stopped after epoch 1, validation NDCG@10 0.1234; start the "
         "experiment again to continue from there." in text
     )
-    assert "ml-1m sasrec seed 0: the training loss is nan in epoch 3. Lower it." in text
+    assert "ml-1m sasrec (seed 0): the training loss is nan in epoch 3. Lower it." in text
     assert text.count("yelp.txt cannot be had") == 1
-    assert "yelp popularity seed 0 and 7 more runs: yelp.txt cannot be had. Put it there." in text
+    assert "yelp (all 8 runs): yelp.txt cannot be had. Put it there." in text
 
 
 def test_a_run_outside_of_the_grid_is_shown_while_it_is_under_way(results: Path) -> None:
     folder = folder_of(results, "ml-1m", "sasrec+slow", 7)
     folder.mkdir(parents=True)
     with reported(small_config(), folder):
-        assert "ml-1m sasrec+slow seed 7  first" in shown(results)
+        assert "ml-1m sasrec+slow seed 7  0/" in shown(results)
 
 
 def test_a_finished_run_that_is_repeated_is_running(results: Path) -> None:
@@ -157,8 +158,9 @@ def test_a_finished_run_that_is_repeated_is_running(results: Path) -> None:
 
 def test_a_finished_run_that_fails_when_it_is_repeated_has_failed(results: Path) -> None:
     fail(results, "popularity", "out of memory")
-    assert "ml-1m popularity seed 0: out of memory. Lower it. The earlier record is kept." in shown(
-        results
+    assert (
+        "ml-1m popularity (seed 0): out of memory. Lower it. The earlier record is kept."
+        in shown(results)
     )
 
 
@@ -253,9 +255,48 @@ def test_while_a_command_runs_its_words_and_a_line_for_each_ended_run_are_shown(
     assert "to the terminal" in text
     assert "bar 100%" in text
     assert "bar 50%" not in text
+    if terminal:
+        assert re.search(r"^sasrec +\x1b\[32m0\.1230", text, re.MULTILINE)  # the grid has it
     line = "ml-1m sasrec seed 0: test NDCG@10 0.1230, HitRate@10 0.1230, 12 epochs in 9 min"
-    assert f"1 of 2 done. {line}" in text
-    assert text.count(line) == 1
+    assert text.count(f"1 of 2 done. {line}") == (not terminal)
+
+
+OF_SNAKEMAKE = """
+import sys
+print("Building DAG of jobs...", "Select jobs to execute...", "Execute 2 jobs...", sep="\\n")
+print("Error in rule torn:", "    log: a.log", sep="\\n")
+print("Complete log(s): .snakemake/log/1.log", flush=True)
+sys.exit(1)
+"""
+
+
+def test_what_snakemake_always_says_is_in_its_log_which_is_named_where_nothing_else_helps(
+    tmp_path: Path,
+) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    assert watch_during(tmp_path, [sys.executable, "-c", OF_SNAKEMAKE], console) == 2
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "Error in rule torn:",
+        "    log: a.log",
+        "More is in Snakemake's log, .snakemake/log/1.log",
+    ]
+
+
+def test_the_status_fits_a_terminal_of_80_columns_and_is_plain_text_elsewhere(
+    results: Path,
+) -> None:
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), width=80, force_terminal=terminal, no_color=True)
+        show(results, console)
+        assert isinstance(console.file, io.StringIO)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
+        running = [line for line in text.splitlines() if "2/100" in line]
+        assert re.fullmatch(
+            r"ml-1m sasrec\+ seed 0 +2/100 +0\.1412 +0\.1500 \(1\) +30 s +4 min to 49 min *",
+            running[0],
+        )
+        assert text.isascii() == (not terminal)  # the bar
 
 
 def test_the_lines_of_runs_that_ended_together_count_them_one_by_one(results: Path) -> None:

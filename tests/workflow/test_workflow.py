@@ -395,7 +395,7 @@ def test_what_cannot_be_obtained_or_fails_does_not_stop_the_rest(project: Projec
     assert dashes and all("–" in line or "—" in line for line in dashes)
     listed = project.seqrec("missing", "results/broken")
     assert listed.returncode == 1
-    assert "3 runs are missing" in listed.stderr
+    assert "0 of 3 runs done, 3 missing" in listed.stderr
 
     log = (f"{user} {user % 7 + step}\n" for user in range(9) for step in range(1, 5))
     project.path("data/raw/lost.txt").write_text("".join(log))
