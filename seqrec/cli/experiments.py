@@ -1,4 +1,4 @@
-"""Commands for experiments: check, prepare, grid, schema."""
+"""Commands for experiments: check, prepare, grid, choose, schema."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqrec.cli.parameters import experiment_parameters, output_option
+from seqrec.cli.parameters import experiment_parameters, output_option, results_argument
 from seqrec.errors import SeqrecError
 from seqrec.files import write_text
-from seqrec.layout import CONFIG_FILES, LogFiles
+from seqrec.layout import CONFIG_FILES, LogFiles, Run
 
 if TYPE_CHECKING:
     from seqrec.running.costs import LogSize
@@ -74,6 +74,25 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
     from seqrec.records.grid_file import GridFile
 
     GridFile.of(load_experiment(experiment, settings, name)).write(output)
+
+
+@click.command()
+@results_argument()
+@click.argument("task")
+@click.argument("model")
+@click.option("--seed", type=click.IntRange(min=0), required=True, help="Random seed.")
+def choose(results: Path, task: str, model: str, seed: int) -> None:
+    """Print the configuration of a run of the setting that a search has chosen.
+
+    The workflow calls this when all trials have finished, and `seqrec execute` takes what it
+    prints. TASK is a dataset, or DATASET@SPLIT; MODEL ends with .tuned. Example:
+
+    \b
+    seqrec choose results/tuning ml-100k sasrec+.tuned --seed 1
+    """
+    from seqrec.records.choice import choose as choose_setting
+
+    click.echo(choose_setting(results, Run(task, model, seed)).json())
 
 
 @click.command()

@@ -12,7 +12,10 @@ from seqrec.errors import SeqrecError, explained
 
 COMMANDS = {
     "Data": (data.download, data.preprocess, data.simulate),
-    "Experiments": (experiments.check, experiments.prepare, experiments.grid, experiments.schema),
+    "Experiments": (
+        *(experiments.check, experiments.prepare, experiments.grid),
+        *(experiments.choose, experiments.schema),
+    ),
     "Training": (training.train, training.execute, status.status),
     "Results": (
         *(report.tables, report.figures, report.report),

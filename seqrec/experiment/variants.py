@@ -56,6 +56,11 @@ def tuned_name(base: str) -> str:
     return f"{base}{TUNED}"
 
 
+def untuned_name(tuned: str) -> str:
+    """Return the model whose chosen setting another one is trained with."""
+    return tuned.removesuffix(TUNED)
+
+
 def base_models(source: str, experiment: Experiment) -> list[str]:
     """List the models of the file, `<base>+N` once for each of its numbers of negatives.
 

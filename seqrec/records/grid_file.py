@@ -52,6 +52,8 @@ class GridFile(BaseModel):
     """What tables and figures show."""
     titles: dict[str, str] = {}
     """Titles that the experiment gives to models, by their names."""
+    trials: dict[str, str] = {}
+    """The trials of a search by their names, with the model that each is a trial of."""
     runs: list[AskedRun]
 
     @classmethod
@@ -63,7 +65,11 @@ class GridFile(BaseModel):
             variant_of="" if grid.experiment == grid.name else grid.experiment,
             report=grid.report,
             titles=dict(grid.titles),
-            runs=[AskedRun.of(run.run, run.hash()) for run in grid.runs],
+            trials=dict(grid.trials),
+            runs=[
+                *(AskedRun.of(run.run, run.hash()) for run in grid.runs),
+                *(AskedRun.of(run) for run in grid.tuned),
+            ],
         )
 
     @classmethod

@@ -59,6 +59,11 @@ def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableT
         "Estimated generously, as for a cluster, and for at most "
         f"{costs.EPOCHS} epochs of each run.",
     ]
+    if grid.tuned:
+        lines.append(
+            f"Not counted: {counted(len(grid.tuned), 'run')} of the settings that will be chosen, "
+            "with new seeds."
+        )
     if unknown:
         lines.append(
             f"Not counted: {', '.join(unknown)}, whose sizes are known after `seqrec preprocess`."

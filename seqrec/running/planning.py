@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -21,8 +22,9 @@ from seqrec.experiment.custom import custom_module
 from seqrec.experiment.grid import Grid, load_experiment
 from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.variants import tuned_name
 from seqrec.files import holds, require_writable
-from seqrec.layout import CONFIG_FILES, REFERENCE, LogFiles, ResultFiles, RunFiles
+from seqrec.layout import CONFIG_FILES, REFERENCE, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.fingerprint import DECISIVE_ROOMS
 from seqrec.records.grid_file import GridFile, promoted_datasets, promoted_tasks
 from seqrec.running import costs
@@ -98,18 +100,40 @@ class Plan:
     def runs(self) -> list[RunConfig]:
         return self.grid.runs if self.grid else []
 
-    def run(self, wildcards: Wildcards) -> RunConfig:
-        """Return the run that a job of the rule `train` is for."""
-        return self._runs[wildcards.task, wildcards.model, wildcards.seed]
+    def candidates(self, wildcards: Wildcards) -> list[RunConfig]:
+        """Return the run that a job of the rule `train` is for, or those that it is chosen from."""
+        run = Run(wildcards.task, wildcards.model, int(wildcards.seed))
+        return [self._runs[run]] if run in self._runs else self._trials[run.task, run.model]
+
+    def configuration(self, wildcards: Wildcards) -> str:
+        """Return the configuration of a run as JSON; empty while it is to be chosen."""
+        run = self._runs.get(Run(wildcards.task, wildcards.model, int(wildcards.seed)))
+        return run.json() if run else ""
+
+    def trials(self, wildcards: Wildcards) -> list[Path]:
+        """Return the `.success` of the trials that a run is chosen from; none for others."""
+        chosen_from = self._trials.get((wildcards.task, wildcards.model), [])
+        return [self.results.run(*run.run).success for run in chosen_from]
 
     @cached_property
-    def _runs(self) -> dict[tuple[str, str, str], RunConfig]:
-        return {(*run.run[:2], str(run.seed)): run for run in self.runs}
+    def _runs(self) -> dict[Run, RunConfig]:
+        return {run.run: run for run in self.runs}
+
+    @cached_property
+    def _trials(self) -> dict[tuple[str, str], list[RunConfig]]:
+        """The trials of each task and model that is tuned."""
+        found: dict[tuple[str, str], list[RunConfig]] = {}
+        trials = self.grid.trials if self.grid and self.grid.tuned else {}
+        for run in self.runs:
+            if base := trials.get(run.model):
+                found.setdefault((run.run.task, tuned_name(base)), []).append(run)
+        return found
 
     @property
     def successes(self) -> list[Path]:
         """The `.success` of every run."""
-        return [self.results.run(*run.run).success for run in self.runs]
+        tuned = self.grid.tuned if self.grid else ()
+        return [self.results.run(*run).success for run in (*self._runs, *tuned)]
 
     @property
     def grid_digest(self) -> str:
@@ -213,22 +237,25 @@ def dataset_files(dataset: str) -> list[str]:
     return list(map(str, user_files(dataset, load_dataset(dataset))))
 
 
-def uses_gpu(run: RunConfig, device: str) -> bool:
-    """Whether the run can use a GPU: only training by gradient descent does."""
-    return run.loss is not None and device != "cpu"
+def uses_gpu(candidates: Sequence[RunConfig], device: str) -> bool:
+    """Whether a run that is one of these can use a GPU: only training by gradient descent does."""
+    return any(run.loss is not None for run in candidates) and device != "cpu"
 
 
-def memory_mb(run: RunConfig, digest: str, device: str) -> int:
+def memory_mb(candidates: Sequence[RunConfig], digest: str, device: str) -> int:
     """Return the host memory to ask for, in 10^6 bytes, by the sizes of the log with this digest.
 
-    Raises `FileNotFoundError` that names `digest` while there is no log: Snakemake asks again.
+    The run will be one of the candidates. Raises `FileNotFoundError` that names `digest` while
+    there is no log: Snakemake asks again.
     """
-    return costs.memory_mb(run, _size(digest), uses_gpu(run, device))
+    size, gpu = _size(digest), uses_gpu(candidates, device)
+    return max(costs.memory_mb(run, size, gpu) for run in candidates)
 
 
-def minutes(run: RunConfig, digest: str, device: str, threads: int) -> int:
+def minutes(candidates: Sequence[RunConfig], digest: str, device: str, threads: int) -> int:
     """Return the time to ask for, in minutes; raises as `memory_mb` does."""
-    return costs.minutes(run, _size(digest), uses_gpu(run, device), threads)
+    size, gpu = _size(digest), uses_gpu(candidates, device)
+    return max(costs.minutes(run, size, gpu, threads) for run in candidates)
 
 
 def _size(digest: str) -> costs.LogSize:

@@ -199,17 +199,17 @@ def test_tables_depend_on_what_makes_a_record_stale(project: Project) -> None:
 
 def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None:
     plan = Plan.load("tiny", [])
-    run = plan.run(SimpleNamespace(task="tiny", model="sasrec+", seed="0"))
-    assert run.model == "sasrec+"
+    runs = plan.candidates(SimpleNamespace(task="tiny", model="sasrec+", seed="0"))
+    assert [run.model for run in runs] == ["sasrec+"]
     digest = "data/processed/tiny/digest.json"
     with pytest.raises(FileNotFoundError) as missing:
-        planning.memory_mb(run, digest, "auto")
+        planning.memory_mb(runs, digest, "auto")
     assert missing.value.filename == digest  # by which Snakemake knows that it must ask again
     found = []
     Path(digest).parent.mkdir(parents=True)
     Path(digest).symlink_to("digest.json")
     with pytest.raises(FileNotFoundError) as missing:
-        planning.memory_mb(run, digest, "auto")
+        planning.memory_mb(runs, digest, "auto")
     assert missing.value.filename == digest
     Path(digest).unlink()
     Path(digest).write_text("{}")
@@ -217,13 +217,13 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
         sizes = dict.fromkeys(Statistics.model_fields, size // 10) | {"interactions": size}
         Path(digest).with_name("statistics.json").write_text(json.dumps(sizes))
         found.append(
-            (planning.memory_mb(run, digest, "auto"), planning.minutes(run, digest, "auto", 1))
+            (planning.memory_mb(runs, digest, "auto"), planning.minutes(runs, digest, "auto", 1))
         )
     assert found[0][0] < found[1][0]
     assert found[0][1] < found[1][1]
-    assert planning.memory_mb(run, digest, "cpu") < found[1][0]
+    assert planning.memory_mb(runs, digest, "cpu") < found[1][0]
     Path(digest).with_name("statistics.json").write_text("{}")
-    assert planning.memory_mb(run, digest, "auto") < found[0][0], "a damaged log stops no planning"
+    assert planning.memory_mb(runs, digest, "auto") < found[0][0], "a damaged log stops no planning"
     Path(digest).unlink()
     Path(digest).mkdir()
-    assert planning.memory_mb(run, digest, "auto") < found[0][0]
+    assert planning.memory_mb(runs, digest, "auto") < found[0][0]
