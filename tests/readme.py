@@ -2,13 +2,15 @@
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
 `<!-- benchmark -->`, `<!-- whole -->` or `<!-- precision -->` (measurements in
-`results/benchmark/`), and end with `<!-- end -->`.
+`results/benchmark/`), or `<!-- changes -->` (since the first edition), and end with `<!-- end -->`.
 """
 
 import json
 import re
 import sys
 from pathlib import Path
+
+from first_edition import changes_table
 
 PROJECT = Path(__file__).parent.parent
 PAGES = (
@@ -18,7 +20,7 @@ PAGES = (
     "docs/explanation/performance.md",
 )
 BLOCK = re.compile(
-    r"(<!-- (reference: \S+|benchmark|whole|precision) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+    r"(<!-- (reference: \S+|benchmark|whole|precision|changes) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 )
 
 
@@ -42,6 +44,8 @@ def made(name: str, project: Path) -> str:
         }[name]
         text = (project / "results/benchmark" / file).read_text(encoding="utf-8")
         return table(json.loads(text)) + "\n"
+    if name == "changes":
+        return changes_table(project) + "\n"
     path = project / f"results/reference/tables/{name.removeprefix('reference: ')}.md"
     return path.read_text(encoding="utf-8").partition("\n\n")[2]
 
