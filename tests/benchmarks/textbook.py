@@ -111,7 +111,96 @@ class GRU4Rec(nn.Module):
         return self.rnn(self.items(rows))[0]
 
 
-MODELS = {"sasrec": SASRec, "bert4rec": BERT4Rec, "gru4rec": GRU4Rec}
+class LiGR(nn.Module):
+    special_rows = 1
+
+    def __init__(self, num_items: int, config: RunConfig) -> None:
+        super().__init__()
+        values = config.hyperparameters
+        width, dropout = values["hidden_size"], values["dropout"]
+        self.items = nn.Embedding(num_items + 1, width, padding_idx=0)
+        self.positions = nn.Embedding(config.max_length, width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "attention_norm": nn.LayerNorm(width),
+                    "attention": nn.MultiheadAttention(
+                        width, values["heads"], dropout, batch_first=True
+                    ),
+                    "attention_gate": nn.Linear(width, width),
+                    "feedforward_norm": nn.LayerNorm(width),
+                    "gate": nn.Linear(width, values["expansion"] * width, bias=False),
+                    "inner": nn.Linear(width, values["expansion"] * width, bias=False),
+                    "outer": nn.Linear(values["expansion"] * width, width, bias=False),
+                    "feedforward_gate": nn.Linear(width, width),
+                }
+            )
+            for _ in range(values["blocks"])
+        )
+        nn.init.normal_(self.items.weight, std=0.02)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        time = rows.shape[1]
+        future = torch.ones(time, time, dtype=torch.bool, device=rows.device).triu(1)
+        x = self.items(rows) + self.positions(torch.arange(time, device=rows.device))
+        x = self.dropout(x)
+        for block in self.blocks:
+            normed = block["attention_norm"](x)
+            attended, _ = block["attention"](
+                normed, normed, normed, attn_mask=future, need_weights=False
+            )
+            x = x + torch.sigmoid(block["attention_gate"](x)) * self.dropout(attended)
+            normed = block["feedforward_norm"](x)
+            inner = self.dropout(F.silu(block["gate"](normed)) * block["inner"](normed))
+            outer = self.dropout(block["outer"](inner))
+            x = x + torch.sigmoid(block["feedforward_gate"](x)) * outer
+        return x
+
+
+class HSTU(nn.Module):
+    special_rows = 1
+
+    def __init__(self, num_items: int, config: RunConfig) -> None:
+        super().__init__()
+        values = config.hyperparameters
+        width = values["hidden_size"]
+        self.heads, self.max_length = values["heads"], config.max_length
+        self.temperature = values["temperature"]
+        self.items = nn.Embedding(num_items + 1, width, padding_idx=0)
+        self.positions = nn.Embedding(config.max_length, width)
+        self.dropout = nn.Dropout(values["dropout"])
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "norm": nn.LayerNorm(width),
+                    "project": nn.Linear(width, 4 * width, bias=False),
+                    "by_distance": nn.Embedding(config.max_length, 1),
+                    "attended_norm": nn.LayerNorm(width),
+                    "out": nn.Linear(width, width),
+                }
+            )
+            for _ in range(values["blocks"])
+        )
+        nn.init.normal_(self.items.weight, std=0.02)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        steps = torch.arange(rows.shape[1], device=rows.device)
+        past = (steps[:, None] >= steps).float()
+        distances = (steps[:, None] - steps).clamp_min(0)
+        x = self.items(rows) * math.sqrt(self.items.embedding_dim)
+        x = self.dropout(x + self.positions(steps))
+        for block in self.blocks:
+            u, v, q, k = F.silu(block["project"](block["norm"](x))).chunk(4, -1)
+            v, q, k = (part.unflatten(-1, (self.heads, -1)) for part in (v, q, k))
+            scores = torch.einsum("bnhd,bmhd->bhnm", q, k) + block["by_distance"](distances)[..., 0]
+            weights = F.silu(scores) / self.max_length * past
+            attended = torch.einsum("bhnm,bmhd->bnhd", weights, v).flatten(2)
+            x = x + block["out"](self.dropout(u * block["attended_norm"](attended)))
+        return F.normalize(x, dim=-1) / self.temperature
+
+
+MODELS = {"sasrec": SASRec, "bert4rec": BERT4Rec, "gru4rec": GRU4Rec, "ligr": LiGR, "hstu": HSTU}
 
 
 class Baseline:

@@ -113,9 +113,29 @@ def test_the_demo_runs_every_family_with_10_30_and_100_negatives() -> None:
     assert [run.model for run in runs] == [*families, "sasrec+10", "sasrec+30", "sasrec+100"]
 
 
+def test_beyond_has_three_networks_of_one_size_with_three_losses_trained_alike() -> None:
+    runs = load_experiment("beyond", config=CONFIG).runs
+    assert {run.dataset for run in runs} == {"ml-1m", "beauty"}
+    trained = {(run.training.batch_size, run.training.patience) for run in runs if run.training}
+    assert trained == {(128, 10)}
+    sizes = {"hidden_size": 64, "blocks": 2, "heads": 1, "dropout": 0.1}.items()
+    factorial = {
+        (run.dataset, run.implementation, run.loss.kind, run.loss.negatives)
+        for run in runs
+        if run.loss and run.model != "esasrec" and sizes <= run.hyperparameters.items()
+    }
+    losses = [("cross-entropy", None), ("sampled-cross-entropy", 3000), ("gbce", 256)]
+    assert factorial == {
+        (dataset, network, *loss)
+        for dataset in ("ml-1m", "beauty")
+        for network in ("sasrec", "ligr", "hstu")
+        for loss in losses
+    }
+
+
 def test_smoke_runs_everything_for_one_epoch() -> None:
     runs = load_experiment("smoke", config=CONFIG).runs
     assert {run.dataset for run in runs} == {"ml-1m", "beauty"}
-    assert {run.model for run in runs} == {*PAPER_MODELS, "gpt4rec"}
+    assert {run.model for run in runs} == {*PAPER_MODELS, "gpt4rec", "ligr", "hstu"}
     assert {run.training.max_epochs for run in runs if run.training} == {1}
     assert {run.hyperparameters["iterations"] for run in runs if run.model == "bpr-mf"} == {1}
