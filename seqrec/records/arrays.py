@@ -2,10 +2,13 @@
 
 import io
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from seqrec.protocol.evaluation import Quality
 
 HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '<i4', 'fortran_order': False, "
@@ -19,11 +22,27 @@ class Arrays(NamedTuple):
     """The arrays that are written with a record, each into the file of its name."""
 
     ranks: npt.NDArray[np.integer]
-    """Rank of each user's test target, from 1, `[users]`."""
+    """Rank of each test target, from 1, `[targets]`."""
     target_counts: npt.NDArray[np.integer]
-    """How often each user's test target occurs in the train part, `[users]`."""
+    """How often each test target occurs in the train part, `[targets]`."""
     recommended_counts: npt.NDArray[np.integer] | None = None
-    """To how many test users each item is recommended, `[items]`."""
+    """In how many test rankings each item is recommended, `[items]`."""
+    history_lengths: npt.NDArray[np.integer] | None = None
+    """Length of the history that each test target was ranked from, `[targets]`."""
+    target_users: npt.NDArray[np.integer] | None = None
+    """Whose each test target is, counted from 0 in the log, `[targets]`; None if every user has
+    one, in order."""
+
+    @classmethod
+    def of(cls, quality: "Quality") -> "Arrays":
+        """Take the arrays of an evaluation."""
+        return cls(
+            quality.test_ranks,
+            quality.target_counts,
+            quality.recommended_counts,
+            quality.history_lengths,
+            quality.target_users,
+        )
 
 
 def as_array(numbers: npt.NDArray[np.integer]) -> bytes:

@@ -269,10 +269,17 @@ class Record(Part):
         A user is recommended the ten unseen items with the highest scores, or all where there are
         fewer. None for a record of an older version, which lacks the counts.
         """
-        path = self.files.recommended_counts
-        if path.name not in (self.digests or {}):
-            return None
-        return self._numbers(path, "count of each item")
+        return self._optional_numbers(self.files.recommended_counts, "count of each item")
+
+    def history_lengths(self) -> npt.NDArray[np.int32] | None:
+        """Read how long the history is that each test target was ranked from, as `[targets]`.
+
+        None for a record of an older version, which lacks the lengths.
+        """
+        return self._optional_numbers(self.files.history_lengths, "length of each history")
+
+    def _optional_numbers(self, path: Path, title: str) -> npt.NDArray[np.int32] | None:
+        return self._numbers(path, title) if path.name in (self.digests or {}) else None
 
     def _numbers(self, path: Path, title: str) -> npt.NDArray[np.int32]:
         content = self.read(path)
