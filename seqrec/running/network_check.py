@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqrec.experiment.custom import custom_code, refusal
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
-from seqrec.models.tasks import NextItem
+from seqrec.models.tasks import NextItem, Times
 
 LONGEST_SEQUENCE = 256
 """Items of the longest sequence that a network is tried on."""
@@ -23,6 +23,14 @@ LONGEST_SEQUENCE = 256
 ROUNDING_TOLERANCE = 1e-3
 """Largest difference between equal states, relative to the largest state. Rounding, which varies
 with the shape of a batch, stays far below; the influence of another item is far above."""
+
+
+KNOWN_TIMES: dict[Times, str] = {
+    "history": 'With NextItem(times="history"), a position knows the times up to that of its own '
+    'item. With times="target" it is told that of the item to be predicted, too.',
+    "target": 'With NextItem(times="target"), a position knows the times up to that of the item to '
+    "be predicted.",
+}
 
 
 class _Trial(NamedTuple):
@@ -34,6 +42,22 @@ class _Trial(NamedTuple):
     """Rows of the item table `[3, time]`."""
     positions: Tensor
     """Where the prediction is read, `[3]`."""
+    times: Tensor | None
+    """Unix seconds `[3, time]`, or `[3, time + 1]` with those of the targets; None for a task
+    without times."""
+
+    @property
+    def arguments(self) -> tuple[Tensor, ...]:
+        """What `forward` is called with."""
+        return (self.inputs,) if self.times is None else (self.inputs, self.times)
+
+    def alone(self, row: int) -> tuple[Tensor, ...]:
+        """Return the arguments for one sequence without its padding."""
+        length = int(self.real[row].sum())
+        if self.times is None:
+            return (self.inputs[row : row + 1, :length],)
+        known = length + self.times.shape[1] - self.inputs.shape[1]
+        return self.inputs[row : row + 1, :length], self.times[row : row + 1, :known]
 
     @property
     def real(self) -> Tensor:
@@ -71,8 +95,19 @@ def _trial(network: Network, max_length: int, num_items: int) -> _Trial:
     lengths = torch.tensor([window, (window + 1) // 2, 1])
     items = torch.randint(1, num_items + 1, (3, window))
     histories = items * (torch.arange(window) < lengths[:, None])
-    batch = network.task.prediction_batch(histories.to(network.item_table.device))
-    return _Trial(histories, batch.inputs, batch.positions)
+    device = network.item_table.device
+    batch = network.task.prediction_batch(histories.to(device))
+    times = None
+    if network.task.times is not None:
+        more = int(network.task.times == "target")
+        known = torch.arange(window + more) < lengths[:, None] + more
+        times = (_made_up_times((3, window + more)) * known).to(device)
+    return _Trial(histories, batch.inputs, batch.positions, times)
+
+
+def _made_up_times(shape: tuple[int, int]) -> Tensor:
+    """Draw ascending unix seconds, from one to the next between no time and some months."""
+    return 10**9 + (10 ** (7 * torch.rand(shape, dtype=torch.float64))).long().cumsum(1)
 
 
 def _in_item_table(network: Network, num_items: int) -> str | None:
@@ -87,7 +122,7 @@ def _in_item_table(network: Network, num_items: int) -> str | None:
 
 
 def _in_training(network: Network, trial: _Trial) -> str | None:
-    states = network(trial.inputs)
+    states = network(*trial.arguments)
     if violation := _in_form(states, [*trial.inputs.shape], network.item_table):
         return f"forward gives {violation}"
     if violation := _in_gradients(network, states):
@@ -99,28 +134,29 @@ def _in_training(network: Network, trial: _Trial) -> str | None:
 
 def _in_evaluation(network: Network, trial: _Trial, num_items: int) -> str | None:
     inputs, real = trial.inputs, trial.real
-    if not bool(torch.isfinite(network(inputs)[real]).all()):
+    arguments = trial.arguments
+    if not bool(torch.isfinite(network(*arguments)[real]).all()):
         return "forward gives hidden states that are not finite, before any training."
     _move_weights(network)
-    states = network(inputs)
-    if _differ(network(inputs)[real], states[real]):
+    states = network(*arguments)
+    if _differ(network(*arguments)[real], states[real]):
         return (
             "forward gives different hidden states when it is called again in evaluation. Nothing "
             "may be random there: nn.Dropout is off then, F.dropout needs training=self.training."
         )
     if isinstance(network.task, NextItem) and (
-        violation := _in_causality(network, trial.histories[0], num_items)
+        violation := _in_causality(network, trial, num_items)
     ):
         return violation
-    for sequence, there, in_batch in zip(inputs, real, states, strict=True):
-        if _differ(network(sequence[None, there])[0], in_batch[there]):
+    for row, (there, in_batch) in enumerate(zip(real, states, strict=True)):
+        if _differ(network(*trial.alone(row))[0], in_batch[there]):
             return (
                 f"the hidden states of a sequence of {int(there.sum())} items differ between "
                 "a batch of it alone and one with other sequences. No sequence may see another, "
                 "nor the padding, row 0 on the right: mask it, and read no position counted from "
                 "the end."
             )
-    at_positions = network.states_at(inputs, trial.positions)
+    at_positions = network.states_at(inputs, trial.positions, *arguments[1:])
     if violation := _in_form(at_positions, [len(inputs)], network.item_table):
         return f"states_at gives {violation}"
     if _differ(at_positions, states[torch.arange(3, device=inputs.device), trial.positions]):
@@ -202,19 +238,32 @@ def _move_weights(network: Network) -> None:
             weight.add_(step)
 
 
-def _in_causality(network: Network, history: Tensor, num_items: int) -> str | None:
-    """Describe a state that changes with items after it, in a `history` `[window]` of items."""
+def _in_causality(network: Network, trial: _Trial, num_items: int) -> str | None:
+    """Describe a state that changes with items after it, or with times that it may not know."""
+    history = trial.histories[0]
     length = len(history)
     for cut in sorted({1, length // 2, length - 1} - {0, length}):
         changed = history.clone()
         changed[cut:] = changed[cut:] % num_items + 1
         histories = torch.stack([history, changed]).to(network.item_table.device)
-        one, two = network(network.task.prediction_batch(histories).inputs)[:, :cut]
+        inputs = network.task.prediction_batch(histories).inputs
+        times = [] if trial.times is None else [trial.times[:1].expand(2, -1)]
+        one, two = network(inputs, *times)[:, :cut]
         if _differ(one, two):
             return (
                 f"the hidden states of items 1 to {cut} change with the items after them, "
                 "which they are to predict. With NextItem, forward must be causal: let no position "
                 "see a later one, or take MaskedItem as the task."
+            )
+        if trial.times is None:
+            continue
+        later = trial.times[0].clone()
+        later[cut + int(network.task.times == "target") :] += 10**6
+        one, two = network(inputs[:1].expand(2, -1), torch.stack([trial.times[0], later]))[:, :cut]
+        if _differ(one, two):
+            return (
+                f"the hidden states of items 1 to {cut} change with later times than it may know. "
+                + KNOWN_TIMES[network.task.times or "history"]
             )
     return None
 

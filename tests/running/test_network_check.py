@@ -55,6 +55,46 @@ class Masked(Sound):
         return x + x.sum(1, keepdim=True) / real.sum(1, keepdim=True)
 
 
+class Timed(Sound):
+    """Reads the gap before each item, for which the first has none."""
+
+    task = NextItem(times="history")
+
+    def forward(self, rows: Tensor, times: Tensor) -> Tensor:  # type: ignore[override]
+        gaps = F.pad(times[:, 1:] - times[:, :-1], (1, 0))[:, : rows.shape[1]]
+        return super().forward(rows) * (1 + gaps.clamp_min(1).log()[..., None] / 20)
+
+
+class ToldWhen(Sound):
+    """Reads the gap to the item that is to be predicted."""
+
+    task = NextItem(times="target")
+
+    def forward(self, rows: Tensor, times: Tensor) -> Tensor:  # type: ignore[override]
+        gaps = (times[:, 1:] - times[:, :-1]).clamp_min(1)
+        return super().forward(rows) * (1 + gaps.log()[..., None] / 20)
+
+
+class SeesLaterTimes(Timed):
+    def forward(self, rows: Tensor, times: Tensor) -> Tensor:
+        gaps = F.pad(times[:, 1:] - times[:, :-1], (0, 1)).clamp_min(1)
+        return Sound.forward(self, rows) * (1 + gaps.log()[..., None] / 20)
+
+
+class SeesPaddedTimes(Timed):
+    def forward(self, rows: Tensor, times: Tensor) -> Tensor:
+        return super().forward(rows, times) * (1 + (times == 0).sum(1)[:, None, None])
+
+
+class SeesTimesBeyondTheTarget(ToldWhen):
+    def forward(self, rows: Tensor, times: Tensor) -> Tensor:
+        return super().forward(rows, F.pad(times[:, 1:], (0, 1)))
+
+
+class TakesNoTimes(Sound):
+    task = NextItem(times="history")
+
+
 class LastStateOnly(Sound):
     def forward(self, rows: Tensor) -> Tensor:
         return super().forward(rows)[:, -1]
@@ -215,7 +255,7 @@ def check(network: type[Network]) -> None:
     check_network(built, config, ITEMS)
 
 
-@pytest.mark.parametrize("network", [Sound, Masked])
+@pytest.mark.parametrize("network", [Sound, Masked, Timed, ToldWhen])
 def test_a_network_without_a_mistake_passes(network: type[Network]) -> None:
     check(network)
 
@@ -246,6 +286,10 @@ def test_a_network_without_a_mistake_passes(network: type[Network]) -> None:
         (ShortOfPositions, r"test_network_check.py:\d+ \(IndexError: index out of range"),
         (WrongSize, r"test_network_check.py:\d+ \(RuntimeError: mat1 and mat2 shapes"),
         (WithoutATask, r"test_network_check.py:\d+ \(AttributeError: .*'task'"),
+        (SeesLaterTimes, r"with later times than it may know.*\"history\".*its own item"),
+        (SeesPaddedTimes, "differ between.*nor the padding"),
+        (SeesTimesBeyondTheTarget, r"later times than it may know.*\"target\".*be predicted"),
+        (TakesNoTimes, r"takes 2 positional arguments but 3 were given"),
         (OneArgument, r"fails while it is built \(TypeError: .*takes 2 positional arguments"),
     ],
     ids=lambda case: case.__name__ if isinstance(case, type) else "",
@@ -262,7 +306,8 @@ TRAINED = [name for name in built_in_names() if issubclass(import_model(name), N
 @pytest.mark.parametrize("length", [2, 10, 200])
 @pytest.mark.parametrize("implementation", TRAINED)
 def test_the_built_in_networks_pass(implementation: str, length: int, hidden_size: int) -> None:
-    for more in ({}, {depth_of(implementation): 3}):
+    timed = [{"time_bias": kind} for kind in ("history", "target")]
+    for more in ({}, {depth_of(implementation): 3}, *(timed if implementation == "hstu" else [])):
         hyperparameters = NETWORKS[implementation] | {"hidden_size": hidden_size} | more
         config = small_config(implementation, max_length=length, hyperparameters=hyperparameters)
         torch.manual_seed(length)
