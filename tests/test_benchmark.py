@@ -51,18 +51,31 @@ BERT_NAMES = {
 }
 
 
+LIGR_NAMES = {
+    **{ours: theirs for ours, theirs in NAMES.items() if ours.startswith("attention.")},
+    "feedforward.outer.": "outer.",
+}
+HSTU_NAMES = {"in_projection.": "project.", "out_projection.": "out."}
+
+
 def with_our_weights(baseline: Any, network: Network, implementation: str) -> None:
-    names = {"sasrec": NAMES, "bert4rec": BERT_NAMES}.get(implementation, {})
+    every = {"sasrec": NAMES, "bert4rec": BERT_NAMES, "ligr": LIGR_NAMES, "hstu": HSTU_NAMES}
+    names = every.get(implementation, {})
     weights = {}
     for name, tensor in network.state_dict().items():
         for ours, theirs in names.items():
             name = name.replace(ours, theirs)
-        if name != "segments.weight":
+        if name.endswith("feedforward.inner.weight"):  # the two of SwiGLU, stacked
+            place = name.removesuffix("feedforward.inner.weight")
+            weights[f"{place}gate.weight"], weights[f"{place}inner.weight"] = tensor.chunk(2)
+        elif name.endswith("by_distance"):
+            weights[f"{name}.weight"] = tensor[:, None]
+        elif name != "segments.weight":
             weights[name] = tensor
     baseline.network.load_state_dict(weights)
 
 
-@pytest.mark.parametrize("implementation", ["sasrec", "gru4rec", "bert4rec"])
+@pytest.mark.parametrize("implementation", ["sasrec", "gru4rec", "bert4rec", "ligr", "hstu"])
 def test_the_textbook_computes_what_the_package_computes(
     benchmark: Any, implementation: str
 ) -> None:
@@ -77,7 +90,9 @@ def test_the_textbook_computes_what_the_package_computes(
         torch.nn.init.zeros_(network.segments.weight)
     config = small_config(
         implementation,
-        hyperparameters={"heads": 1, "blocks": 1, "layers": 1, "dropout": 0.0} | hyperparameters,
+        hyperparameters={"heads": 1, "blocks": 1, "layers": 1, "dropout": 0.0}
+        | {"expansion": 4, "temperature": 0.05}
+        | hyperparameters,
     )
     from textbook import Baseline  # the fixture makes it known
 

@@ -42,6 +42,8 @@ CASES = [
     ("ml-1m", "sasrec"),
     ("ml-1m", "bert4rec"),
     ("ml-1m", "gru4rec"),
+    ("ml-1m", "ligr"),
+    ("ml-1m", "hstu-ce"),
     ("beauty", "sasrec+"),
     ("beauty", "sasrec+3000"),
 ]
@@ -135,7 +137,12 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    runs = {(run.dataset, run.model): run for run in load_experiment("paper").runs if not run.seed}
+    runs = {
+        (run.dataset, run.model): run
+        for experiment in ("beyond", "paper")
+        for run in load_experiment(experiment).runs
+        if not run.seed
+    }
     missing = {dataset for dataset, _ in CASES if not (arguments.processed / dataset).is_dir()}
     if missing:
         raise SystemExit(

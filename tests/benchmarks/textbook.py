@@ -18,9 +18,16 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.splits import Split
 
 
-class SASRec(nn.Module):
+class Network(nn.Module):
     special_rows = 1
+    items: nn.Embedding
 
+    @property
+    def item_table(self) -> Tensor:
+        return self.items.weight
+
+
+class SASRec(Network):
     def __init__(self, num_items: int, config: RunConfig) -> None:
         super().__init__()
         values = config.hyperparameters
@@ -64,7 +71,7 @@ class SASRec(nn.Module):
         return self.norm(x)
 
 
-class BERT4Rec(nn.Module):
+class BERT4Rec(Network):
     special_rows = 2
 
     def __init__(self, num_items: int, config: RunConfig) -> None:
@@ -96,9 +103,7 @@ class BERT4Rec(nn.Module):
         return x
 
 
-class GRU4Rec(nn.Module):
-    special_rows = 1
-
+class GRU4Rec(Network):
     def __init__(self, num_items: int, config: RunConfig) -> None:
         super().__init__()
         values = config.hyperparameters
@@ -111,9 +116,7 @@ class GRU4Rec(nn.Module):
         return self.rnn(self.items(rows))[0]
 
 
-class LiGR(nn.Module):
-    special_rows = 1
-
+class LiGR(Network):
     def __init__(self, num_items: int, config: RunConfig) -> None:
         super().__init__()
         values = config.hyperparameters
@@ -158,9 +161,7 @@ class LiGR(nn.Module):
         return x
 
 
-class HSTU(nn.Module):
-    special_rows = 1
-
+class HSTU(Network):
     def __init__(self, num_items: int, config: RunConfig) -> None:
         super().__init__()
         values = config.hyperparameters
@@ -173,10 +174,10 @@ class HSTU(nn.Module):
         self.blocks = nn.ModuleList(
             nn.ModuleDict(
                 {
-                    "norm": nn.LayerNorm(width),
+                    "norm": nn.LayerNorm(width, eps=1e-6),
                     "project": nn.Linear(width, 4 * width, bias=False),
                     "by_distance": nn.Embedding(config.max_length, 1),
-                    "attended_norm": nn.LayerNorm(width),
+                    "attended_norm": nn.LayerNorm(width, eps=1e-6),
                     "out": nn.Linear(width, width),
                 }
             )
@@ -191,13 +192,17 @@ class HSTU(nn.Module):
         x = self.items(rows) * math.sqrt(self.items.embedding_dim)
         x = self.dropout(x + self.positions(steps))
         for block in self.blocks:
-            u, v, q, k = F.silu(block["project"](block["norm"](x))).chunk(4, -1)
+            u, q, v, k = F.silu(block["project"](block["norm"](x))).chunk(4, -1)
             v, q, k = (part.unflatten(-1, (self.heads, -1)) for part in (v, q, k))
             scores = torch.einsum("bnhd,bmhd->bhnm", q, k) + block["by_distance"](distances)[..., 0]
             weights = F.silu(scores) / self.max_length * past
             attended = torch.einsum("bhnm,bmhd->bnhd", weights, v).flatten(2)
             x = x + block["out"](self.dropout(u * block["attended_norm"](attended)))
         return F.normalize(x, dim=-1) / self.temperature
+
+    @property
+    def item_table(self) -> Tensor:
+        return F.normalize(self.items.weight, dim=-1)
 
 
 MODELS = {"sasrec": SASRec, "bert4rec": BERT4Rec, "gru4rec": GRU4Rec, "ligr": LiGR, "hstu": HSTU}
@@ -229,7 +234,7 @@ class Baseline:
         self.network.train()
         self.optimiser.zero_grad()
         hidden = self.network(rows)
-        table = self.network.items.weight
+        table = self.network.item_table
         if loss.kind == "cross-entropy":
             logits = hidden @ table.T
             value = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
@@ -288,7 +293,7 @@ class Baseline:
                 rows = self._padded(histories, 0)
             else:
                 rows = self._padded([np.append(history + 1, 1) for history in histories], 0)
-            logits = self.network(rows) @ self.network.items.weight.T
+            logits = self.network(rows) @ self.network.item_table.T
             last = torch.tensor([len(history) - causal for history in histories])
             scores = logits[torch.arange(len(batch)), last]
             scores[:, : self.network.special_rows] = -torch.inf
