@@ -38,6 +38,20 @@ LOSSES: dict[str, dict[str, Any]] = {
         "negatives": 8,
         "sharing": "sequence",
     },
+    "gbce": {"kind": "gbce", "negatives": 8},
+    "bpr": {"kind": "bpr", "negatives": 8, "sharing": "sequence"},
+    "bpr-max in batch": {
+        "kind": "bpr-max",
+        "negatives": 8,
+        "sampling": "in-batch",
+        "parameters": {"regularisation": 0.1},
+    },
+    "by popularity": {
+        "kind": "sampled-cross-entropy",
+        "negatives": 8,
+        "sampling": "popularity",
+        "logq": True,
+    },
 }
 
 NO_STATISTICS = Statistics.model_construct()

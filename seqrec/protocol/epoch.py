@@ -19,11 +19,13 @@ class Epoch:
     """Mean over the labels of the epoch."""
     validation: Mapping[str, float]
     """Metrics of the validation targets, by names such as `ndcg@10`."""
+    stopped_by: str = STOPPING_METRIC
+    """Name of the metric by which training is stopped."""
 
     @property
     def stopping_metric(self) -> float:
-        """The value of `STOPPING_METRIC`, by which training is stopped."""
-        return self.validation[STOPPING_METRIC]
+        """The value of the metric by which training is stopped."""
+        return self.validation[self.stopped_by]
 
     def line(self) -> dict[str, Any]:
         """Return the epoch as a line of `history.csv`, by column."""

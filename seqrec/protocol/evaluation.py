@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqrec.experiment.schema import RunConfig
-from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
+from seqrec.protocol.metrics import STOPPING_METRIC, metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import ScoreUsers, rank_all, rank_and_recommend
 from seqrec.protocol.sampled import sampled_metrics
 from seqrec.protocol.splits import Splits
@@ -43,7 +43,8 @@ def evaluate(scorers: Scorers, splits: Splits, config: RunConfig) -> Quality:
     Raises `NotFinite`, a `SeqrecError`, if a score is not finite.
     """
     evaluation = config.evaluation
-    cutoffs = with_stopping_cutoff(evaluation.cutoffs)
+    stopping_metric = config.training.stopping_metric if config.training else STOPPING_METRIC
+    cutoffs = with_stopping_cutoff(evaluation.cutoffs, stopping_metric)
     test_ranks, recommended_counts = rank_and_recommend(
         scorers.test, splits.test, evaluation.batch_size
     )

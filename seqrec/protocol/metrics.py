@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqrec.errors import SeqrecError
 
 STOPPING_METRIC = "ndcg@10"
-"""The validation metric by which training is stopped, and quality is judged."""
+"""The validation metric by which quality is judged, and training is stopped by default."""
 
 LIST_LENGTH = int(STOPPING_METRIC.partition("@")[2])
 """Items that are recommended to a user: the cutoff of the metrics that quality is judged by."""
@@ -46,6 +46,9 @@ def metrics_from_ranks(ranks: npt.ArrayLike, cutoffs: Sequence[int]) -> dict[str
     }
 
 
-def with_stopping_cutoff(cutoffs: Sequence[int]) -> list[int]:
-    """Add the cutoff that early stopping reads to the configured ones; sorted, each once."""
-    return sorted({LIST_LENGTH, *cutoffs})
+def with_stopping_cutoff(
+    cutoffs: Sequence[int], stopping_metric: str = STOPPING_METRIC
+) -> list[int]:
+    """Add the cutoffs of `STOPPING_METRIC` and of a training's own stopping metric to the
+    configured ones; sorted, each once."""
+    return sorted({LIST_LENGTH, int(stopping_metric.partition("@")[2]), *cutoffs})

@@ -1,7 +1,7 @@
 """The training loop: epochs of shuffled users, validation after each, early stopping.
 
-The protocol is that of the paper's code: Adam without schedule or clipping, NDCG@10 of the
-validation items under full ranking as the stopping metric, the best epoch's weights kept.
+By default the protocol is that of the paper's code: Adam without schedule or clipping, NDCG@10 of
+the validation items under full ranking as the stopping metric, the best epoch's weights kept.
 """
 
 import time
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
@@ -24,6 +25,7 @@ from seqrec.protocol.splits import Split, Splits
 from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.objective import make_encoder, make_objective, make_sampler
+from seqrec.training.optimisation import learning_rate, make_optimiser
 from seqrec.training.scoring import TrainingResult, network_scorer, network_scorers
 
 
@@ -93,9 +95,7 @@ class Trainer:
         self.objective = make_objective(network, config.loss, self.sampler, engine)
         self.encode = make_encoder(network, engine)
         self.score = network_scorer(network, splits.validation, config.max_length, self.device)
-        self.optimiser = torch.optim.Adam(
-            network.parameters(), lr=self.settings.learning_rate, fused=True
-        )
+        self.optimiser = make_optimiser(network, self.settings)
         self.position = Position()
         self.stop_requested = False
         """Set it to stop training after the current step."""
@@ -152,6 +152,7 @@ class Trainer:
         if at.order is None:
             raise ValueError("no epoch has begun")
         users = at.order[at.first : at.first + self.settings.batch_size]
+        self._set_learning_rate()
         at.first += len(users)
         batch = self.sequences.batch(users.numpy(), self.generator, self.device)
         labels = sum(batch.counts)
@@ -164,9 +165,20 @@ class Trainer:
         ]
         loss = self.objective(torch.cat(hidden), batch)
         loss.backward()
+        if self.settings.gradient_clipping is not None:
+            clip_grad_norm_(self.network.parameters(), self.settings.gradient_clipping)
         self.optimiser.step()
         at.total_loss += loss.detach() * labels
         at.labels += labels
+
+    def _set_learning_rate(self) -> None:
+        """Give the optimiser the learning rate of the step that comes next."""
+        at, size = self.position, self.settings.batch_size
+        steps_per_epoch = -(-len(self.sequences.users) // size)
+        step = (at.epoch - 1) * steps_per_epoch + at.first // size
+        rate = learning_rate(self.settings, step, self.settings.max_epochs * steps_per_epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
 
     def end_epoch(self) -> Epoch:
         """Validate the network, and keep its weights if it is the best so far."""
@@ -186,7 +198,8 @@ class Trainer:
                 f"was {training_loss:.4g}. Lower training.learning_rate (it is "
                 f"{self.settings.learning_rate})."
             ) from None
-        epoch = Epoch(at.epoch, self._seconds(), training_loss, validation)
+        stopping_metric = self.settings.stopping_metric
+        epoch = Epoch(at.epoch, self._seconds(), training_loss, validation, stopping_metric)
         at.history.append(epoch)
         if epoch.stopping_metric > at.best_stopping_metric:
             at.best_epoch, at.best_stopping_metric = epoch.number, epoch.stopping_metric
@@ -202,7 +215,9 @@ class Trainer:
         evaluation, split = self.config.evaluation, self.splits.validation
         self.network.eval()
         ranks = rank_users(self.score, split, self.validated, evaluation.batch_size)
-        return metrics_from_ranks(ranks, with_stopping_cutoff(evaluation.cutoffs))
+        return metrics_from_ranks(
+            ranks, with_stopping_cutoff(evaluation.cutoffs, self.settings.stopping_metric)
+        )
 
     # To and from a file
 

@@ -1,13 +1,37 @@
-"""Uniform negatives: items that occur in training but not in the sequence at hand."""
+"""Negatives: items that occur in training but not in the sequence at hand.
+
+They are drawn on the device, uniformly (`NegativeSampler`), by popularity, or from the targets of
+the batch (`WeightedSampler`).
+"""
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
-from seqrec.training.batches import places
+from seqrec.training.batches import Batch, places
+
+BATCH_WEIGHT = 2**32
+"""Weight of a target of the batch among the train items, each of which weighs 1 beside it. These
+count only for a sequence that no target of another is left for, such as one that is alone in the
+last batch of an epoch: its negatives are uniform."""
+
+
+class Negatives(NamedTuple):
+    """The negatives of a batch."""
+
+    items: Tensor
+    """`[rows, N]`: of each sequence, or of each labelled position."""
+    counts: Sequence[int]
+    """How many successive positions share each row."""
+    distinct: bool
+    """Whether the items of a row are known to differ from each other."""
+    log_expected: Tensor | None = None
+    """Logarithm of how often each item is expected among the N of its row, `[rows, N]`; None where
+    nothing corrects for it."""
 
 
 class NegativeSampler:
@@ -51,16 +75,25 @@ class NegativeSampler:
                 f"({len(self.pool)} items in the train set). Ask for at most {available}."
             )
 
+    def draw(self, batch: Batch, targets: Tensor, negatives: int, shared: bool) -> Negatives:
+        """Draw negatives of each sequence if `shared`, without replacement; else of each position,
+        with replacement.
+
+        `targets` `[positions]` are the items that are the labels of the batch.
+        """
+        if shared:
+            items = self.without_replacement(batch.sequences, negatives)
+            return Negatives(items, batch.counts, distinct=True)
+        items = self.with_replacement(batch.sequences, batch.counts, negatives)
+        return Negatives(items, [1] * len(items), distinct=False)
+
     def with_replacement(self, sequences: Tensor, counts: Sequence[int], negatives: int) -> Tensor:
         """Draw items `[positions, negatives]`; sequence i has `counts[i]` successive rows.
 
         Draws are by rank: the r-th allowed item of a sequence, for r uniform among these.
         """
         batch, longest, size = len(sequences), max(counts), len(self.pool)
-        # Each sequence's own places in the pool, sorted, each once, the rest behind the pool.
-        own = self.place[sequences].sort(1).values
-        own[:, 1:].masked_fill_(own[:, 1:] == own[:, :-1], size)
-        own = own.sort(1).values
+        own = self.own_places(sequences)
         allowed = size - (own < size).sum(1, keepdim=True)
         ranks = self._random((batch, longest * negatives), 2**62) % allowed
         # The j-th own place (from 0) is passed by the ranks from own[j] - j on.
@@ -69,6 +102,13 @@ class NegativeSampler:
         passed = torch.searchsorted(passing, ranks, right=True)
         items = self.pool[ranks + passed].view(batch * longest, negatives)
         return items[places(counts, longest, items.device)]
+
+    def own_places(self, sequences: Tensor) -> Tensor:
+        """Return each sequence's places in the pool `[batch, window]`: sorted, each once, the rest
+        behind the pool."""
+        own, size = self.place[sequences].sort(1).values, len(self.pool)
+        own[:, 1:].masked_fill_(own[:, 1:] == own[:, :-1], size)
+        return own.sort(1).values
 
     def without_replacement(self, sequences: Tensor, negatives: int) -> Tensor:
         """Draw distinct items `[batch, negatives]` for `sequences` `[batch, window]`.
@@ -116,3 +156,66 @@ class NegativeSampler:
 
     def _random(self, shape: tuple[int, int], limit: int) -> Tensor:
         return torch.randint(limit, shape, generator=self.generator, device=self.pool.device)
+
+
+class WeightedSampler(NegativeSampler):
+    """Draws negatives in proportion to whole numbers, exactly and with replacement.
+
+    The weight of an item is how often it occurs in the train part or, with `in_batch`, how many
+    targets it is in the batch (see `BATCH_WEIGHT`). Each row is drawn for its sequence alone: the
+    items of the sequence have no part in it.
+    """
+
+    def __init__(
+        self, train_counts: Tensor, seed: int = 0, in_batch: bool = False, logq: bool = False
+    ) -> None:
+        """Prepare to draw from items by `train_counts` `[num_items + 1]`; that of padding is 0.
+
+        With `logq`, the negatives come with how often they are expected.
+        """
+        super().__init__(train_counts.nonzero()[:, 0], len(train_counts) - 1, seed)
+        self.train_counts = train_counts[self.pool].long()
+        self.in_batch, self.logq = in_batch, logq
+
+    def draw(self, batch: Batch, targets: Tensor, negatives: int, shared: bool) -> Negatives:
+        """Draw negatives of each sequence if `shared`, else of each position."""
+        counts = [1] * len(batch.sequences) if shared else batch.counts
+        weights = self._weights_in(targets) if self.in_batch else self.train_counts
+        chosen, allowed = self.by_weight(batch.sequences, weights, counts, negatives)
+        found = Negatives(
+            self.pool[chosen], batch.counts if shared else [1] * len(chosen), distinct=False
+        )
+        if not self.logq:
+            return found
+        # Of a batch that is itself a sample, an item is expected as often as in the train part.
+        total = self.train_counts.sum() if self.in_batch else allowed
+        share = self.train_counts[chosen] / total
+        return found._replace(log_expected=(share * negatives).log())
+
+    def by_weight(
+        self, sequences: Tensor, weights: Tensor, counts: Sequence[int], negatives: int
+    ) -> tuple[Tensor, Tensor]:
+        """Draw places of the pool by `weights` `[pool]`; sequence i has `counts[i]` rows.
+
+        Returns the places `[rows, negatives]`, and the weight of all that each row was drawn from,
+        `[rows, 1]`. Draws are by rank, as if the r-th place were listed as often as it weighs.
+        """
+        batch, longest = len(sequences), max(counts)
+        own = self.own_places(sequences)
+        ends = weights.cumsum(0)
+        own_weights = torch.cat([weights, weights.new_zeros(1)])[own]
+        own_ends = own_weights.cumsum(1)
+        allowed = ends[-1] - own_ends[:, -1:]
+        ranks = self._random((batch, longest * negatives), 2**62) % allowed
+        # Left out, the own places before one move its first rank down by what they weigh.
+        starts = torch.cat([ends, ends[-1:]])[own] - own_weights
+        passed = torch.searchsorted(starts - (own_ends - own_weights), ranks, right=True)
+        ranks += torch.cat([own_ends.new_zeros(batch, 1), own_ends], 1).gather(1, passed)
+        chosen = torch.searchsorted(ends, ranks, right=True).view(batch * longest, negatives)
+        row = places(counts, longest, chosen.device)
+        return chosen[row], allowed.repeat_interleave(longest, 0)[row]
+
+    def _weights_in(self, targets: Tensor) -> Tensor:
+        weights = torch.ones_like(self.train_counts)
+        each = weights.new_full((len(targets),), BATCH_WEIGHT)
+        return weights.index_add_(0, self.place[targets], each)

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from seqrec.experiment.schema import Loss
 from seqrec.models.network import Network
-from seqrec.training import losses
 from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import Batch, TrainingSequences
-from seqrec.training.negatives import NegativeSampler
+from seqrec.training.losses.registry import full_loss, sampled_loss_of
+from seqrec.training.losses.sampled import Sampled
+from seqrec.training.negatives import NegativeSampler, WeightedSampler
 
 Encoder = Callable[[Tensor], Tensor]
 """Hidden states `[batch, time, width]`, in float32, of inputs `[batch, time]`."""
@@ -51,10 +52,16 @@ def make_sampler(
     if loss.negatives is None:
         return None
     split = sequences.split
-    train_items = torch.from_numpy(np.flatnonzero(split.item_counts())).to(device)
-    sampler = NegativeSampler(train_items, split.num_items, int(seed.generate_state(1)[0]))
+    counts, number = split.item_counts(), int(seed.generate_state(1)[0])
     shared = loss.sharing == "sequence"
-    sampler.check(loss.negatives, sequences.most_distinct_items(), distinct=shared)
+    if loss.sampling == "uniform":
+        train_items = torch.from_numpy(np.flatnonzero(counts)).to(device)
+        sampler = NegativeSampler(train_items, split.num_items, number)
+        sampler.check(loss.negatives, sequences.most_distinct_items(), distinct=shared)
+        return sampler
+    train_counts = torch.from_numpy(counts).to(device)
+    sampler = WeightedSampler(train_counts, number, loss.sampling == "in-batch", loss.logq)
+    sampler.check(loss.negatives, sequences.most_distinct_items(), distinct=False)
     return sampler
 
 
@@ -63,31 +70,32 @@ def make_objective(
 ) -> Objective:
     """Return the configured loss as a function of a batch; its negatives come from `sampler`."""
     arithmetic = (engine.logits_per_chunk, engine.product_type)
-    if loss.kind == "cross-entropy":
+    special_rows = network.task.special_rows
+    num_items = len(network.item_table) - special_rows
+    if loss.negatives is None:
+        over_all = full_loss(loss, num_items)
 
         def full(hidden: Tensor, batch: Batch) -> Tensor:
-            return losses.cross_entropy(hidden, batch.targets, network.item_table, *arithmetic)
+            return over_all(hidden, batch.targets, network.item_table, *arithmetic)
 
         return full
 
-    count = loss.negatives
-    if count is None or sampler is None:
+    count, shared = loss.negatives, loss.sharing == "sequence"
+    if sampler is None:
         raise ValueError(f"{loss.kind} needs negatives")
-    to_rows = network.task.special_rows - 1
-    function = {
-        "sampled-cross-entropy": losses.sampled_cross_entropy,
-        "binary-cross-entropy": losses.binary_cross_entropy,
-    }[loss.kind]
+    of_negatives = sampled_loss_of(loss, num_items)
+    to_rows = special_rows - 1
 
     def sampled(hidden: Tensor, batch: Batch) -> Tensor:
-        if loss.sharing == "sequence":
-            negatives = sampler.without_replacement(batch.sequences, count)
-            counts = batch.counts
-        else:
-            negatives = sampler.with_replacement(batch.sequences, batch.counts, count)
-            counts = [1] * len(hidden)
-        return function(
-            hidden, batch.targets, network.item_table, negatives + to_rows, counts, *arithmetic
+        drawn = sampler.draw(batch, batch.targets - to_rows, count, shared)
+        arguments = Sampled(
+            batch.targets,
+            drawn.items + to_rows,
+            drawn.counts,
+            *arithmetic,
+            distinct=drawn.distinct,
+            correction=drawn.log_expected,
         )
+        return of_negatives(hidden, network.item_table, arguments)
 
     return sampled

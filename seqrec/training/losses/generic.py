@@ -51,22 +51,18 @@ def terms_by_autograd(formula: Formula) -> TermsOf:
     """Return what the hand-written functions of `terms` compute, for any formula."""
 
     def terms(target: Tensor, negatives: Tensor, count: int, place: Tensor | None) -> Terms:
-        logits, shape = negatives.flatten(0, -2), negatives.shape
-        padded = place is not None and len(place) < len(logits)
-        # Padding is not shown to the formula, whose gradient might not be finite there.
-        inputs = (target.flatten()[place], logits[place]) if padded else (target.flatten(), logits)
-        loss, by_target, by_negatives = _gradients(
-            formula, *(each.to(target.dtype) for each in inputs)
-        )
-        by_negatives = by_negatives.to(negatives.dtype)
-        if padded:
-            loss, by_target, by_negatives = (
-                each.new_zeros(len(logits), *each.shape[1:]).index_copy_(0, place, each)
-                for each in (loss, by_target, by_negatives)
+        logits = (target.flatten(), negatives.flatten(0, -2))
+        if place is None or len(place) == len(logits[0]):
+            found = _gradients(formula, *(each.to(target.dtype) for each in logits))
+        else:  # padding is not shown to the formula, whose gradient might not be finite there
+            real = _gradients(formula, *(each[place].to(target.dtype) for each in logits))
+            found = tuple(
+                each.new_zeros(len(logits[0]), *each.shape[1:]).index_copy_(0, place, each)
+                for each in real
             )
-        by_target = by_target.view_as(target)
-        scale = torch.ones_like(target)
-        return Terms(loss.view_as(target), by_target, by_negatives.view(shape), scale)
+        loss, by_target = (each.view_as(target) for each in found[:2])
+        by_negatives = found[2].view_as(negatives).to(negatives.dtype)
+        return Terms(loss, by_target, by_negatives, torch.ones_like(target))
 
     return terms
 

@@ -49,7 +49,7 @@ def sampled_loss_of(loss: Loss, num_items: int) -> SampledLoss:
 
 def formula_of(loss: Loss, num_items: int) -> Formula:
     """Return the formula of a configured loss, with its parameters filled in."""
-    function = _function(loss.kind)
+    function = function_of(loss.kind)
     return partial(function, **_parameters(function, loss, num_items))
 
 
@@ -64,7 +64,8 @@ def _hand_written(loss: Loss, num_items: int) -> TermsOf | None:
     return None
 
 
-def _function(kind: str) -> Callable[..., Tensor]:
+def function_of(kind: str) -> Callable[..., Tensor]:
+    """Return the function of a loss, of the package or your own; raises `SeqrecError`."""
     function: Callable[..., Tensor] = (
         import_custom(kind, LOSS) if is_custom(kind) else getattr(formulas, kind.replace("-", "_"))
     )
