@@ -19,6 +19,7 @@ GROUND = "ground"
 LAYERS = (
     (GROUND,),
     ("data",),
+    ("audit",),
     ("experiment",),
     ("protocol",),
     ("models",),
@@ -36,7 +37,7 @@ ENTRIES = {"__init__": GROUND, "__main__": "cli"}
 """The package's own two files, by the room that each counts to."""
 
 WITHOUT_TORCH = (
-    *(GROUND, "data", "experiment", "records", "report"),
+    *(GROUND, "data", "audit", "experiment", "records", "report"),
     *("protocol.splits", "protocol.metrics", "protocol.epoch"),
     *("running.planning", "running.preparation", "running.making"),
 )

@@ -109,7 +109,9 @@ def preprocess(dataset: str, raw: Path, results: Path | None, output: Path | Non
 
     Example: seqrec preprocess ml-1m
     """
+    from seqrec.audit.meaning import in_short
     from seqrec.data.datasets import load_dataset
+    from seqrec.data.interactions import Interactions
     from seqrec.data.preprocessing import preprocess as process
 
     output = output or LogFiles.of(dataset).folder
@@ -118,12 +120,14 @@ def preprocess(dataset: str, raw: Path, results: Path | None, output: Path | Non
         alone_in(output, wait=True, doing="preprocessing this dataset"),
     ):
         statistics = process(dataset, load_dataset(dataset), manifest(dataset, raw), output)
+        summary = in_short(Interactions.load(output))
     click.echo(
         f"{output}: {statistics.users:,} users, {statistics.items:,} items, "
         f"{statistics.interactions:,} interactions, mean length {statistics.mean_length:.1f}"
     )
     for warning in statistics.warnings():
         click.echo(f"{dataset}: {warning}.")
+    click.echo(f"{dataset}: {summary}. `seqrec audit {dataset}` says more.")
 
 
 @click.command()

@@ -187,8 +187,8 @@ def test_python_reads_the_reference_records(
 
 
 def test_every_other_python_block_is_run_by_a_test() -> None:
-    """`running/test_recommend.py` runs how to recommend; test_tutorials.py runs the files."""
-    run_elsewhere = {ROOT / "docs/how-to/recommend.md", ROOT / "docs/how-to/evaluate.md"}
+    """Tests of `running/recommend` and `audit` run theirs; test_tutorials.py runs the files."""
+    run_elsewhere = {ROOT / f"docs/how-to/{name}.md" for name in ("recommend", "evaluate", "audit")}
     for block in blocks("python"):
         assert block.file or block.page in run_elsewhere, block.place
 

@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from seqrec.audit.audit import Audit
 from seqrec.errors import SeqrecError, printable
 from seqrec.files import write_text
 from seqrec.layout import CONFIG_FILES, ConfigFiles, ResultFiles
@@ -11,12 +12,13 @@ from seqrec.records.survey import grouped
 from seqrec.report.cells import Table
 from seqrec.report.contents import Category, Entry, Item
 from seqrec.report.evidence import Evidence, read_evidence
-from seqrec.report.figures import make_charts, print_chart
+from seqrec.report.figures import make_charts
 from seqrec.report.figures.chart import Chart
-from seqrec.report.page.charts import chart_html
+from seqrec.report.page.audit import audit_details, audits_of
+from seqrec.report.page.charts import chart_with_download
 from seqrec.report.page.findings import Findings, claims_matrix, findings, finished_datasets
 from seqrec.report.page.frame import document
-from seqrec.report.page.tables import download, notes_html, table_html
+from seqrec.report.page.tables import notes_html, table_html
 from seqrec.report.tables import make_tables
 
 ORDER = (
@@ -45,12 +47,12 @@ def write_page(results: Path, config: ConfigFiles = CONFIG_FILES) -> Path:
             f"`seqrec missing {results}` says why."
         )
     path = ResultFiles(results).report
-    write_text(path, page(evidence, printable(results.resolve().name)))
+    write_text(path, page(evidence, printable(results.resolve().name), audits_of(evidence)))
     return path
 
 
-def page(evidence: Evidence, name: str) -> str:
-    """Build the page of an experiment that has finished runs."""
+def page(evidence: Evidence, name: str, audits: Sequence[Audit] = ()) -> str:
+    """Build the page of an experiment that has finished runs, with the audits of its datasets."""
     found, parts = findings(evidence), _entries(evidence)
     if not found.claims:
         parts = {entry: one for entry, one in parts.items() if entry.category != Category.PAPER}
@@ -62,6 +64,10 @@ def page(evidence: Evidence, name: str) -> str:
             place = f"part-{category.name.lower()}"
             places[place] = category.value
             sections.append(_section(place, category.value, of_category))
+    if audits:
+        places["part-audits"] = "Audits"
+        body = "\n".join(audit_details(one, f"audit-{n}") for n, one in enumerate(audits, 1))
+        sections.append(f'<section id="part-audits">\n<h2>Audits</h2>\n{body}</section>')
     return document(name, _header(name, bool(found.claims)), places, sections)
 
 
@@ -129,15 +135,7 @@ def _tables(made: Sequence[tuple[Item, Table]]) -> str:
 
 def _charts(drawn: Sequence[tuple[Item, Chart]]) -> str:
     """Render the charts of an entry; those of single datasets have headings."""
-    parts = []
-    for item, chart in drawn:
-        title = html.escape(chart.title)
-        heading = f"<h3>{title}</h3>\n" if item.dataset else ""
-        name = item.name.replace("/", "-")
-        (pdf,) = print_chart(chart, ["pdf"])
-        link = download("PDF", f"{chart.title} as PDF", f"{name}.pdf", "application/pdf", pdf)
-        parts.append(
-            f'<div class="chart">\n{heading}{chart_html(chart, name)}\n'
-            f'<p class="downloads">Download: {link}</p></div>'
-        )
-    return "\n".join(parts)
+    return "\n".join(
+        chart_with_download(chart, item.name.replace("/", "-"), headed=bool(item.dataset))
+        for item, chart in drawn
+    )

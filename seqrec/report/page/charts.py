@@ -3,6 +3,7 @@
 import html
 import json
 
+from seqrec.report.figures import print_chart
 from seqrec.report.figures.chart import Chart, Panel, Series, Shape
 from seqrec.report.looks import BAND, INK, Look
 from seqrec.report.page.markers import marker_path
@@ -16,9 +17,22 @@ from seqrec.report.page.specs import (
     least_width,
     panel_spec,
 )
+from seqrec.report.page.tables import download
 
 WIDTHS = {1: "100%", 2: "27rem"}
 """Least width of a panel by the number of panels side by side in print; of more, 19rem."""
+
+
+def chart_with_download(chart: Chart, name: str, headed: bool = False) -> str:
+    """Render a chart with a link that saves it as `<name>.pdf`; `name` is its id, too."""
+    title = html.escape(chart.title)
+    heading = f"<h3>{title}</h3>\n" if headed else ""
+    (pdf,) = print_chart(chart, ["pdf"])
+    link = download("PDF", f"{chart.title} as PDF", f"{name}.pdf", "application/pdf", pdf)
+    return (
+        f'<div class="chart">\n{heading}{chart_html(chart, name)}\n'
+        f'<p class="downloads">Download: {link}</p></div>'
+    )
 
 
 def chart_html(chart: Chart, place: str) -> str:
