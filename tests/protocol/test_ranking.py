@@ -224,7 +224,7 @@ def test_special_rows_are_never_ranked(implementation: str) -> None:
     score = network_scorer(network, split, 10, CPU)
     with torch.no_grad():
         assert score(everyone).shape == (split.num_users, log.num_items)
-        before, original = ranks(), network.item_table.clone()
+        before, original = ranks(), network.items.weight.clone()
         score_before = score(everyone)
         # Turn the table of outputs alone: padding and mask would win every ranking by far.
         network.items.weight[: network.task.special_rows] += 1000.0
