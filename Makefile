@@ -26,7 +26,10 @@ export PROFILE CORES EXPERIMENT NAME SET RETRAIN TRACK
 
 # Relative, so that a checkout may lie in a folder whose path holds spaces.
 BIN := .venv/bin
+# What each part of the environment is there for: the experiments; tests and linters; the site.
 READY := .venv/.ready
+DEV_READY := .venv/.dev-ready
+DOCS_READY := .venv/.docs-ready
 SEQREC = "$(BIN)/python" -m seqrec
 RESULTS = "results/$${NAME:-$$EXPERIMENT}"
 SNAKEMAKE = "$(BIN)/python" -m snakemake --workflow-profile "profiles/$$PROFILE" $${CORES:+--cores "$$CORES"}
@@ -36,7 +39,7 @@ OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper experiment runs tables figures report provenance test test-all benchmark whole readme docs lint format lock setup clean architecture
+.PHONY: help demo paper cost experiment runs tables figures report provenance test test-all benchmark whole readme docs lint format lock setup clean architecture
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -44,32 +47,52 @@ help: ## list the targets
 setup: $(READY) ## create .venv with the locked dependencies and the package
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
-	@touch $(READY)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=...")'
+	@echo "Setting up .venv with the locked packages. Up to 2.1 GB are fetched, most of it torch with CUDA."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(call INSTALL,.[slurm])
+	@touch $@
+	@echo "Ready."
 
+# A change of the lock brings these up to date as well.
+$(DEV_READY): $(READY)
+	@echo "Adding what tests and linters need to .venv: about 0.2 GB."
+	@$(call INSTALL,.[dev])
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@echo "Adding what the documentation needs to .venv."
+	@$(call INSTALL,.[docs])
+	@touch $@
+
+# Says which packages of 10 MB and more are fetched; errors are all shown.
+INSTALL = bash -o pipefail -c "$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+	--constraint requirements.lock --editable '$(1)' | \
+	{ grep --line-buffered -E 'Downloading .*\([0-9]{2,}\.[0-9]+ MB\)' || true; }"
+
+demo: override EXPERIMENT := demo
 demo: ## run the demo: every model family on a small simulated dataset, on CPU
-	@$(MAKE) --no-print-directory experiment EXPERIMENT=demo
-	@echo "Next: 'make report$${NAME:+ NAME=$$NAME}' puts all of it on one page, results/$${NAME:-demo}/report.html, to open in a" \
-	"browser; docs/quickstart.md goes on from there."
 
-paper: ## reproduce the paper on the datasets that can be obtained
-	@$(MAKE) --no-print-directory experiment EXPERIMENT=paper
+paper: override EXPERIMENT := paper
+paper: cost ## reproduce the paper on the datasets that can be obtained
 
-# Where runs failed (status 1), tables and figures are made from the records that exist, and make
-# ends with what failed. Where nothing could be done, or all was told to stop, it ends at once.
-experiment: $(READY) ## run EXPERIMENT (a file of config/) up to tables and figures
+cost:
+	@echo "The paper takes hundreds of CPU-hours, or hours on a GPU: 'seqrec check paper' has the details."
+	@echo "Ctrl-C stops it; the same command goes on from there."
+
+experiment: ## run EXPERIMENT (a file of config/) up to tables, figures and the page
+
+# Where runs failed (status 1), all is made from the records that exist, and make ends with what
+# failed. Where nothing could be done, or all was told to stop, it ends at once.
+demo paper experiment: $(READY)
 	@$(PREPARE)
 	@$(RUNS); status=$$?; test $$status -le 1 || exit $$status; \
-	$(SNAKEMAKE) tables figures $(CONFIG) --quiet all || exit; \
-	for table in $(RESULTS)/tables/results/*.md; do cat "$$table"; echo; done; \
-	if test $$status = 0; then $(SEQREC) missing $(RESULTS); \
-	else $(SEQREC) missing $(RESULTS) > /dev/null && $(SEQREC) status $(RESULTS); exit 1; fi
+	$(call REPORT,tables figures) && $(SEQREC) report $(RESULTS) > /dev/null && $(SEQREC) summary $(RESULTS) || exit; \
+	test $$status = 0 || { echo; $(SEQREC) missing $(RESULTS) > /dev/null && $(SEQREC) status $(RESULTS); exit 1; }
 
 runs: $(READY) ## train the missing runs of EXPERIMENT
 	@$(PREPARE)
-	@$(RUNS)
+	@$(RUNS) && $(SEQREC) summary $(RESULTS)
 
 # Mistakes in the experiment or its settings end here. Snakemake silently ignores a profile that does
 # not exist.
@@ -83,12 +106,16 @@ RUNS = stale="$${RETRAIN:+$$(test ! -e $(RESULTS)/grid.json || $(SEQREC) stale $
 	SEQREC_ENDS_WITH=$$PPID $(SEQREC) status $(RESULTS) -- $(SNAKEMAKE) runs --quiet rules host progress reason \
 	$(CONFIG) $${stale:+--forcerun $$stale}
 
+# What Snakemake says is told only where it failed; the log of the failed step, where there is one.
+REPORT = said=$$($(SNAKEMAKE) $(1) $(CONFIG) --quiet host progress reason 2>&1) || { \
+	printf '%s\n' "$$said" | sed -n '/^Logfile /,/^Exiting /p' | grep -v '^Exiting ' >&2 || printf '%s\n' "$$said" >&2; exit 1; }
+
 # They can be made while runs are under way: they read the records that exist, and each file is
 # replaced in one step.
 tables figures: $(READY) ## make tables, or figures, again from the run records of EXPERIMENT
 	@$(PREPARE)
-	@$(SNAKEMAKE) $@ $(CONFIG) --quiet all
-	@cat "$$(ls -t $(RESULTS)/logs/*$@.log | head -n 1)"
+	@$(call REPORT,$@)
+	@$(SEQREC) summary $(RESULTS)
 
 report: $(READY) ## write a page of what EXPERIMENT found, with all tables and charts
 	@$(SEQREC) report $(RESULTS)
@@ -98,10 +125,10 @@ provenance: $(READY) ## make Snakemake's report of the steps of EXPERIMENT and t
 	$(SNAKEMAKE) evidence $(CONFIG)
 	$(SNAKEMAKE) evidence $(CONFIG) --report $(RESULTS)/provenance.html
 
-test: $(READY) ## run the fast tests
+test: $(DEV_READY) ## run the fast tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
-test-all: $(READY) ## run all tests, also the slow ones, and those on Slurm if it is installed
+test-all: $(DEV_READY) ## run all tests, also the slow ones, and those on Slurm if it is installed
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0 -m ''
 
 # Run it on a machine that is otherwise idle.
@@ -116,26 +143,22 @@ data/processed/%: | $(READY)
 	$(SEQREC) download $*
 	$(SEQREC) preprocess $*
 
-readme: ## put the reference results and measurements into the README
+readme: $(READY) ## put the reference results and measurements into the README
 	$(MAKE) --no-print-directory tables figures EXPERIMENT=reference
 	$(BIN)/python tests/readme.py
 
-docs: .venv/.docs-ready ## build the documentation into docs/_build/html
+docs: $(DOCS_READY) ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html: open it in a browser; it needs no network."
 
-.venv/.docs-ready: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[docs]'
-	@touch $@
-
-lint: $(READY) ## check style, types and the workflow
+lint: $(DEV_READY) ## check style, types and the workflow
 	$(BIN)/ruff check $(OURS)
 	$(BIN)/ruff format --check $(OURS)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/python -m snakemake --lint
 
-format: $(READY) ## format Python and Snakemake files
+format: $(DEV_READY) ## format Python and Snakemake files
 	$(BIN)/ruff check --fix $(OURS)
 	$(BIN)/ruff format $(OURS)
 	$(BIN)/snakefmt Snakefile workflow

@@ -18,7 +18,7 @@ COMMANDS = {
     ),
     "Training": (training.train, training.execute, status.status),
     "Results": (
-        *(report.tables, report.figures, report.report),
+        *(report.summary, report.tables, report.figures, report.report),
         *(report.compare, report.best, report.metrics),
     ),
     "Records": (records.missing, records.stale, records.promote),

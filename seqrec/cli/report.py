@@ -1,4 +1,4 @@
-"""Commands that report results: tables, figures, report, compare, best, metrics."""
+"""Commands that report results: summary, tables, figures, report, compare, best, metrics."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -62,6 +62,25 @@ def report(results: Path) -> None:
     from seqrec.report.page import write_page
 
     click.echo(write_page(results))
+
+
+@click.command()
+@results_argument()
+def summary(results: Path) -> None:
+    """Show what RESULTS found: a table, what stands out, and what to do next.
+
+    Fits a terminal of 80 columns. Example: seqrec summary results/demo
+    """
+    from seqrec.layout import CONFIG_FILES
+    from seqrec.report.evidence import read_evidence
+    from seqrec.report.summary import summary as lay_out
+    from seqrec.report.summary import way_on
+    from seqrec.running.display import terminal
+
+    evidence = read_evidence(results, CONFIG_FILES)
+    terminal().print(lay_out(results, evidence))
+    if commands := way_on(results, evidence):
+        click.echo(commands)
 
 
 def say_what_was_written(paths: Sequence[Path]) -> None:
