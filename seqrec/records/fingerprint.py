@@ -56,18 +56,22 @@ def is_stale(record: Record, training_code: str) -> bool:
     """Tell whether training again might give another record.
 
     That is so unless training code with this fingerprint, or with the same results, made the
-    record, and the code in the file of its custom model has not changed or is not here.
+    record, and the code in the files of its custom model and loss has not changed or is not here.
     """
     made_by = record.seqrec.training_code
     while made_by != training_code and made_by in SAME_RESULTS:
         made_by = SAME_RESULTS[made_by]
     if made_by != training_code:
         return True
-    path = custom_module(record.known_config.implementation)
-    return path is not None and record.seqrec.model_code not in (
-        _code_digest(path),
-        _file_digest(path),
+    config, code = record.known_config, record.seqrec
+    return _has_changed(config.implementation, code.model_code) or _has_changed(
+        config.loss_kind or "", code.loss_code
     )
+
+
+def _has_changed(custom: str, recorded: str | None) -> bool:
+    path = custom_module(custom)
+    return path is not None and recorded not in (_code_digest(path), _file_digest(path))
 
 
 def training_code_fingerprint(package: Path = PACKAGE) -> str:
@@ -81,10 +85,11 @@ def training_code_fingerprint(package: Path = PACKAGE) -> str:
 
 
 def model_code(implementation: str) -> str | None:
-    """Return the SHA-256 of the file of a custom model, `package.module:Class`, as code alone.
+    """Return the SHA-256 of the file of a custom model or loss, `package.module:Class`, as code
+    alone.
 
     Comments, docstrings and modules that the file imports do not count. None for the package's
-    models, and if there is no such file.
+    own, and if there is no such file.
     """
     path = custom_module(implementation)
     return None if path is None else _code_digest(path)

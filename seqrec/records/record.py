@@ -72,6 +72,8 @@ class Provenance(Part):
     model_code: str | None = None
     """SHA-256 of a custom model's file, in older records with its comments; None for the package's
     models and in the oldest records."""
+    loss_code: str | None = None
+    """SHA-256 of a custom loss's file; left out for the package's losses."""
 
 
 class TrainingPiece(Part):
@@ -241,8 +243,10 @@ class Record(Part):
     def content(self) -> dict[str, Any]:
         """Return what `metrics.json` holds as plain values, without optional keys that are None."""
         names = ("split", "test_sampled", "recommended_popularity", "pieces", "digests")
-        optional = {name: getattr(self, name) for name in names}
-        return self.model_dump(exclude={key for key, value in optional.items() if value is None})
+        left_out: dict[str, Any] = {name: True for name in names if getattr(self, name) is None}
+        if self.seqrec.loss_code is None:
+            left_out["seqrec"] = {"loss_code"}
+        return self.model_dump(exclude=left_out)
 
     def history(self) -> "pd.DataFrame":
         """Read the history: one line per epoch, and no line for a model without epochs.

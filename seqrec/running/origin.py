@@ -21,14 +21,14 @@ from seqrec.wording import quoted, shortened
 Key = dict[str, Any]
 """Names and values of everything that identifies a training."""
 
-DIGESTS = ("data", "training code of seqrec", "file of the model")
+DIGESTS = ("data", "training code of seqrec", "file of the model", "file of the loss")
 """Names in a key whose values mean nothing to a reader."""
 
 
 def training_key(config: RunConfig, log: Interactions, code: Provenance, engine: Engine) -> Key:
     """Return all that decides how a training goes, which the evaluation at its end does not."""
     settings = config.model_dump(mode="json", exclude={"evaluation"})
-    digests = (log.digest, code.training_code, code.model_code)
+    digests = (log.digest, code.training_code, code.model_code, code.loss_code)
     return {
         **flat_settings(settings),
         **dict(zip(DIGESTS, digests, strict=True)),

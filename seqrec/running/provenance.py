@@ -19,6 +19,7 @@ def code_version(config: RunConfig) -> Provenance:
         commit=_commit(),
         training_code=training_code_fingerprint(),
         model_code=model_code(config.implementation),
+        loss_code=model_code(config.loss.kind) if config.loss else None,
     )
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from seqrec.data.interactions import Interactions
 from seqrec.errors import Stopped
-from seqrec.experiment.custom import custom_code, is_custom
+from seqrec.experiment.custom import LOSS, custom_code, is_custom
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
@@ -31,6 +31,7 @@ from seqrec.running.engine import choose_engine, usable_cores
 from seqrec.running.epoch_ticker import ticking
 from seqrec.running.failures import failure_noted
 from seqrec.running.folder_lock import alone_in
+from seqrec.running.loss_check import check_loss
 from seqrec.running.memory import hand_back_freed_memory, keep_freed_memory, peak_memory
 from seqrec.running.network_check import check_network
 from seqrec.running.options import AUTOMATIC, EngineOptions
@@ -93,6 +94,7 @@ def run(
         failure_noted(config, data, folder),
         place_on_device(wanted, options.runs_per_gpu) as place,
         custom_code(config.implementation, "while it is run"),
+        custom_code(config.loss.kind if config.loss else "", "while it is run", role=LOSS),
         reported(config, folder) as progress,
     ):
         keep_freed_memory()
@@ -101,7 +103,7 @@ def run(
         code = code_version(config)
         engine = choose_engine(options)
         engine = _as_begun(engine, options, training_key(config, log, code, engine), folder)
-        _check_custom_network(config, log, engine)
+        _check_custom_code(config, log, engine)
         splits, model = begin_run(config, log, engine)
         job = Job(config, folder, log, splits, engine, code, place)
         if isinstance(model, Network):
@@ -163,11 +165,15 @@ def _with_this_piece(
     return with_piece(pieces, piece)
 
 
-def _check_custom_network(config: RunConfig, log: Interactions, engine: Engine) -> None:
-    """Try a custom network on a few sequences; raises `SeqrecError` for what it does wrong.
+def _check_custom_code(config: RunConfig, log: Interactions, engine: Engine) -> None:
+    """Try a custom loss on a few logits, and a custom network on a few sequences.
+
+    Raises `SeqrecError` for what they do wrong.
 
     Comes before the run begins: it leaves other weights and draws random numbers.
     """
+    if config.loss and is_custom(config.loss.kind):
+        check_loss(config.loss, log.num_items, engine.device)
     if config.loss and is_custom(config.implementation):
         _, model = begin_run(config, log, engine)
         if isinstance(model, Network):
