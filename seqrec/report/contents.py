@@ -39,6 +39,8 @@ class Entry:
     """Endings of its files; a figure without any is in the report alone."""
     per_dataset: bool = False
     """Whether every dataset has one of its own."""
+    of_searches: bool = False
+    """Whether only experiments that search for settings have it."""
 
 
 class Item(NamedTuple):
@@ -89,6 +91,16 @@ TABLES = (
         f"The test metrics with {CONFIDENCE:.0%} bootstrap intervals over users.",
         TABLE_FORMS,
         per_dataset=True,
+    ),
+    Entry(
+        "tuning",
+        "Tuned models",
+        Category.RESULTS,
+        "The setting that validation chose for each model, from how many trials, and what it "
+        "reached on the test. Optimism is no result: it is by how much choosing by the test would "
+        "have flattered the model.",
+        TABLE_FORMS,
+        of_searches=True,
     ),
     Entry(
         "seeds",
@@ -231,12 +243,47 @@ FIGURES = (
         PRINTED,
     ),
     Entry(
+        "tries",
+        "by number of trials",
+        Category.FIGURES,
+        "How much of a result is the number of tries: validation NDCG@10 of the best of n trials, "
+        "and the test metric of the trial that this choice picks, on average over all subsets of n "
+        "of the trials (after Dodge et al., 2019), with the band in which 95% of the subsets lie. "
+        "Bands close towards the right because the subsets become the same trials. Compare models "
+        "at equal numbers of trials above, and at equal training time below.",
+        PRINTED,
+        per_dataset=True,
+        of_searches=True,
+    ),
+    Entry(
+        "settings",
+        "which settings matter",
+        Category.FIGURES,
+        "Validation NDCG@10 of every trial against each of its settings. All settings change at "
+        "once, so a setting matters where its points form a slope or a hill in spite of the "
+        "others.",
+        PRINTED,
+        per_dataset=True,
+        of_searches=True,
+    ),
+    Entry(
         "popularity",
         "Quality by popularity of the target",
         Category.FIGURES,
         "Test quality by how often a user's test target occurs in the train part: targets that "
         "never do, and fifths of the others, at the median of each group. Bands: "
         f"{CONFIDENCE:.0%} interval of the mean over the group's users and the model's seeds.",
+        PRINTED,
+    ),
+    Entry(
+        "history_length",
+        "Quality by length of the history",
+        Category.FIGURES,
+        "Test quality by how many items a user has before the test target: fifths of the targets, "
+        f"at the median of each group. Bands: {CONFIDENCE:.0%} interval of the mean over the "
+        "group's users and the model's seeds. Lengths are those of the data, the same for every "
+        "model, also where a model reads only the last items. Records of older versions do not "
+        "tell them: a dataset with no other records is left out.",
         PRINTED,
     ),
     Entry(
@@ -302,11 +349,12 @@ def find(entries: Iterable[Entry], name: str, dataset: str = "") -> Item:
     return Item({entry.name: entry for entry in entries}[name], dataset)
 
 
-def items(entries: Iterable[Entry], datasets: Iterable[str]) -> list[Item]:
-    """List what these datasets have of each entry."""
+def items(entries: Iterable[Entry], datasets: Iterable[str], searched: bool = False) -> list[Item]:
+    """List what these datasets have of each entry, in an experiment that has `searched` or not."""
     datasets = list(datasets)
     return [
         item
         for entry in entries
+        if searched or not entry.of_searches
         for item in ([Item(entry, d) for d in datasets] if entry.per_dataset else [Item(entry)])
     ]

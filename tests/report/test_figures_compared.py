@@ -22,7 +22,6 @@ from seqrec.report.figures.convergence import convergence_by_time_chart, converg
 from seqrec.report.figures.detectable import TOO_FEW, detectable_chart
 from seqrec.report.figures.differences import MOST_ROWS, differences_chart
 from seqrec.report.figures.negatives import negatives_chart
-from seqrec.report.figures.popularity import NUM_GROUPS, groups_of, popularity_chart
 from seqrec.report.figures.quality import (
     NO_COUNTS,
     NOT_COUNTED,
@@ -31,6 +30,12 @@ from seqrec.report.figures.quality import (
     quality_by_time_chart,
 )
 from seqrec.report.figures.shown import MOST_OTHERS, NO_PAIR
+from seqrec.report.figures.targets import (
+    NUM_GROUPS,
+    groups_of,
+    history_length_chart,
+    popularity_chart,
+)
 
 FITTED: dict[str, Any] = {"epochs": None, "best_epoch": None}
 
@@ -144,11 +149,11 @@ def test_every_user_is_in_one_group_of_targets_and_unseen_targets_are_apart(
     counts: list[int],
 ) -> None:
     groups = groups_of(np.array(counts))
-    together = np.sum([group.users for group in groups], axis=0)
+    together = np.sum([group.targets for group in groups], axis=0)
     assert (together == 1).all()
     assert 1 <= len(groups) <= NUM_GROUPS + 1
     for group in groups:
-        inside = np.array(counts)[group.users]
+        inside = np.array(counts)[group.targets]
         assert (inside.min(), inside.max()) == (group.least, group.most)
         assert group.least <= group.middle <= group.most
         assert (group.least == 0) == (group.most == 0)
@@ -176,9 +181,40 @@ def test_popularity_says_what_is_best_on_rare_and_frequent_targets(tmp_path: Pat
         make_record(tmp_path, "demo", model, ranks=np.where(good, 2, 50), target_counts=counts)
     text = popularity_chart(read(tmp_path)).alternative
     assert (
-        "rarest targets (1 occurrence in training, 500 users): best is SASRec+ with 0.6309" in text
+        "rarest targets (1 occurrence in training, 500 targets): best is SASRec+ with 0.6309"
+        in text
     )
-    assert "1,000 occurrences in training, 500 users): best is BERT4Rec with 0.6309" in text
+    assert "1,000 occurrences in training, 500 targets): best is BERT4Rec with 0.6309" in text
+
+
+def test_quality_by_length_of_the_history_is_the_metric_of_each_group(tmp_path: Path) -> None:
+    """One record that tells the lengths is enough: all are of the same targets."""
+    lengths = np.repeat([2, 20, 200], [400, 400, 200])
+    ranks = {"sasrec+": np.where(lengths == 2, 1, 99), "bert4rec": np.where(lengths == 2, 99, 1)}
+    make_record(tmp_path, "demo", "sasrec+", ranks=ranks["sasrec+"])
+    make_record(tmp_path, "demo", "bert4rec", ranks=ranks["bert4rec"], history_lengths=lengths)
+    chart = history_length_chart(read(tmp_path))
+    (panel,) = chart.panels
+    assert points(panel) == {
+        "SASRec+": [(2, 1), (20, 0), (200, 0)],
+        "BERT4Rec": [(2, 0), (20, 1), (200, 1)],
+    }
+    assert (
+        "shortest histories (2 items before the target, 400 targets): best is SASRec+ with 1.0000"
+        in chart.alternative
+    )
+    draw(chart)
+
+
+def test_datasets_whose_records_do_not_tell_lengths_are_left_out_or_say_so(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m")
+    (panel,) = history_length_chart(read(tmp_path)).panels
+    assert panel.empty and "how long histories are" in panel.note_in_line
+    make_record(tmp_path, "beauty", history_lengths=np.full(1000, 5))
+    chart = history_length_chart(read(tmp_path))
+    (panel,) = chart.panels
+    assert panel.title == "Amazon Beauty"
+    assert "5 items before the target, 1,000 targets" in chart.alternative
 
 
 def counted(**hyperparameters: Any) -> dict[str, Any]:
@@ -275,7 +311,7 @@ def test_models_of_different_data_are_not_compared(tmp_path: Path) -> None:
     for model, digest in (("sasrec+", "a"), ("bert4rec", "b")):
         data = {"sha256": 64 * digest, "statistics": {"items": 9, "mean_length": 5.0}}
         make_record(tmp_path, "demo", model, data=data)
-    for chart in (differences_chart, popularity_chart):
+    for chart in (differences_chart, popularity_chart, history_length_chart):
         (panel,) = chart(read(tmp_path)).panels
         assert panel.empty and panel.note == NO_PAIR
 

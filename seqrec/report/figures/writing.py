@@ -17,13 +17,15 @@ from seqrec.report.figures.differences import differences_chart
 from seqrec.report.figures.drawing import draw
 from seqrec.report.figures.learning import learning_chart
 from seqrec.report.figures.negatives import negatives_chart
-from seqrec.report.figures.popularity import popularity_chart
 from seqrec.report.figures.quality import (
     quality_by_cost_chart,
     quality_by_coverage_chart,
     quality_by_time_chart,
 )
+from seqrec.report.figures.settings import settings_chart
 from seqrec.report.figures.style import own_style
+from seqrec.report.figures.targets import history_length_chart, popularity_chart
+from seqrec.report.figures.tries import tries_chart
 
 METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -70,7 +72,7 @@ def print_chart(chart: Chart, forms: Sequence[str]) -> list[bytes]:
 
 def make_charts(evidence: Evidence) -> Iterator[tuple[Item, Chart]]:
     """Make the charts of all figures of an experiment, in the order of the report."""
-    for item in contents.items(contents.FIGURES, evidence.datasets):
+    for item in contents.items(contents.FIGURES, evidence.datasets, bool(evidence.searches)):
         yield item, MAKERS[item.entry.name](evidence, item)
 
 
@@ -81,10 +83,13 @@ MAKERS: dict[str, Callable[[Evidence, Item], Chart]] = {
     "against_paper": lambda evidence, _: against_paper_chart(evidence),
     "differences": lambda evidence, _: differences_chart(evidence),
     "popularity": lambda evidence, _: popularity_chart(evidence),
+    "history_length": lambda evidence, _: history_length_chart(evidence),
     "detectable": lambda evidence, _: detectable_chart(evidence),
     "quality_by_cost": lambda evidence, _: quality_by_cost_chart(evidence),
     "quality_by_coverage": lambda evidence, _: quality_by_coverage_chart(evidence),
     "quality_by_time": lambda evidence, _: quality_by_time_chart(evidence),
+    "tries": lambda evidence, item: tries_chart(evidence, item.dataset),
+    "settings": lambda evidence, item: settings_chart(evidence, item.dataset),
     "learning": lambda evidence, item: learning_chart(evidence, item.dataset),
 }
 """What makes the chart of each figure of `contents.FIGURES`, by its name."""
