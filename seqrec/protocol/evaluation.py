@@ -26,11 +26,15 @@ class Quality:
     """How good a model is."""
 
     test_ranks: np.ndarray
-    """int32 `[users]`, from 1."""
+    """int32 `[targets]`, from 1."""
     target_counts: np.ndarray
-    """int64 `[users]`: how often each user's test target occurs in the train part."""
+    """int64 `[targets]`: how often each test target occurs in the train part."""
+    history_lengths: np.ndarray
+    """int32 `[targets]`: length of the history that each was ranked from."""
+    target_users: np.ndarray | None
+    """int32 `[targets]`: whose each is, in the log; None if every user has one, in order."""
     recommended_counts: np.ndarray
-    """int64 `[items]`: to how many users each item is recommended in the test."""
+    """int64 `[items]`: in how many test rankings each item is recommended."""
     validation: dict[str, float]
     test: dict[str, float]
     test_sampled: dict[str, dict[str, float]] | None
@@ -38,7 +42,7 @@ class Quality:
 
 
 def evaluate(scorers: Scorers, splits: Splits, config: RunConfig) -> Quality:
-    """Rank the validation and test targets of all users, and compute the metrics.
+    """Rank all validation and test targets, and compute the metrics.
 
     Raises `NotFinite`, a `SeqrecError`, if a score is not finite.
     """
@@ -49,12 +53,16 @@ def evaluate(scorers: Scorers, splits: Splits, config: RunConfig) -> Quality:
         scorers.test, splits.test, evaluation.batch_size
     )
     validation_ranks = rank_all(scorers.validation, splits.validation, evaluation.batch_size)
-    targets = splits.test.targets(np.arange(splits.test.num_users))
+    row, item = splits.test.target_pairs(np.arange(splits.test.num_users))
+    target_users = splits.test.target_users()
+    sets = None if splits.test.stops is None else target_users
     return Quality(
         test_ranks,
-        splits.train.item_counts()[targets],
+        splits.train.item_counts()[item],
+        splits.test.lengths(row).astype(np.int32),
+        target_users,
         recommended_counts,
         metrics_from_ranks(validation_ranks, cutoffs),
-        metrics_from_ranks(test_ranks, cutoffs),
+        metrics_from_ranks(test_ranks, cutoffs, sets),
         sampled_metrics(scorers.test, splits, evaluation, config.seed),
     )

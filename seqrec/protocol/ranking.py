@@ -1,7 +1,8 @@
 """Full-ranking evaluation: every user's target against all items, in one vectorised pass.
 
 Ranks come first, and metrics follow from ranks (`seqrec.protocol.metrics`). All items that the user
-has not seen are ranked; special rows never are; ties count against the model.
+has not seen are ranked, or all items where a split keeps those; special rows never are; ties count
+against the model. A row of a split is a user, unless a user has several rows.
 """
 
 import math
@@ -42,7 +43,7 @@ class NotFinite(SeqrecError):
 
 
 def rank_all(score: ScoreUsers, split: Split, batch_size: int) -> np.ndarray:
-    """Rank the targets of all users of a split, int32 `[users]`; see `rank_users`."""
+    """Rank the targets of all rows of a split, int32 `[rows]`; see `rank_users`."""
     with torch.inference_mode():
         return rank_users(score, split, np.arange(split.num_users), batch_size)
 
@@ -64,17 +65,20 @@ def rank_users(score: ScoreUsers, split: Split, users: np.ndarray, batch_size: i
 def rank_and_recommend(
     score: ScoreUsers, split: Split, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rank the targets of all users, and count the items that are recommended to them.
+    """Rank all targets of all rows, and count the items that are recommended to them.
 
-    Returns the ranks of `rank_users`, int32 `[users]`, and how many users find each item among
-    their `LIST_LENGTH` best unseen ones, int64 `[items]`; see `best_items`. Raises `NotFinite`, a
-    `SeqrecError`.
+    Returns the ranks, int32 `[targets]`, in the order of `split.target_pairs`, and how many rows
+    find each item among their `LIST_LENGTH` best unseen ones, int64 `[items]`; see `best_items`.
+    Raises `NotFinite`, a `SeqrecError`.
     """
     users = _by_length(split, np.arange(split.num_users))
+    order, rank_batch = users, _rank_batch
+    if split.stops is not None:
+        order, rank_batch = split.target_places(users), _rank_batch_of_sets
 
     def rank(places: np.ndarray) -> tuple[Tensor, Tensor]:
-        ranks, scores, targets = _rank_batch(score, split, users[places])
-        return ranks, best_items(scores, targets, ranks, LIST_LENGTH)
+        ranks, scores, row, targets = rank_batch(score, split, users[places])
+        return ranks, best_items(scores, row, targets, ranks, LIST_LENGTH)
 
     counts = torch.zeros(split.num_items + 1, dtype=torch.int64)
 
@@ -86,7 +90,7 @@ def rank_and_recommend(
             yield ranked
 
     with torch.inference_mode():
-        return _in_place(on_host(ranks(), len(users)), users), counts[1:].cpu().numpy()
+        return _in_place(on_host(ranks(), len(order)), order), counts[1:].cpu().numpy()
 
 
 def _by_length(split: Split, users: np.ndarray) -> np.ndarray:
@@ -105,16 +109,56 @@ def _in_place(ranks: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 def _rank_batch(
     score: ScoreUsers, split: Split, users: np.ndarray
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Rank one batch: ranks `[users]`, scores `[users, items]` that are -inf where seen, and the
-    columns of the targets `[users]`."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Rank the one target of each row of a batch.
+
+    Returns ranks `[users]`, scores `[users, items]` that are -inf where seen, and where the targets
+    stand in these: their rows and columns, `[users]` each.
+    """
     scores = score(users)
     finite = _all_finite(scores)
-    seen_user, seen_item = split.pairs(users)
+    seen_user, seen_item = split.unranked_pairs(users)
     arrays = (split.targets(users) - 1, seen_user, seen_item - 1)
     targets, *seen = (to_device(scores.device, torch.from_numpy(array)) for array in arrays)
     ranks = rank_targets(scores, targets, *seen)
-    return torch.where(finite, ranks, UNRANKED), scores, targets
+    row = torch.arange(len(scores), device=scores.device)
+    return torch.where(finite, ranks, UNRANKED), scores, row, targets
+
+
+def _rank_batch_of_sets(
+    score: ScoreUsers, split: Split, users: np.ndarray
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Rank all targets of each row of a batch; returns as `_rank_batch`, `[targets]` for each.
+
+    Targets with equal scores take successive ranks, the last of which each would have alone.
+    """
+    scores = score(users)
+    finite = _all_finite(scores)
+    row, item = split.target_pairs(users)
+    seen_user, seen_item = split.unranked_pairs(users)
+    arrays = (row, item - 1, seen_user, seen_item - 1)
+    rows, columns, *seen = (to_device(scores.device, torch.from_numpy(one)) for one in arrays)
+    target_scores = scores[rows, columns]
+    scores[*seen] = -torch.inf
+    missed = torch.isneginf(scores[rows, columns])
+    parts = zip(rows.split(len(users)), target_scores.split(len(users)), strict=True)
+    ranks = torch.cat([(scores[row] >= target[:, None]).sum(1) for row, target in parts])
+    ranks -= _earlier_equals(rows, target_scores.masked_fill(missed, -torch.inf))
+    ranks = torch.where(missed, MISS, ranks)
+    return torch.where(finite, ranks, UNRANKED), scores, rows, columns
+
+
+def _earlier_equals(rows: Tensor, scores: Tensor) -> Tensor:
+    """Count the targets before each that have its row and its score, `[targets]` for each."""
+    by_score = scores.argsort(stable=True)
+    order = by_score[rows[by_score].argsort(stable=True)]
+    ordered = torch.stack([rows[order].to(scores.dtype), scores[order]])
+    starts = torch.ones_like(rows, dtype=torch.bool)
+    starts[1:] = (ordered[:, 1:] != ordered[:, :-1]).any(0)
+    place = torch.arange(len(rows), device=rows.device)
+    count = torch.empty_like(rows)
+    count[order] = place - torch.where(starts, place, 0).cummax(0).values
+    return count
 
 
 def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: Tensor) -> Tensor:
@@ -133,15 +177,15 @@ def rank_targets(scores: Tensor, targets: Tensor, seen_user: Tensor, seen_item: 
     return torch.where(missed, MISS, ranks)
 
 
-def best_items(scores: Tensor, targets: Tensor, ranks: Tensor, length: int) -> Tensor:
+def best_items(scores: Tensor, row: Tensor, targets: Tensor, ranks: Tensor, length: int) -> Tensor:
     """Return the numbers of the best items, `[users, length]` in no order, 0 for none.
 
-    `scores` `[users, items]` are -inf where seen, and are overwritten at `targets` `[users]`. The
-    best are those with the highest scores. Of equal scores the target's comes last, so that it is
-    among the best exactly if its rank is at most `length`, and the others come by their number.
+    `scores` `[users, items]` are -inf where seen, and are overwritten where the targets stand: in
+    the columns `targets` of the rows `row`, `[targets]` each. The best are those with the highest
+    scores. Of equal scores a target's comes last, so that it is among the best exactly if its rank
+    is at most `length`, and the others come by their number.
     """
-    users = torch.arange(len(scores), device=scores.device)
-    scores[users, targets] = torch.where(ranks > length, -torch.inf, scores[users, targets])
+    scores[row, targets] = torch.where(ranks > length, -torch.inf, scores[row, targets])
     items = scores.shape[1]
     # Each of the best lies in one of the `length` blocks with the highest maxima. To sort these
     # maxima and blocks costs a fraction of sorting all scores.

@@ -73,7 +73,7 @@ def fewest_drawable(splits: Splits) -> int:
     fewest = int(occurs.sum())
     for first in range(0, split.num_users, USERS_AT_ONCE):
         users = np.arange(first, min(first + USERS_AT_ONCE, split.num_users))
-        row, item = split.pairs(users)
+        row, item = split.unranked_pairs(users)
         row = np.concatenate([row, np.arange(len(users))])
         item = np.concatenate([item, split.targets(users)])
         taken = np.unique((row * (split.num_items + 1) + item)[occurs[item]])
@@ -92,7 +92,7 @@ def rank_among_sampled(score: ScoreUsers, split: Split, draw: Draw, batch_size: 
 
     def rank(batch: np.ndarray) -> Tensor:
         scores = require_finite(score(batch)).cpu().numpy()
-        seen_user, seen_item = split.pairs(batch)
+        seen_user, seen_item = split.unranked_pairs(batch)
         targets = split.targets(batch) - 1
         rows = np.arange(len(batch))
         with np.errstate(divide="ignore"):

@@ -14,7 +14,7 @@ from seqrec.errors import SeqrecError
 from seqrec.files import require_inside
 from seqrec.json_files import read_json
 from seqrec.layout import RunFiles, results_of, run_folder
-from seqrec.protocol.metrics import GAINS
+from seqrec.protocol.metrics import GAINS, SET_METRICS, set_metric
 from seqrec.records.errors import DamagedRecord, NewerRecord, UnreadableRecord, UnusableRecord
 from seqrec.records.history import epochs_in
 from seqrec.records.record import FROM_JSON, Record
@@ -119,9 +119,18 @@ def _unlike_ranks(record: Record) -> str:
     ranks = record.ranks()
     if (best := ranks.min()) < 1:
         return f"{record.files.ranks}: holds rank {best}, and ranks count from 1."
-    if len(ranks) != len(record.target_counts()):
-        return f"{record.files.target_counts}: holds other users than ranks.npy."
-    for metric, found in _metrics(record.test, ranks).items():
+    files, users = record.files, record.target_users()
+    for path, numbers in (
+        (files.target_counts, record.target_counts()),
+        (files.history_lengths, record.history_lengths()),
+        (files.target_users, users),
+    ):
+        if numbers is not None and len(ranks) != len(numbers):
+            return f"{path}: holds other targets than ranks.npy."
+    if record.has_sets and users is None:
+        return f"{files.target_users}: is missing, and users have several targets."
+    sets = users if record.has_sets else None
+    for metric, found in _metrics(record.test, ranks, sets).items():
         said = record.test[metric]
         if not math.isclose(said, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
             return (
@@ -146,11 +155,19 @@ def _unlike_history(record: Record) -> str:
     return ""
 
 
-def _metrics(names: Iterable[str], ranks: npt.NDArray[np.int32]) -> dict[str, float]:
-    """Compute those of the metrics `<name>@<k>` that follow from 1-based `ranks` `[users]`."""
+def _metrics(
+    names: Iterable[str], ranks: npt.NDArray[np.int32], sets: npt.NDArray[np.int32] | None
+) -> dict[str, float]:
+    """Compute those of the metrics `<name>@<k>` that follow from 1-based `ranks` `[targets]`.
+
+    `sets` is whose each target is, where metrics are those of sets.
+    """
     parts = [(metric, *metric.partition("@")[::2]) for metric in names]
-    asked = [(metric, name, int(k)) for metric, name, k in parts if name in GAINS and k.isdecimal()]
+    known = GAINS if sets is None else SET_METRICS
+    asked = [(metric, name, int(k)) for metric, name, k in parts if name in known and k.isdecimal()]
     asked = [one for one in asked if one[-1] <= MOST_CUTOFF]
+    if sets is not None:
+        return {metric: float(set_metric(ranks, sets, name, k).mean()) for metric, name, k in asked}
     most = max((k for *_, k in asked), default=0)
     # Other ranks add nothing, and the same rank always adds the same.
     counts = np.bincount(ranks[ranks <= most], minlength=most + 1)

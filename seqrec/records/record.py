@@ -114,12 +114,22 @@ class KnownTraining(Part):
     max_epochs: Positive
 
 
+class KnownSplit(Part):
+    """What is read of the split of a record."""
+
+    kind: str = "leave-one-out"
+    target: str = "last"
+    seen: str = "drop"
+    refit: bool = False
+
+
 class KnownConfig(Part):
     """What is read of the configuration of a record, which may be that of any version."""
 
     implementation: str = ""
     loss: KnownLoss | None = None
     training: KnownTraining | None = None
+    split: KnownSplit = KnownSplit()
 
     @property
     def loss_kind(self) -> str | None:
@@ -238,7 +248,8 @@ class Record(Part):
     @property
     def users(self) -> int:
         """Number of users that were ranked for."""
-        return len(self.ranks())
+        users = self.target_users()
+        return len(self.ranks() if users is None else np.unique(users))
 
     def content(self) -> dict[str, Any]:
         """Return what `metrics.json` holds as plain values, without optional keys that are None."""
@@ -260,11 +271,14 @@ class Record(Part):
             raise DamagedRecord(self.folder, problem) from None
 
     def ranks(self) -> npt.NDArray[np.int32]:
-        """Read the rank of each user's test target among all items, from 1, as `[users]`."""
+        """Read the rank of each test target among all items, from 1, as `[targets]`.
+
+        There is one of each user of the log, in order, unless `target_users` says otherwise.
+        """
         return self._numbers(self.files.ranks, "rank of each user")
 
     def target_counts(self) -> npt.NDArray[np.int32]:
-        """Read how often each user's test target occurs in the train part, as `[users]`."""
+        """Read how often each test target occurs in the train part, as `[targets]`."""
         return self._numbers(self.files.target_counts, "count of each user")
 
     def recommended_counts(self) -> npt.NDArray[np.int32] | None:
@@ -281,6 +295,18 @@ class Record(Part):
         None for a record of an older version, which lacks the lengths.
         """
         return self._optional_numbers(self.files.history_lengths, "length of each history")
+
+    def target_users(self) -> npt.NDArray[np.int32] | None:
+        """Read whose each test target is, counted from 0 in the log, as `[targets]`.
+
+        A user's targets stand side by side. None if every user has one, in order.
+        """
+        return self._optional_numbers(self.files.target_users, "user of each target")
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a user's test targets are ranked for at once, and metrics are those of sets."""
+        return self.known_config.split.target == "all"
 
     def _optional_numbers(self, path: Path, title: str) -> npt.NDArray[np.int32] | None:
         return self._numbers(path, title) if path.name in (self.digests or {}) else None

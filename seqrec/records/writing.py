@@ -24,10 +24,10 @@ def write_record(
 ) -> Record:
     """Write `record` and its files into its folder, and return it with their digests.
 
-    `weights` is the content of the file of weights. Where the history, the weights or one of the
-    arrays is None, the file that is there stays. The digests in `metrics.json` bind the files
-    together, so that no reader takes files of two runs for one record. The failure of an earlier
-    attempt is removed.
+    `weights` is the content of the file of weights. Where it or the history is None, the file that
+    is there stays; of an array that is None there is no file. The digests in `metrics.json` bind
+    the files together, so that no reader takes files of two runs for one record. The failure of an
+    earlier attempt is removed.
 
     Raises `SeqrecError` and leaves the folder as it was if a number of the record is not finite, if
     the files cannot be written, or if a record of a later format is there.
@@ -42,11 +42,9 @@ def write_record(
     with ExitStack() as stack:
         # The parts take their names in the reverse of this order, once all of them are whole.
         metrics = stack.enter_context(replacing(files.metrics))
+        given = {getattr(files, name): values for name, values in arrays._asdict().items()}
         contents = {
-            **{
-                getattr(files, name): None if numbers is None else as_array(numbers)
-                for name, numbers in arrays._asdict().items()
-            },
+            **{path: as_array(values) for path, values in given.items() if values is not None},
             files.history: None if history is None else as_csv(history),
             files.config: yaml.safe_dump(record.config, sort_keys=True).encode(),
             files.weights: weights,
@@ -62,5 +60,7 @@ def write_record(
         metrics.write_text(as_json(renewed.content()), encoding="utf-8", newline="")
         # From here to the end there is no record, rather than one of old and new files.
         files.metrics.unlink(missing_ok=True)
+        for path in given.keys() - contents.keys():
+            path.unlink(missing_ok=True)
     files.failure.unlink(missing_ok=True)
     return renewed

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from seqrec.data.parsing import CANONICAL_INTEGER
+from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
-from seqrec.protocol.splits import Split
 from seqrec.wording import LONGEST_QUOTE, quoted, shortened
 
 
@@ -98,7 +98,7 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str | numbers.Integral) and not isinstance(value, bool)
 
 
-def histories_of(table: pd.DataFrame, items: Ids, where: str) -> tuple[pd.Index, Split]:
+def histories_of(table: pd.DataFrame, items: Ids, where: str) -> tuple[pd.Index, Sequences]:
     """Read the users and their histories from a table of interactions.
 
     `table` has the columns `user` and `item`, ids as texts, and maybe `timestamp`, without which
@@ -113,7 +113,7 @@ def histories_of(table: pd.DataFrame, items: Ids, where: str) -> tuple[pd.Index,
     by_user = np.argsort(codes, kind="stable")
     offsets = np.concatenate(([0], np.cumsum(np.bincount(codes))))
     histories = numbers[by_user].astype(np.int32)
-    return pd.Index(users), Split(histories, offsets, 0, len(items.index))
+    return pd.Index(users), Sequences(histories, offsets, len(items.index))
 
 
 def require_filled(values: pd.Series, column: str, where: str) -> None:

@@ -127,13 +127,14 @@ class Recommender:
         users = _checked_table(users, where)
         if "item" in users.columns:
             self._require_reader_of_histories()
-            ids, split = histories_of(users, self._items, where)
+            ids, log = histories_of(users, self._items, where)
             places = np.arange(len(ids))
         else:
             known = Ids("user", self.log.user_ids(), self.config.dataset)
             places = known.places(users["user"].drop_duplicates(), where)
             ids = known.index[places]
-            split = Split(self.log.items, self.log.offsets, 0, self.log.num_items)
+            log = self.log
+        split = Split.whole(log, keeps_seen=self.config.split.seen == "keep")
         found_users, ranks, items, scores = self._best(split, places, k)
         return pd.DataFrame(
             {
@@ -175,7 +176,7 @@ class Recommender:
     def scorer(self, split: Split) -> ScoreUsers:
         """Return what scores the users of `split` from their histories."""
         if isinstance(self.model, Fitted):
-            return fitted_scorer(self.model, self.config, self.log.num_items)
+            return fitted_scorer(self.model, self.config, split)
         return network_scorer(self.model, split, self.config.max_length, self.device)
 
 
@@ -264,7 +265,7 @@ def _checked_table(users: pd.DataFrame, where: str) -> pd.DataFrame:
 def _top(scores: Tensor, split: Split, users: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the scores and places `[users, k]` of the best items; seen items score -inf."""
     scores = require_finite(scores)
-    row, item = split.pairs(users)
+    row, item = split.unranked_pairs(users)
     scores[torch.from_numpy(row), torch.from_numpy(item - 1)] = -torch.inf
     values, items = scores.topk(min(k, scores.shape[1]), dim=1)
     return values.cpu().numpy(), items.cpu().numpy()

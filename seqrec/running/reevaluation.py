@@ -10,7 +10,7 @@ from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles
-from seqrec.protocol.splits import leave_one_out
+from seqrec.protocol.splitting import split_log
 from seqrec.records.arrays import Arrays
 from seqrec.records.reading import read_record
 from seqrec.records.record import Record
@@ -55,9 +55,8 @@ def evaluate_again(
             "test": quality.test,
             "test_sampled": quality.test_sampled,
             "recommended_popularity": recommended_popularity(
-                leave_one_out(log).train, quality.recommended_counts
+                split_log(log, config.split).train, quality.recommended_counts
             ),
         }
     )
-    arrays = Arrays(quality.test_ranks, quality.target_counts, quality.recommended_counts)
-    return write_record(renewed, arrays)
+    return write_record(renewed, Arrays.of(quality))

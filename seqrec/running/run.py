@@ -189,6 +189,7 @@ def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Rec
         folder=job.folder,
         format=FORMAT,
         dataset=config.dataset,
+        split=config.split.name,
         model=config.model,
         negatives=config.loss.negatives if config.loss else None,
         seed=config.seed,
@@ -223,7 +224,7 @@ def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Rec
         name: tensor.clone(memory_format=torch.contiguous_format)
         for name, tensor in result.weights.items()
     }
-    arrays = Arrays(quality.test_ranks, quality.target_counts, quality.recommended_counts)
+    arrays = Arrays.of(quality)
     # Not save_file: its error for a full disk is no OSError.
     record = write_record(record, arrays, result.history, save(weights))
     ResumeFiles(job.folder).remove()

@@ -17,7 +17,8 @@ from seqrec.experiment.custom import custom_code
 from seqrec.models.fitted import Fitted
 from seqrec.protocol.metrics import LIST_LENGTH, REPORTED_METRICS, metrics_from_ranks
 from seqrec.protocol.ranking import ScoreUsers, rank_targets, require_finite, to_device
-from seqrec.protocol.splits import Split, leave_one_out
+from seqrec.protocol.splits import Split
+from seqrec.protocol.splitting import split_log
 from seqrec.records.reading import has_record, read_metrics
 from seqrec.running.recommend import Recommender, reporting_out_of_memory
 
@@ -45,7 +46,7 @@ def measure_shuffling(
             f"{run}: {config.model} does not read the order of a history, so shuffling changes "
             "nothing. Give a run of a sequential model, such as sasrec+."
         )
-    test = leave_one_out(log).test
+    test = split_log(log, config.split).test
     ordered = _histories(test)
 
     def tested(log: Sequences) -> tuple[dict[str, float], np.ndarray]:

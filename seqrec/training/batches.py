@@ -54,7 +54,7 @@ class TrainingSequences:
     def of(cls, split: Split, task: Task, max_length: int) -> "TrainingSequences":
         """Take the trainable users of `split`. Raises `SeqrecError` if there are none."""
         shortest = task.shortest()
-        users = np.flatnonzero(np.diff(split.offsets) - split.held_out >= shortest)
+        users = np.flatnonzero(split.ends - split.starts >= shortest)
         if len(users) == 0:
             raise SeqrecError(
                 f"no user has {shortest} train interactions, so there is nothing to train on: two "

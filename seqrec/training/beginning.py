@@ -5,7 +5,8 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.sampled import require_enough_items
-from seqrec.protocol.splits import Splits, leave_one_out
+from seqrec.protocol.splits import Splits
+from seqrec.protocol.splitting import split_log
 from seqrec.training.arithmetic import Engine, set_arithmetic
 from seqrec.training.building import seeded_model
 
@@ -16,11 +17,11 @@ def begin_run(
     """Set the arithmetic, split the log, and build the model, a network on the engine's device.
 
     Leaves torch's random stream as the run's seed gives it: draw nothing from it before training.
-    Raises `SeqrecError` if the model cannot be built, and if a user leaves too few items for the
-    sampled metrics of the evaluation.
+    Raises `SeqrecError` if the log cannot be split, if the model cannot be built, and if a user
+    leaves too few items for the sampled metrics of the evaluation.
     """
     set_arithmetic(engine)
-    splits = leave_one_out(log)
+    splits = split_log(log, config.split)
     require_enough_items(splits, config.evaluation)
     model = seeded_model(config, log.num_items)
     if isinstance(model, Network):

@@ -26,10 +26,11 @@ def fit(model: Fitted, splits: Splits, config: RunConfig) -> TrainingResult:
     validated = build_model(config, num_items)
     if not isinstance(validated, Fitted):
         raise TypeError(f"{config.implementation} is not a fitted model")
-    _fit(validated, splits.validation, config)
-    seconds = _fit(model, splits.test, config)
+    _fit(validated, splits.train, config)
+    seconds = _fit(model, splits.train_and_validation, config)
     scorers = Scorers(
-        fitted_scorer(validated, config, num_items), fitted_scorer(model, config, num_items)
+        fitted_scorer(validated, config, splits.validation),
+        fitted_scorer(model, config, splits.test),
     )
     return TrainingResult([], None, seconds, checked_state(model, config), scorers)
 
@@ -54,19 +55,20 @@ def _fit(model: Fitted, split: Split, config: RunConfig) -> float:
     return time.perf_counter() - start
 
 
-def fitted_scorer(model: Fitted, config: RunConfig, num_items: int) -> ScoreUsers:
-    """Score users by a fitted model.
+def fitted_scorer(model: Fitted, config: RunConfig, split: Split) -> ScoreUsers:
+    """Score the rows of a split by a fitted model, which knows their users by number.
 
     Scores of a custom model are checked each time, and copied, since ranking writes into them.
     The checks raise `SeqrecError`.
     """
     if not is_custom(config.implementation):
-        return model.score
+        return lambda rows: model.score(split.users_of(rows))
 
-    def score(users: np.ndarray) -> Tensor:
+    def score(rows: np.ndarray) -> Tensor:
+        users = split.users_of(rows)
         with custom_code(config.implementation, "in score", all_of_it=True):
             scores = model.score(users)
-        wanted = [len(users), num_items]
+        wanted = [len(users), split.num_items]
         if not isinstance(scores, Tensor):
             found = type(scores).__name__
         elif scores.dtype != torch.float32 or list(scores.shape) != wanted:

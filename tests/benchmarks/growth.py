@@ -76,8 +76,9 @@ def resident(users: int) -> dict[str, float]:
 
 def draw_batches(folder: Path, users: int) -> dict[str, float]:
     """What `resident` runs in a process of its own."""
+    from seqrec.data.sequences import Sequences
     from seqrec.models import NextItem
-    from seqrec.protocol.splits import Split
+    from seqrec.protocol.splits import leave_one_out
     from seqrec.training.batches import training_batch
 
     length = 10
@@ -90,7 +91,8 @@ def draw_batches(folder: Path, users: int) -> dict[str, float]:
         array.flush()
         del array
     items = np.load(folder / "items.npy", mmap_mode="r")
-    split = Split(items, np.load(folder / "offsets.npy", mmap_mode="r"), 2, 1_000)
+    offsets = np.load(folder / "offsets.npy", mmap_mode="r")
+    split = leave_one_out(Sequences(items, offsets, 1_000)).train
     before = anonymous_memory()
     rng, task, generator = np.random.default_rng(0), NextItem(), torch.Generator()
     start = time.perf_counter()
@@ -98,7 +100,7 @@ def draw_batches(folder: Path, users: int) -> dict[str, float]:
         chosen = rng.integers(users, size=SEQUENCES)
         training_batch(split, chosen, 50, task, generator, torch.device("cpu"))
     return {
-        "log bytes": float(items.nbytes + split.offsets.nbytes),
+        "log bytes": float(items.nbytes + offsets.nbytes),
         "own memory": float(anonymous_memory() - before),
         "seconds a batch": (time.perf_counter() - start) / 100,
     }

@@ -35,7 +35,7 @@ def makes_stale(package: Path, tmp_path: Path) -> bool:
     [
         ("training/building.py", "torch.manual_seed(config.seed)", "torch.manual_seed(0)"),
         ("training/fitting.py", "config.seed", "0"),
-        ("training/beginning.py", "leave_one_out(log)", "leave_one_out(log[:100])"),
+        ("training/beginning.py", "split_log(log,", "split_log(log[:100],"),
         ("training/beginning.py", "    set_arithmetic(engine)\n", ""),
         ("training/beginning.py", "seeded_model(", "build_model("),
         ("training/scoring.py", "begin_run(config, log, engine)", "begin_run(config, log, CPU)"),

@@ -158,7 +158,7 @@ def test_unreadable_ranks_are_named(tmp_path: Path) -> None:
 def test_counts_of_other_users_than_were_ranked_for_are_damage(tmp_path: Path) -> None:
     folder = without_digests(make_record(tmp_path))
     np.save(folder / "target_counts.npy", np.ones(3, np.int32))
-    with pytest.raises(SeqrecError, match=r"target_counts\.npy: holds other users.*Delete"):
+    with pytest.raises(SeqrecError, match=r"target_counts\.npy: holds other targets.*Delete"):
         read_record(folder)
 
 

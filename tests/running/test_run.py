@@ -77,6 +77,7 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     assert contents(folder) == {
         "metrics.json",
         "history.csv",
+        "history_lengths.npy",
         "ranks.npy",
         "target_counts.npy",
         "recommended_counts.npy",
@@ -128,6 +129,8 @@ def test_a_record_says_what_was_run_how_it_went_and_how_good_it_is(
     trained_on = Counter(item for part in parts for item in part[:-2].tolist())
     counts = np.load(folder / "target_counts.npy")
     assert counts.tolist() == [trained_on[part[-1]] for part in parts]
+    lengths = np.load(folder / "history_lengths.npy")
+    assert lengths.tolist() == [len(part) - 1 for part in parts]
     recommended = read_record(folder).recommended_counts()
     assert recommended is not None
     assert recommended.shape == (log.num_items,)
@@ -231,8 +234,8 @@ def test_what_a_fitted_model_is_given_holds_no_target(tmp_path: Path, data: Path
     for given, split in zip(Remembering.fitted, (splits.validation, splits.test), strict=True):
         histories = [split.history(user) for user in range(split.num_users)]
         assert given.items.tolist() == np.concatenate(histories).tolist()
-        assert np.diff(given.offsets).tolist() == [len(history) for history in histories]
-        assert given.held_out == 0
+        assert (given.ends - given.starts).tolist() == [len(history) for history in histories]
+        assert given.ends[-1] == len(given.items)
 
 
 def test_sampled_metrics_are_recorded_where_they_are_asked_for(tmp_path: Path, data: Path) -> None:
@@ -281,7 +284,7 @@ def test_a_failed_run_says_what_where_and_how_to_go_on(tmp_path: Path, data: Pat
     config = small_config(training={"learning_rate": 1e38})
     error, failure = failure_of(tmp_path, data, config)
     assert isinstance(error, SeqrecError)
-    assert (failure["dataset"], failure["model"], failure["seed"]) == ("small", "sasrec", 0)
+    assert (failure["task"], failure["model"], failure["seed"]) == ("small", "sasrec", 0)
     assert "Lower training.learning_rate" in failure["error"]
     assert str(data) in failure["where"]
     assert "run the same command again" in failure["remedy"]
