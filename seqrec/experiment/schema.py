@@ -6,15 +6,18 @@ from collections import Counter
 from datetime import UTC, date, datetime, time
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     create_model,
     model_serializer,
     model_validator,
@@ -25,6 +28,7 @@ from seqrec.data.datasets import Dataset
 from seqrec.experiment.search import GridSpace, Search
 from seqrec.layout import CONFIG_FILES, Run, task_of
 from seqrec.typed_yaml import FileName, Name, Pattern, Strict
+from seqrec.wording import nearest, quoted
 
 Listed = TypeVar("Listed", int, str)
 
@@ -125,17 +129,89 @@ class SplitRule(Strict):
         return int(moment.replace(tzinfo=UTC).timestamp())
 
 
-class Loss(Strict):
+MetricName = Annotated[
+    str,
+    Pattern(
+        r"^(hit_rate|ndcg|mrr)@[1-9][0-9]{0,8}$",
+        "write hit_rate@k, ndcg@k or mrr@k with a number, as in ndcg@20",
+    ),
+]
+
+
+class _Section(Strict):
+    """A section that has got keys since it was first recorded.
+
+    At their defaults these are left out, so that configurations from before keep their hashes.
+    """
+
+    LATER_KEYS: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        for key in self.LATER_KEYS:
+            if getattr(self, key) == type(self).model_fields[key].default:
+                content.pop(key, None)
+        return content
+
+
+BUILT_IN_LOSSES: dict[str, str | None] = {
+    "cross-entropy": None,
+    "sampled-cross-entropy": "sequence",
+    "binary-cross-entropy": "position",
+    "gbce": "position",
+    "bpr": "position",
+    "bpr-max": "sequence",
+}
+"""The losses of the package with the default `sharing` of their negatives; None for a loss over all
+items. Their formulas are in `seqrec.training.losses.formulas`."""
+
+EXAMPLE_LOSS = "my_losses:margin"
+
+
+def _refuse_unknown_loss(value: Any) -> Any:
+    if isinstance(value, str) and (":" in value or value in BUILT_IN_LOSSES):
+        return value
+    hint = {"value": quoted(value), "hint": nearest(value, BUILT_IN_LOSSES), "own": EXAMPLE_LOSS}
+    raise PydanticCustomError(
+        "unknown_loss", "no {value}; {hint}; a loss of your own is written like {own}.", hint
+    )
+
+
+LossKind = Annotated[
+    str,
+    BeforeValidator(_refuse_unknown_loss),
+    WithJsonSchema({"anyOf": [{"enum": [*BUILT_IN_LOSSES]}, {"type": "string", "pattern": ":"}]}),
+]
+
+
+class Loss(_Section):
     """The loss that training minimises. A model without one fits itself instead."""
 
-    kind: Literal["cross-entropy", "sampled-cross-entropy", "binary-cross-entropy"]
+    LATER_KEYS = ("sampling", "logq", "parameters")
+
+    kind: LossKind
     """Cross-entropy over all items, or over the target and its negatives; or a binary decision for
-    the target and each negative."""
+    the target and each negative, of which gbce is a calibrated form; or the target before each
+    negative (bpr), of which bpr-max weighs the negatives by their scores. Or a loss of your own,
+    `package.module:function`."""
     negatives: PositiveInt | None = None
-    """Number of negatives for each target, for the two kinds that sample."""
+    """Number of negatives for each target. A loss of your own without it is one over all items."""
     sharing: Literal["sequence", "position"] | None = None
-    """Draw negatives once per sequence without replacement (default of sampled-cross-entropy), or
-    for each position with replacement (default of binary-cross-entropy)."""
+    """Draw negatives once per sequence, without replacement if they are uniform (default of
+    sampled-cross-entropy, bpr-max and losses of your own), or for each position with replacement
+    (default of binary-cross-entropy, gbce and bpr)."""
+    sampling: Literal["uniform", "popularity", "in-batch"] = "uniform"
+    """Draw negatives uniformly from the items of the train part, in proportion to how often they
+    occur there, or from the targets of the other users in the batch; the last two with replacement.
+    None ever draws an item of the sequence itself."""
+    logq: bool = False
+    """Subtract from each negative's logit the logarithm of how often its item is expected among the
+    negatives. With popularity and a softmax, the loss is then an estimate of the one over all
+    items."""
+    parameters: dict[str, Any] = {}
+    """Arguments of the loss's function that differ from its defaults, such as `t` of gbce (0.75) or
+    `regularisation` of bpr-max (0)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -150,32 +226,67 @@ class Loss(Strict):
                 "{kind: sampled-cross-entropy, negatives: 100}",
             )
         if data.get("sharing") is None:
-            default = {"sampled-cross-entropy": "sequence", "binary-cross-entropy": "position"}
-            data = {**data, "sharing": default.get(str(data.get("kind")))}
+            own = None if data.get("negatives") is None else "sequence"
+            data = {**data, "sharing": BUILT_IN_LOSSES.get(str(data.get("kind")), own)}
         return data
 
     @model_validator(mode="after")
     def _negatives_fit_the_kind(self) -> "Loss":
         if self.kind == "cross-entropy" and (self.negatives or self.sharing):
             raise ValueError("cross-entropy scores all items; leave out negatives and sharing")
-        if self.kind != "cross-entropy" and self.negatives is None:
-            raise ValueError(f"{self.kind} needs 'negatives: N'")
+        if self.negatives is None:
+            if BUILT_IN_LOSSES.get(self.kind):
+                raise ValueError(f"{self.kind} needs 'negatives: N'")
+            for key in ("sharing", "sampling", "logq"):
+                if getattr(self, key) not in (None, False, "uniform"):
+                    raise ValueError(f"{key} is about negatives; add 'negatives: N'")
+        if self.logq and self.sampling == "uniform":
+            raise ValueError("logq corrects for sampling: popularity or in-batch; leave it out")
         return self
 
 
-class Training(Strict):
-    """How a network is trained, with early stopping on validation NDCG@10."""
+class Training(_Section):
+    """How a network is trained, with early stopping."""
+
+    LATER_KEYS = (
+        "optimiser",
+        "weight_decay",
+        "warmup_steps",
+        "schedule",
+        "gradient_clipping",
+        "stopping_metric",
+    )
 
     batch_size: PositiveInt = 128
     """Users per batch."""
     learning_rate: PositiveFloat = 1e-3
-    """Learning rate of Adam."""
+    """Learning rate of the optimiser; with warm-up or a schedule, its highest."""
     max_epochs: PositiveInt = 100
     """Epochs after which training stops at the latest."""
     patience: PositiveInt = 10
-    """Stop after this many epochs without a better validation NDCG@10."""
+    """Stop after this many epochs without a better value of the stopping metric."""
     validation_users: PositiveInt = 10_000
     """Validate at most this many users after each epoch; a run draws them once."""
+    optimiser: Literal["adam", "adamw"] = "adam"
+    """Adam, whose weight decay is a part of the gradient, or AdamW, where it shrinks the weights by
+    themselves."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Weight decay of all weights."""
+    warmup_steps: NonNegativeInt = 0
+    """Steps over which the learning rate rises linearly from 0."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Keep the learning rate after the warm-up, or let it fall along half a cosine to 0 at the end
+    of `max_epochs`."""
+    gradient_clipping: PositiveFloat | None = None
+    """Scale a step's gradient down to this norm where it is larger; none if left out."""
+    stopping_metric: MetricName = "ndcg@10"
+    """Validation metric of early stopping: `hit_rate@k`, `ndcg@k` or `mrr@k`, at any k."""
+
+    @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> "Training":
+        if self.optimiser == "adamw" and not self.weight_decay:
+            raise ValueError("adamw without weight_decay is adam; add one, as weight_decay: 0.01")
+        return self
 
 
 class Evaluation(Strict):
@@ -184,7 +295,7 @@ class Evaluation(Strict):
     batch_size: PositiveInt = 256
     """Users to score at a time."""
     cutoffs: Annotated[list[PositiveInt], Field(min_length=1)] = [10, 100]
-    """The k of HitRate@k, NDCG@k and MRR@k; 10 is always added, as early stopping needs it."""
+    """The k of HitRate@k, NDCG@k and MRR@k; 10 and that of the stopping metric are always added."""
     sampled_negatives: PositiveInt | None = None
     """Also rank each test target among this many unseen items, drawn uniformly and by
     popularity."""
@@ -276,15 +387,6 @@ class Override(Strict):
 
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
-
-
-MetricName = Annotated[
-    str,
-    Pattern(
-        r"^(hit_rate|ndcg|mrr)@[1-9][0-9]{0,8}$",
-        "write hit_rate@k, ndcg@k or mrr@k with a number, as in ndcg@20",
-    ),
-]
 
 
 class Report(Strict):
