@@ -1,8 +1,8 @@
 """What tables, verdicts and claims are made from: an experiment's records beside the paper."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from seqrec.report.measured import (
     without_misfits,
 )
 from seqrec.report.paper import Paper, read_paper
+from seqrec.report.searches import ModelSearch, searches, with_tuned_models_alone
 from seqrec.report.settings import other_settings
 from seqrec.report.timing import Timing, read_timing
 
@@ -28,7 +29,8 @@ class Evidence:
     """An experiment's records beside the paper's numbers and settings."""
 
     found: Survey
-    """Without records whose users do not fit the others."""
+    """Without records whose users do not fit the others, and without trials that a search did not
+    choose."""
     paper: Paper
     other_settings: Mapping[Run, list[str]]
     """Runs that bear a name of the paper but are not its models, with the settings that differ."""
@@ -38,11 +40,17 @@ class Evidence:
     """The same where all of a dataset's models were trained on the same data; empty elsewhere."""
     timing: Timing | None = None
     """How long epochs take, where that has been measured."""
+    searches: Sequence[ModelSearch] = ()
+    """The searches of models for settings."""
+    everything: Survey = field(default_factory=lambda: Survey([], [], set(), set()))
+    """As `found`, with all trials."""
 
     @classmethod
     def of(cls, found: Survey, paper: Paper, timing: Timing | None = None) -> "Evidence":
         """Measure all that an experiment has finished, in the metrics that anything asks for."""
-        found = without_misfits(found)
+        everything = without_misfits(found)
+        made = searches(everything)
+        found = with_tuned_models_alone(everything, made)
         metrics = list(dict.fromkeys([*found.shown.metrics, STOPPING_METRIC, *paper.metrics]))
         measured = {
             name: measure_dataset(found.records, name, metrics) for name in datasets_of(found)
@@ -54,6 +62,8 @@ class Evidence:
             measured,
             {name: comparable(models) for name, models in measured.items()},
             timing,
+            made,
+            everything,
         )
 
     @property
@@ -89,6 +99,10 @@ class Evidence:
             if (dataset, model) in models:
                 marks |= mark
         return marks
+
+    def searches_of(self, dataset: str) -> list[ModelSearch]:
+        """List the searches on a dataset."""
+        return [one for one in self.searches if one.task == dataset]
 
     def title(self, dataset: str, model: str) -> Piece:
         """Name a model, with the marks of its runs on a dataset."""

@@ -8,6 +8,9 @@ from seqrec.experiment.settings import flat_settings
 from seqrec.layout import Run
 from seqrec.records.record import Record
 
+OF_THE_RUN = ("dataset", "model", "seed")
+"""Parts of a configuration that name the run."""
+
 Settings: TypeAlias = Mapping[str, Any]
 """Settings by flat names, such as `training.learning_rate`."""
 
@@ -15,7 +18,7 @@ Settings: TypeAlias = Mapping[str, Any]
 def differing_settings(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Select from each record, in their order, the settings that are not the same in all."""
     configs = [flat_settings(record.config) for record in records]
-    names = dict.fromkeys(name for config in configs for name in config if name not in Run._fields)
+    names = dict.fromkeys(name for config in configs for name in config if name not in OF_THE_RUN)
     differ = [name for name in names if any(c.get(name) != configs[0].get(name) for c in configs)]
     return [{name: config.get(name) for name in differ} for config in configs]
 

@@ -3,8 +3,9 @@
 from seqrec.report import contents
 
 GRID_FILE = str(plan.results.grid)
-TABLES = [path for item in contents.items(contents.TABLES, plan.datasets) for path in item.files]
-FIGURES = [path for item in contents.items(contents.FIGURES, plan.datasets) for path in item.files]
+CONTENTS = plan.datasets, bool(plan.grid and plan.grid.trials)
+TABLES = [path for item in contents.items(contents.TABLES, *CONTENTS) for path in item.files]
+FIGURES = [path for item in contents.items(contents.FIGURES, *CONTENTS) for path in item.files]
 
 
 if plan.grid:

@@ -118,7 +118,7 @@ def log_axis(label: str, values: Sequence[float]) -> Axis:
     """
     if not values:
         return Axis(label)
-    places = [digit * 10.0**power for power in range(-3, 16) for digit in (1, 2, 5)]
+    places = [digit * 10.0**power for power in range(-4, 16) for digit in (1, 2, 5)]
     low, high = min(values), max(values)
     around = [place for place in places if low / 1.5 <= place <= high * 1.5]
     decimals = [0 if place >= 1 else len(f"{place:g}") - 2 for place in around]

@@ -132,7 +132,7 @@ def _best(evidence: Evidence, dataset: str) -> str:
 
 def _runs(evidence: Evidence) -> str:
     """Say how much of the experiment has finished."""
-    finished, missing = len(evidence.found.records), len(evidence.found.missing)
+    finished, missing = len(evidence.everything.records), len(evidence.everything.missing)
     models = {record.model for record in evidence.found.records}
     of = (
         f"{counted(len(models), 'model')} on {counted(len(finished_datasets(evidence)), 'dataset')}"

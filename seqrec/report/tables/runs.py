@@ -23,7 +23,7 @@ NAMES = [
 
 def runs_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the finished runs."""
-    records = evidence.found.records
+    records = evidence.everything.records
     headings = ["Dataset", "Model", "Seed", "Best epoch", "Memory, GB", "Device", "Commit"]
     data = pd.DataFrame(map(_line, records), columns=NAMES)
     data = data.astype({"epochs": "Int64", "best_epoch": "Int64"})

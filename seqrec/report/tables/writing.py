@@ -22,6 +22,7 @@ from seqrec.report.tables.sizes import sizes_table
 from seqrec.report.tables.targets import targets_table
 from seqrec.report.tables.tidy import results_table
 from seqrec.report.tables.times import times_table
+from seqrec.report.tables.tuning import tuning_table
 from seqrec.report.tables.verdicts import verdicts_table
 
 
@@ -32,7 +33,7 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG_FILES) -> list[Path
     """
     evidence = read_evidence(results, config)
     files = ResultFiles(results)
-    write_csv(files.csv, results_table(evidence.found.records))
+    write_csv(files.csv, results_table(evidence.everything.records))
     written = [files.csv]
     for item, table in make_tables(evidence):
         require_inside((files.tables / item.name).parent, results)
@@ -42,7 +43,7 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG_FILES) -> list[Path
 
 def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
     """Make all tables of an experiment, in the order of the report."""
-    for item in contents.items(contents.TABLES, evidence.datasets):
+    for item in contents.items(contents.TABLES, evidence.datasets, bool(evidence.searches)):
         yield item, MAKERS[item.entry.name](evidence, item)
 
 
@@ -50,6 +51,7 @@ MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
     "paper": paper_table,
     "intervals": intervals_table,
+    "tuning": tuning_table,
     "seeds": seeds_table,
     "pairs": pairs_table,
     "recommended": recommended_table,
