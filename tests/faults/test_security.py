@@ -28,6 +28,7 @@ from seqrec.data.download import download
 from seqrec.data.parsing import parse
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment
+from seqrec.running.folder_lock import alone_in
 from seqrec.running.resume import ResumeFiles
 from seqrec.typed_yaml import load_yaml
 
@@ -90,6 +91,22 @@ def test_https_is_verified_and_sent_on_to_https_alone(
         with pytest.raises(SeqrecError, match=r"no connection .*certificate"):
             download("log", log_at(f"{server.url}/log.txt"), tmp_path / "other", mirror="")
     plain.close()
+
+
+# Locks
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    """Somebody who may write beside the results could have other files emptied by it."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept")
+    (tmp_path / ".mine.lock").symlink_to(precious)
+    with (
+        pytest.raises(SeqrecError, match=r"\.mine\.lock: cannot be written"),
+        alone_in(tmp_path / "mine"),
+    ):
+        pass
+    assert precious.read_text() == "kept"
 
 
 # Archives
