@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seqrec.audit.order import SEEDS, Shuffling, shuffled
 from seqrec.data.sequences import Sequences
@@ -16,7 +17,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_code
 from seqrec.models.fitted import Fitted
 from seqrec.protocol.metrics import LIST_LENGTH, REPORTED_METRICS, metrics_from_ranks
-from seqrec.protocol.ranking import ScoreUsers, rank_targets, require_finite, to_device
+from seqrec.protocol.ranking import ScoreUsers, rank_and_recommend
 from seqrec.protocol.splits import Split
 from seqrec.protocol.splitting import split_log
 from seqrec.records.reading import has_record, read_metrics
@@ -47,15 +48,16 @@ def measure_shuffling(
             "nothing. Give a run of a sequential model, such as sasrec+."
         )
     test = split_log(log, config.split).test
+    sets = None if test.stops is None else test.target_users()
     ordered = _histories(test)
 
-    def tested(log: Sequences) -> tuple[dict[str, float], np.ndarray]:
-        score = recommender.scorer(Split.whole(log))
+    def tested(histories: Sequences) -> tuple[dict[str, float], np.ndarray]:
+        score = _Listing(recommender.scorer(Split.whole(histories)), test)
         doing = custom_code(config.implementation, "while it scores histories")
-        with torch.inference_mode(), reporting_out_of_memory(recommender.device), doing:
-            ranks, best = _rank(score, test, config.evaluation.batch_size)
-        metrics = metrics_from_ranks(ranks, [LIST_LENGTH])
-        return {name: metrics[name] for name in REPORTED_METRICS}, best
+        with reporting_out_of_memory(recommender.device), doing:
+            ranks, _ = rank_and_recommend(score, test, config.evaluation.batch_size)
+        metrics = metrics_from_ranks(ranks, [LIST_LENGTH], sets)
+        return {name: metrics[name] for name in REPORTED_METRICS}, score.best
 
     before, best = tested(ordered)
     after, overlap = [], []
@@ -92,18 +94,20 @@ def _histories(split: Split) -> Sequences:
     return Sequences(items, offsets, split.num_items, times=times)
 
 
-def _rank(score: ScoreUsers, test: Split, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rank the test targets by the protocol, int `[users]`, and list the best items of each user,
-    `[users, LIST_LENGTH]`."""
-    ranks, best = [], []
-    for first in range(0, test.num_users, batch_size):
-        users = np.arange(first, min(first + batch_size, test.num_users))
-        scores = require_finite(score(users))
-        row, item = test.unranked_pairs(users)
-        arrays = (test.targets(users) - 1, row, item - 1)
-        places = (to_device(scores.device, torch.from_numpy(array)) for array in arrays)
-        ranks.append(rank_targets(scores, *places).cpu().numpy())
-        found = scores.topk(min(LIST_LENGTH, scores.shape[1]), dim=1)
+class _Listing:
+    """Scores the rows of a split, and lists the best items of each by the way."""
+
+    def __init__(self, score: ScoreUsers, split: Split) -> None:
+        self.score, self.split = score, split
+        self.best = np.full((split.num_users, LIST_LENGTH), NO_ITEM)
+        """The items with the highest scores of each row, `[rows, LIST_LENGTH]`."""
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        scores = self.score(rows)
+        unseen = scores.clone()
+        row, item = self.split.unranked_pairs(rows)
+        unseen[torch.from_numpy(row), torch.from_numpy(item - 1)] = -torch.inf
+        found = unseen.topk(min(LIST_LENGTH, unseen.shape[1]), dim=1)
         items = torch.where(found.values.isneginf(), NO_ITEM, found.indices)
-        best.append(items.cpu().numpy())
-    return np.concatenate(ranks), np.concatenate(best)
+        self.best[rows, : items.shape[1]] = items.cpu().numpy()
+        return scores

@@ -1,14 +1,19 @@
 """A trained model on shuffled histories: what it loses, and how much its lists have in common."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import preprocessed_log, small_config
+from small_runs import SIZES, preprocessed_log, small_config
 
 from seqrec.audit.order import SEEDS
+from seqrec.data.datasets import Dataset
+from seqrec.data.download import download
+from seqrec.data.preprocessing import preprocess
+from seqrec.data.simulation import simulate
 from seqrec.errors import SeqrecError
 from seqrec.records.reading import read_record
 from seqrec.running.options import EngineOptions
@@ -23,9 +28,47 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return preprocessed_log(tmp_path_factory.mktemp("data"))
 
 
-def trained(folder: Path, data: Path, implementation: str) -> Path:
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with times, in which users come and go."""
+    folder = tmp_path_factory.mktemp("timed")
+    log, rng = simulate(**SIZES), np.random.default_rng(0)
+    users = np.repeat(np.arange(log.num_users), np.diff(log.offsets))
+    begins = np.repeat(rng.integers(0, 1000, log.num_users), np.diff(log.offsets))
+    times = begins + 20 * (
+        np.arange(len(users)) - np.repeat(log.offsets[:-1], np.diff(log.offsets))
+    )
+    (folder / "raw").mkdir()
+    lines = np.stack([users, log.items, times], axis=1)
+    np.savetxt(folder / "raw/log.csv", lines, fmt="%d", delimiter=",")
+    columns = {"user": 0, "item": 1, "timestamp": 2}
+    dataset = Dataset.model_validate(
+        {
+            "title": "Timed",
+            "max_length": 10,
+            "sources": [{"file": "log.csv"}],
+            "format": {"kind": "csv", "columns": columns},
+        }
+    )
+    manifest = download("small", dataset, folder / "raw", mirror="")
+    preprocess("small", dataset, manifest, folder / "processed")
+    return folder / "processed"
+
+
+@pytest.mark.parametrize("target", ["last", "successive", "all"])
+def test_it_is_tested_under_the_split_that_it_was_trained_under(
+    target: str, timed: Path, tmp_path: Path
+) -> None:
+    split = {"kind": "global-temporal", "quantile": 0.7, "target": target}
+    place = trained(tmp_path, timed, "sasrec", split=split)
+    found = measure_shuffling(place, "small", timed, "cpu")
+    recorded = read_record(place).test
+    assert found.before == {name: recorded[name] for name in found.before}
+
+
+def trained(folder: Path, data: Path, implementation: str, **changes: Any) -> Path:
     place = folder / "runs/small" / implementation / "seed-0"
-    run(small_config(implementation), data, place, EngineOptions(device="cpu"))
+    run(small_config(implementation, **changes), data, place, EngineOptions(device="cpu"))
     return place
 
 
