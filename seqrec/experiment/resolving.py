@@ -90,9 +90,10 @@ class Resolver:
         loss: Loss | None = _last("loss", layers) if entry.loss else None
         values = loss.model_dump() if loss else {}
         if "kind" in (tried := variant.section("loss")):
-            values.pop("sharing", None)  # each kind has its default
+            for key in ("sharing", "parameters"):  # each kind has its own
+                values.pop(key, None)
         where = f"{self.source}: {run.task} {run.model}"
-        return check_values(
+        config = check_values(
             RunConfig,
             {
                 "dataset": dataset,
@@ -116,6 +117,10 @@ class Resolver:
             },
             where,
         )
+        if config.loss is None:
+            return config
+        completed = self.registry.with_parameters(config.loss, where)
+        return config.model_copy(update={"loss": completed})
 
     def _split(self, run: Run, overrides: Sequence[Override]) -> dict[str, Any]:
         """Collect the values of a run's split; those of a layer with a `kind` stand alone."""
