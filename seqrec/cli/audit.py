@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from seqrec.cli import completion
-from seqrec.cli.data import up_to_date_log
 from seqrec.cli.parameters import Folder, dataset_argument, device_option
 
 
@@ -39,6 +38,7 @@ def audit(dataset: str, run: Path | None, trust: bool, device: str) -> None:
     from seqrec.audit.meaning import verdicts
     from seqrec.data.interactions import Interactions
     from seqrec.report.page.audit import write_audit_page
+    from seqrec.running.logs import up_to_date_log
 
     files = up_to_date_log(dataset)
     log = Interactions.load(files.folder)

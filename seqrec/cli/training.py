@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqrec.cli import completion
-from seqrec.cli.data import up_to_date_log
 from seqrec.cli.parameters import Folder, dataset_argument, run_options, settings_argument
 from seqrec.errors import SeqrecError
 from seqrec.files import date_back
@@ -68,6 +67,7 @@ def train(
     """
     from seqrec.experiment.grid import load_run
     from seqrec.running.guard import require_place
+    from seqrec.running.logs import up_to_date_log
 
     run = Run(dataset, model, seed)
     title, config = load_run(experiment, run, settings, name)
