@@ -99,8 +99,9 @@ def preprocess(dataset: str, raw: Path, results: Path | None, output: Path | Non
         f"{output}: {statistics.users:,} users, {statistics.items:,} items, "
         f"{statistics.interactions:,} interactions, mean length {statistics.mean_length:.1f}"
     )
-    for warning in statistics.warnings():
-        click.echo(f"{dataset}: {warning}.")
+    for said in (statistics.account(), statistics.period(), *statistics.warnings()):
+        if said:
+            click.echo(f"{dataset}: {said}.")
     click.echo(f"{dataset}: {summary}. `seqrec audit {dataset}` says more.")
 
 

@@ -13,14 +13,14 @@ class Events:
     """int32 [interactions]: code of the user."""
     items: np.ndarray
     """int32 [interactions]: code of the item."""
-    times: np.ndarray | None
-    """int64, float64 or datetime64 [interactions], as exact as in the file, in which they may be
-    dates; None if the file has no times."""
+    times: tuple[np.ndarray, ...]
+    """int64, float64 or datetime64 [interactions] each, as exact as in the file: the columns of
+    times, the most important first; empty if the file has none."""
 
     def __len__(self) -> int:
         return len(self.users)
 
     def take(self, chosen: np.ndarray) -> "Events":
         """Return the chosen interactions; `chosen` is a mask, or indices in the order wanted."""
-        times = None if self.times is None else self.times[chosen]
+        times = tuple(column[chosen] for column in self.times)
         return Events(self.users[chosen], self.items[chosen], times)

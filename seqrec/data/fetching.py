@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 from seqrec.data.datasets import Source
@@ -103,7 +103,7 @@ def _verify(file: Path, source: Source) -> None:
     if source.member_sha256 is not None:
         try:
             with open_raw(file, source.member) as stream:
-                found = hashlib.file_digest(cast("BinaryIO", stream), "sha256").hexdigest()
+                found = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
         except SeqrecError as error:
             reason = str(error).removeprefix(f"{file}: ")
             raise Unusable(f"truncated or altered: {reason}", retry=True) from None

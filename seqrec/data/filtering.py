@@ -16,6 +16,7 @@ class Removed:
     """How many interactions were read, and how many were removed by which rule."""
 
     interactions_read: int
+    """Without those dropped by conditions, which never become events."""
     duplicates_removed: int
     interactions_filtered: int
     users_filtered: int
@@ -26,12 +27,14 @@ class Removed:
 def in_time_order(events: Events) -> Events:
     """Sort by user, then by time; ties keep the order of the file."""
     users, times = events.users, events.times
-    if times is None:
+    if not times:
         if np.all(users[1:] >= users[:-1]):
             return events
         return events.take(np.argsort(users, kind="stable"))
-    order = np.argsort(times, kind="stable")
-    return events.take(order[np.argsort(users[order], kind="stable")])
+    order = np.argsort(times[-1], kind="stable")
+    for more_important in (*times[-2::-1], users):
+        order = order[np.argsort(more_important[order], kind="stable")]
+    return events.take(order)
 
 
 def select(events: Events, filter: Filter) -> tuple[Events, Removed]:

@@ -33,25 +33,30 @@ def read_block(schema: LineSchema, block: bytes) -> RawBatch:
         raise UnreadableBlock
     try:
         block.decode("utf-8")
-        table = (_read_json if schema.kind == "jsonl" else _read_delimited)(schema, block)
-        times = _times(schema, table["timestamp"]) if schema.has_times else None
+        columns = (_read_json if schema.kind == "jsonl" else _read_delimited)(schema, block)
+        read = list(zip(schema.fields, columns, strict=True))
+        times = tuple(field.time.read(column) for field, column in read if field.time)
+        tested = [field.condition.test(column) for field, column in read if field.condition]
+        if any(unusable.any() for _, unusable in tested):
+            raise pa.ArrowInvalid("a value that a condition cannot be tested on")
+        ids = pa.table(columns[:2], names=["user", "item"])
     except (UnicodeDecodeError, pa.ArrowException):
         raise UnreadableBlock from None
     lines = block.count(b"\n")
     if schema.quotes and b'"' in block:
         lines = len(line_ends(block, quotes=True))
-    ids = table.select(["user", "item"])
     has_empty_id = schema.missing_words is None and any(
         chunk.null_count or pc.any(pc.equal(pc.utf8_trim_whitespace(chunk.dictionary), "")).as_py()
         for column in ids.columns
         for chunk in column.chunks
     )
-    if table.num_rows != lines or has_empty_id:
+    if ids.num_rows != lines or has_empty_id:
         raise UnreadableBlock
-    return RawBatch(ids, times)
+    return RawBatch(ids, times, tuple(met for met, _ in tested))
 
 
-def _read_delimited(schema: LineSchema, block: bytes) -> "pa.Table":
+def _read_delimited(schema: LineSchema, block: bytes) -> "list[pa.ChunkedArray]":
+    """Read the columns of the schema's fields: text, dictionary-encoded except for times."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -62,15 +67,14 @@ def _read_delimited(schema: LineSchema, block: bytes) -> "pa.Table":
     if schema.kind == "text" and _has_unusual_space(block):
         block = b"\n".join(b" ".join(line.split()) for line in block.split(b"\n"))
     code = pa.dictionary(pa.int32(), pa.string())
-    types = {"user": code, "item": code, "timestamp": pa.string()}
-    names = [f"column {index}" for index in range(schema.width)]
-    for field in schema.fields:
-        names[field.index] = field.role
-    roles = [field.role for field in schema.fields]
+    names = [str(index) for index in range(schema.width)]
+    # A condition may be about a column that is read for something else as well.
+    types = {str(field.index): pa.string() if field.time else code for field in schema.fields}
+    types |= {str(field.index): pa.string() for field in schema.fields if field.time}
     is_quoted = schema.quotes and b'"' in block
     # The longest record must fit into a block of Arrow's.
     block_size = len(block) if is_quoted else max(ARROW_BLOCK_BYTES, _longest_line(block))
-    return csv.read_csv(
+    table = csv.read_csv(
         pa.BufferReader(block),
         read_options=csv.ReadOptions(column_names=names, block_size=block_size),
         parse_options=csv.ParseOptions(
@@ -80,79 +84,69 @@ def _read_delimited(schema: LineSchema, block: bytes) -> "pa.Table":
             ignore_empty_lines=False,
         ),
         convert_options=csv.ConvertOptions(
-            include_columns=roles,
-            column_types={role: types[role] for role in roles},
+            include_columns=list(types),
+            column_types=types,
             strings_can_be_null=False,
         ),
     )
+    return [table[str(field.index)] for field in schema.fields]
 
 
-def _read_json(schema: LineSchema, block: bytes) -> "pa.Table":
+def _read_json(schema: LineSchema, block: bytes) -> "list[pa.ChunkedArray]":
+    """Read the columns of the schema's fields; ids are dictionary-encoded text."""
     import pyarrow as pa
-    from pyarrow import json
 
     types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
     def read(integers: "pa.DataType") -> "pa.Table":
         columns = []
         for field in schema.fields:
-            is_time = field.role == "timestamp"
-            if field.type not in types or (field.type is float and not is_time):
-                raise pa.ArrowInvalid("a type that is neither an id nor a time")
-            numeric = is_time and field.type is int
-            columns.append((str(field.column), integers if numeric else types[field.type]))
-        return json.read_json(
-            pa.BufferReader(block),
-            read_options=json.ReadOptions(block_size=max(ARROW_BLOCK_BYTES, _longest_line(block))),
-            parse_options=json.ParseOptions(
-                explicit_schema=pa.schema(columns), unexpected_field_behavior="ignore"
-            ),
-        )
+            if field.condition is None:
+                if field.type not in types or (field.type is float and not field.time):
+                    raise pa.ArrowInvalid("a type that is neither an id nor a time")
+                numeric = field.time is not None and field.type is int
+                columns.append((str(field.column), integers if numeric else types[field.type]))
+        return _json_table(block, columns)
 
     try:
         table = read(pa.int64())
     except pa.ArrowInvalid:
         table = read(pa.float64())
-    columns = {}
+    found = []
     for field in schema.fields:
-        column = table[str(field.column)]
-        if field.role != "timestamp":
-            column = column.cast(pa.string()).dictionary_encode()
-        columns[field.role] = column
-    return pa.table(columns)
+        if field.condition is not None:
+            found.append(values := _json_values(block, str(field.column)))
+            field.was_seen |= values.null_count < len(values)
+        elif field.time is not None:
+            found.append(table[str(field.column)])
+        else:
+            found.append(table[str(field.column)].cast(pa.string()).dictionary_encode())
+    return found
 
 
-def _times(schema: LineSchema, column: "pa.ChunkedArray") -> np.ndarray:
-    """Convert times to numbers or datetime64; whole ones to int64, so that nanoseconds stay
-    exact."""
+def _json_values(block: bytes, key: str) -> "pa.ChunkedArray":
+    """Read the values of a key of any one type; absent ones are null."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if column.null_count:
-        raise pa.ArrowInvalid("no time")
-    if pa.types.is_string(column.type):
-        zone = "UTC" if schema.zoned else None
-        candidates = (
-            [pa.timestamp("us", zone), pa.timestamp("ns", zone)]
-            if schema.dates
-            else [pa.int64(), pa.float64()]
-        )
-        trimmed = pc.utf8_trim_whitespace(column)
-        for candidate in candidates:
-            try:
-                column = pc.cast(trimmed, candidate)
-                break
-            except pa.ArrowInvalid:
-                if candidate is candidates[-1]:
-                    raise
-        if schema.dates and column.type.unit == "ns":
-            # All blocks must have one unit; dates that differ by less keep the order of the file.
-            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    if pa.types.is_temporal(column.type):
-        return column.cast(pa.int64()).to_numpy().view("datetime64[us]")
-    if not pc.all(pc.is_finite(column)).as_py():
-        raise pa.ArrowInvalid("not a finite time")
-    return column.to_numpy()
+    for kind in (pa.float64(), pa.string()):
+        try:
+            return _json_table(block, [(key, kind)])[key]
+        except pa.ArrowInvalid:
+            continue
+    return _json_table(block, [(key, pa.bool_())])[key]
+
+
+def _json_table(block: bytes, columns: "list[tuple[str, pa.DataType]]") -> "pa.Table":
+    import pyarrow as pa
+    from pyarrow import json
+
+    return json.read_json(
+        pa.BufferReader(block),
+        read_options=json.ReadOptions(block_size=max(ARROW_BLOCK_BYTES, _longest_line(block))),
+        parse_options=json.ParseOptions(
+            explicit_schema=pa.schema(columns), unexpected_field_behavior="ignore"
+        ),
+    )
 
 
 def _longest_line(block: bytes) -> int:

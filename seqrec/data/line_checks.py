@@ -7,9 +7,6 @@ only knows that something is.
 import csv
 import io
 import json
-import math
-import re
-from datetime import datetime
 from typing import Any, NoReturn
 
 from seqrec.data.bad_lines import BadLines
@@ -17,8 +14,6 @@ from seqrec.data.line_schema import BLANK, BYTE_ORDER_MARK, DELIMITERS, Field, L
 from seqrec.data.raw_bytes import line_ends, shown
 from seqrec.errors import SeqrecError
 from seqrec.wording import quoted
-
-DAY_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class BadLine(Exception):
@@ -69,14 +64,18 @@ class LineChecker:
         for field in schema.fields:
             if isinstance(field.column, str):
                 if names.count(field.column) != 1:
-                    self.fail(line, f"the header must name one column {quoted(field.column)}", text)
+                    self.fail(
+                        line,
+                        f"the header must name one column {quoted(field.column)}{field.purpose}",
+                        text,
+                    )
                 field.index = names.index(field.column)
             elif field.column < schema.width:
                 field.index = field.column
             else:
                 self.fail(
                     line,
-                    f"no column {field.column} (counted from 0) for the {field.role}, "
+                    f"no column {field.column} (counted from 0){field.purpose}, "
                     f"only {schema.width} columns",
                     text,
                 )
@@ -86,7 +85,6 @@ class LineChecker:
 
         Returns whether this line is good, and notes what is wrong if it is not.
         """
-        self.schema.dates = self.schema.zoned = False
         try:
             self._learn_types(text)
             self._check(text)
@@ -110,17 +108,11 @@ class LineChecker:
         self._check_width(values)
         for field in schema.fields:
             value = _value(values, field)
-            if field.role == "timestamp":
-                if isinstance(value, str) and not _is_number(value):
-                    date = _as_date(value)
-                    if date is None:
-                        expected = (
-                            "a number or an ISO 8601 date such as 2024-01-31 or 2024-01-31T12:00"
-                        )
-                        raise BadLine(f"the timestamp {quoted(value)} is not {expected}")
-                    schema.dates, schema.zoned = True, date.tzinfo is not None
-            elif schema.is_missing(value):
-                raise BadLine(f"the {field.role} is missing", is_missing=True)
+            if field.time is not None:
+                if (expected := field.time.learn(value)) and value is not None:
+                    raise BadLine(f"the {field.title} {quoted(value)} is not {expected}")
+            elif field.holds_ids and schema.is_missing(value):
+                raise BadLine(f"the {field.title} is missing", is_missing=True)
             field.type = type(value)
 
     def _check(self, text: bytes) -> None:
@@ -131,20 +123,24 @@ class LineChecker:
         self._check_width(values)
         for field in self.schema.fields:
             value = _value(values, field)
-            if field.role != "timestamp" and self.schema.is_missing(value):
-                raise BadLine(f"the {field.role} is missing", is_missing=True)
+            if field.condition is not None:
+                if expected := field.condition.expected(value):
+                    raise BadLine(f"the {field.title} {quoted(value)} is not {expected}")
+                continue
+            if field.holds_ids and self.schema.is_missing(value):
+                raise BadLine(f"the {field.title} is missing", is_missing=True)
             if isinstance(values, dict) and field.column not in values:
-                raise BadLine(f"no key {quoted(field.column)} (the {field.role})")
-            if field.role == "timestamp":
-                expected = self._expected_time(field, value)
+                raise BadLine(f"no key {quoted(field.column)} (the {field.title})")
+            if field.time is not None:
+                expected = _expected_time(field, value)
             elif isinstance(values, dict):
                 expected = _expected_json_id(field, value)
             else:
                 expected = ""
             if expected:
-                raise BadLine(f"the {field.role} {quoted(value)} is not {expected}")
+                raise BadLine(f"the {field.title} {quoted(value)} is not {expected}")
             if not str(value).strip():
-                raise BadLine(f"the {field.role} is empty")
+                raise BadLine(f"the {field.title} is empty")
 
     def filled_lines(self, first: int, block: bytes) -> list[tuple[int, bytes]]:
         """Return the lines of a block that are not blank, with their numbers from `first`."""
@@ -196,22 +192,19 @@ class LineChecker:
             found = f"{len(values)} {'field' if len(values) == 1 else 'fields'}"
             raise BadLine(f"{found} instead of {self.schema.width}")
 
-    def _expected_time(self, field: Field, value: Any) -> str:
-        """Return what the time should be instead, or nothing if it is right."""
-        schema = self.schema
-        if schema.dates:
-            date = _as_date(value)
-            is_right = date is not None and (date.tzinfo is not None) == schema.zoned
-            zone = "with" if schema.zoned else "without"
-            expected = f"a date {zone} a time zone, like that of the first line"
-        else:
-            is_right, expected = _is_number(value), "a number"
-        has_right_type = isinstance(value, str) == (field.type is str)
-        return "" if is_right and has_right_type else expected
-
 
 def _value(values: Any, field: Field) -> Any:
     return values.get(field.column) if isinstance(values, dict) else values[field.index]
+
+
+def _expected_time(field: Field, value: Any) -> str:
+    """Return what the time should be instead, or nothing if it is right."""
+    assert field.time is not None
+    if expected := field.time.expected(value):
+        return expected
+    if isinstance(value, str) == (field.type is str):
+        return ""
+    return "text, like that of the first line" if field.type is str else "a number"
 
 
 def _expected_json_id(field: Field, value: Any) -> str:
@@ -220,22 +213,3 @@ def _expected_json_id(field: Field, value: Any) -> str:
     if fits and type(value) is field.type and field.type is not bool:
         return ""
     return "a 64-bit integer, like that of the first line" if field.type is int else "text"
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return False
-    try:
-        return math.isfinite(float(value)) and not re.search("_", str(value))
-    except ValueError:
-        return False
-
-
-def _as_date(value: Any) -> datetime | None:
-    # Python reads more forms than Arrow: weeks, and days without hyphens.
-    if not isinstance(value, str) or not DAY_FIRST.match(value.strip()):
-        return None
-    try:
-        return datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None

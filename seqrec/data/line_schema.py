@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from seqrec.data.datasets import Column, Format
+from seqrec.data.conditions import Condition
+from seqrec.data.datasets import Column, Format, Where
+from seqrec.data.time_columns import TimeColumn
 
 BLANK = b" \r\n"
 """A line of nothing else is blank and skipped; a line of tabs holds empty fields."""
@@ -17,14 +19,56 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Field:
     """A column to read."""
 
-    role: str
-    """`user`, `item` or `timestamp`."""
+    title: str
+    """What messages call it: `user`, `item`, `timestamp` or `value of rating`."""
     column: Column
     """The column's name or position, as the dataset's YAML gives it."""
+    time: TimeColumn | None = None
+    """How to read it if it holds times."""
+    condition: Condition | None = None
+    """What its values must meet for the filter, whose columns are read for nothing else."""
     index: int = -1
     """The column's position; known from the first line."""
     type: type = str
-    """Type of the first value; only JSON has others than text."""
+    """Type of the first value of an id or a time; only JSON has others than text."""
+
+    was_seen: bool = False
+    """Whether a value was there, which keys of JSON do not tell beforehand."""
+
+    @property
+    def holds_ids(self) -> bool:
+        return self.time is None and self.condition is None
+
+    @property
+    def purpose(self) -> str:
+        """What the column is read for, as the end of a clause that names it."""
+        return f" for the {self.title}" if self.condition is None else ", which 'where' tests"
+
+
+def fields_of(format: Format, where: Where) -> list[Field]:
+    """Return the columns to read: user, item, times, and those of the filter's conditions."""
+    columns = format.columns
+    alone = len(columns.times) == 1
+
+    def name(column: Column) -> str:
+        return f"column {column}" if isinstance(column, int) else column
+
+    return [
+        Field("user", columns.user),
+        Field("item", columns.item),
+        *(
+            Field(
+                "timestamp" if alone else f"timestamp {name(column)}",
+                column,
+                time=TimeColumn(format.time, must_have_form=alone and format.time is not None),
+            )
+            for column in columns.times
+        ),
+        *(
+            Field(f"value of {name(column)}", column, condition=Condition.of(written))
+            for column, written in where.items()
+        ),
+    ]
 
 
 @dataclass
@@ -35,29 +79,20 @@ class LineSchema:
     fields: list[Field]
     width: int = 0
     """Number of columns."""
-    dates: bool = False
-    """Whether times are dates."""
-    zoned: bool = False
-    """Whether dates have a time zone."""
     header: bytes = b""
     """The header line, without its line break; empty if there is none."""
     missing_words: frozenset[str] | None = None
     """Words that stand for a missing id; None if every line must have its ids."""
 
     @classmethod
-    def of(cls, format: Format) -> "LineSchema":
-        """Return the schema as far as `format` tells it."""
-        fields = [Field(*item) for item in format.columns.by_role().items()]
-        return cls(format.kind, fields, missing_words=format.missing_words)
+    def of(cls, format: Format, where: Where) -> "LineSchema":
+        """Return the schema as far as `format` and the filter's conditions tell it."""
+        return cls(format.kind, fields_of(format, where), missing_words=format.missing_words)
 
     @property
     def quotes(self) -> bool:
         """Whether fields may be quoted, and so hold line breaks."""
         return self.kind in QUOTING
-
-    @property
-    def has_times(self) -> bool:
-        return any(field.role == "timestamp" for field in self.fields)
 
     def is_missing(self, id: Any) -> bool:
         """Whether an id is missing in a way that the format allows."""

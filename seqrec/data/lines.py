@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator
 
 from seqrec.data.bad_lines import BadLines
+from seqrec.data.datasets import Where
 from seqrec.data.line_blocks import UnreadableBlock, read_block
 from seqrec.data.line_checks import LineChecker
 from seqrec.data.line_schema import BLANK, LineSchema
 from seqrec.data.missing_ids import MissingIds
 from seqrec.data.raw_batch import RawBatch
 from seqrec.data.raw_bytes import blocks, line_ends, open_raw
+from seqrec.errors import SeqrecError
+from seqrec.wording import quoted
 
 FIRST_LINE_BYTES = 1 << 20
 """How far to look at quotation marks for the end of a first line that may be quoted."""
@@ -17,22 +20,24 @@ Lines = list[tuple[int, bytes]]
 """Lines with their numbers, none of them blank."""
 
 
-def read_lines(bad: BadLines, member: str | None) -> Iterator[RawBatch]:
+def read_lines(bad: BadLines, member: str | None, where: Where) -> Iterator[RawBatch]:
     """Read the file of `bad` block by block, without its bad lines, which are noted in `bad`.
 
     Raises `SeqrecError` if the file cannot be read to its end.
     """
-    reader = _Reader(bad)
+    reader = _Reader(bad, where)
     with open_raw(bad.path, member) as stream:
         for first, block in blocks(bad.path, stream, reader.schema.quotes):
             yield from reader.read(first, block)
+    reader.require_keys()
 
 
 class _Reader:
     """Reads the blocks of one file in order."""
 
-    def __init__(self, bad: BadLines) -> None:
-        self.schema = LineSchema.of(bad.format)
+    def __init__(self, bad: BadLines, where: Where) -> None:
+        self.schema = LineSchema.of(bad.format, where)
+        self.bad = bad
         self.checker = LineChecker(self.schema, bad)
         self.missing = MissingIds(bad)
         self.has_header = bad.format.has_header
@@ -58,6 +63,15 @@ class _Reader:
             yield from self._read_lines(lines)
         else:
             yield self.missing.without(batch, lambda row: self._number(first, block, row))
+
+    def require_keys(self) -> None:
+        """Raise `SeqrecError` if no JSON object has a key that a condition is about."""
+        for field in self.schema.fields if self.schema.kind == "jsonl" else []:
+            if field.condition and self.knows_types and not field.was_seen:
+                raise SeqrecError(
+                    f"{self.bad.path}: no line has a value for the key {quoted(field.column)}, "
+                    "which 'where' tests. Correct 'filter' in the dataset's YAML."
+                )
 
     def _number(self, first: int, block: bytes, row: int) -> int:
         return self.checker.filled_lines(first, block)[row][0]

@@ -37,17 +37,14 @@ class MissingIds:
 
     def without(self, batch: RawBatch, line_of: Callable[[int], int]) -> RawBatch:
         """Return `batch` without the interactions that lack an id; `line_of` numbers its rows."""
-        gone = np.zeros(batch.ids.num_rows, bool)
+        gone = np.zeros(len(batch), bool)
         for role in ("user", "item"):
             if self.listed is not None:
                 gone |= _marked(batch.ids[role], self.listed)
         wordy = {role: _marked(batch.ids[role], self.suspicious) for role in ("user", "item")}
         self._note_words(batch, {role: found & ~gone for role, found in wordy.items()}, line_of)
-        if not gone.any():
-            return batch
         self.bad.missing += int(gone.sum())
-        times = None if batch.times is None else batch.times[~gone]
-        return RawBatch(batch.ids.filter(~gone), times)
+        return batch.take(~gone)
 
     def _note_words(
         self, batch: RawBatch, marked: dict[str, np.ndarray], line_of: Callable[[int], int]

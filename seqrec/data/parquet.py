@@ -1,17 +1,20 @@
 """Read Parquet files, which have types and no lines."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqrec.data.bad_lines import BadLines
-from seqrec.data.datasets import Columns
+from seqrec.data.datasets import Where
 from seqrec.data.file_kinds import HEAD_BYTES, kind_of
+from seqrec.data.line_schema import Field, fields_of
 from seqrec.data.missing_ids import MissingIds
 from seqrec.data.raw_batch import RawBatch
 from seqrec.data.raw_bytes import unpacked_limit
+from seqrec.data.time_columns import TimeColumn, are_times
 from seqrec.errors import SeqrecError
 from seqrec.wording import quoted, shortened
 
@@ -24,7 +27,7 @@ ROW_BYTES = 8
 """Codes of a user and an item: what a row takes in memory, however few bytes it has in the file."""
 
 
-def read_parquet(bad: BadLines) -> Iterator[RawBatch]:
+def read_parquet(bad: BadLines, where: Where) -> Iterator[RawBatch]:
     """Read the file of `bad` batch by batch, without its bad rows, which are noted in `bad`.
 
     Raises `SeqrecError` if the file cannot be read, or would take too much memory.
@@ -34,16 +37,18 @@ def read_parquet(bad: BadLines) -> Iterator[RawBatch]:
     path = bad.path
     try:
         schema = _schema(path)
-        names = _column_names(path, schema.names, bad.format.columns)
-        _require_types(path, {role: schema.field(name).type for role, name in names.items()})
-        file = _opened(path, names)
-        _require_plausible_size(path, file.metadata, list(names.values()))
-        missing = MissingIds(bad)
+        fields = fields_of(bad.format, where)
+        names = [_column_name(path, schema.names, field) for field in fields]
+        for field, name in zip(fields, names, strict=True):
+            _require_type(path, field, schema.field(name).type)
+        file = _opened(path, names[:2])
+        wanted = list(dict.fromkeys(names))
+        _require_plausible_size(path, file.metadata, wanted)
+        reader = _Reader(bad, fields)
         first = 1
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(names.values())):
+        for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
             table = pa.Table.from_batches([batch])
-            columns = {role: table[name] for role, name in names.items()}
-            yield from _good_rows(missing, first, columns)
+            yield reader.good_rows(first, [table[name] for name in names])
             first += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         reason = " ".join(shortened(str(error)).split())
@@ -66,11 +71,11 @@ def _schema(path: Path) -> "pa.Schema":
         ) from None
 
 
-def _opened(path: Path, names: dict[str, str]) -> "pq.ParquetFile":
+def _opened(path: Path, ids: list[str]) -> "pq.ParquetFile":
     import pyarrow.parquet as pq
 
     # A long id that many rows share is kept once, and not written out for each of them.
-    return pq.ParquetFile(path, read_dictionary=[names["user"], names["item"]])
+    return pq.ParquetFile(path, read_dictionary=ids)
 
 
 def _require_plausible_size(path: Path, metadata: "pq.FileMetaData", names: list[str]) -> None:
@@ -88,54 +93,123 @@ def _require_plausible_size(path: Path, metadata: "pq.FileMetaData", names: list
         )
 
 
-def _column_names(path: Path, names: list[str], columns: Columns) -> dict[str, str]:
-    """Return the names of the columns to read by their roles."""
-    found = {}
-    for role, column in columns.by_role().items():
-        name = names[column] if isinstance(column, int) and column < len(names) else column
-        if name not in names:
-            raise SeqrecError(
-                f"{path}: no column {quoted(column)} for the {role}; it has "
-                f"{shortened(', '.join(names))}. "
-                "Correct 'format' in the dataset's YAML."
-            )
-        if names.count(str(name)) > 1:
-            raise SeqrecError(
-                f"{path}: {names.count(str(name))} columns are called {quoted(name)} (the {role}). "
-                "Write the file anew with different names."
-            )
-        found[role] = str(name)
-    return found
+def _column_name(path: Path, names: list[str], field: Field) -> str:
+    """Return the name of the column to read for a field."""
+    column = field.column
+    name = names[column] if isinstance(column, int) and column < len(names) else column
+    if name not in names:
+        raise SeqrecError(
+            f"{path}: no column {quoted(column)}{field.purpose}; it has "
+            f"{shortened(', '.join(names))}. Correct the dataset's YAML."
+        )
+    if names.count(str(name)) > 1:
+        raise SeqrecError(
+            f"{path}: {names.count(str(name))} columns are called {quoted(name)} (the "
+            f"{field.title}). Write the file anew with different names."
+        )
+    return str(name)
 
 
-def _good_rows(
-    missing: MissingIds, first: int, columns: dict[str, "pa.ChunkedArray"]
-) -> Iterator[RawBatch]:
-    """Take the good rows of a batch, the first of which has the number `first`."""
-    import pyarrow as pa
+class _Reader:
+    """Reads the batches of one file in order."""
 
-    bad = missing.bad
-    ids = {role: _ids(columns[role]) for role in ("user", "item")}
-    good = np.ones(len(ids["user"]), bool)
-    if missing.listed is None:
-        for role, column in ids.items():
-            _note(bad, first, good, ~_is_filled(column), f"the {role} is empty")
-    times = None
-    if "timestamp" in columns:
-        times, finite = _times(columns["timestamp"])
-        _note(bad, first, good, ~finite, "the timestamp is empty or not finite")
-        times = times[good]
-    rows = np.flatnonzero(good) + first
-    table = pa.table(ids)
-    batch = RawBatch(table if good.all() else table.filter(good), times)
-    yield missing.without(batch, lambda row: int(rows[row]))
+    def __init__(self, bad: BadLines, fields: list[Field]) -> None:
+        self.bad = bad
+        self.fields = fields
+        self.missing = MissingIds(bad)
+        self.learned: set[str] = set()
+        """Titles of the columns of times whose way of writing is known."""
 
+    def good_rows(self, first: int, columns: "list[pa.ChunkedArray]") -> RawBatch:
+        """Take the good rows of a batch, the first of which has the number `first`."""
+        import pyarrow as pa
 
-def _note(bad: BadLines, first: int, good: np.ndarray, wrong: np.ndarray, what: str) -> None:
-    """Note the rows that are `wrong` and were good so far, which they are no longer."""
-    for row in np.flatnonzero(wrong & good):
-        bad.note(first + int(row), what)
-    good &= ~wrong
+        good = np.ones(len(columns[0]), bool)
+        times, met = [], []
+        ids = pa.table([_ids(column) for column in columns[:2]], names=["user", "item"])
+        if self.missing.listed is None:
+            for role in ids.column_names:
+                self._note(first, good, ~_is_filled(ids[role]), f"the {role} is empty")
+        for field, column in zip(self.fields, columns, strict=True):
+            if field.time is not None:
+                times.append(self._times(first, good, field, column))
+            elif field.condition is not None:
+                holds, unusable = field.condition.test(_testable(column))
+                self._note_values(first, good, unusable, field, column, field.condition.expected)
+                met.append(holds)
+        rows = np.flatnonzero(good) + first
+        batch = RawBatch(ids, tuple(times), tuple(met)).take(good)
+        return self.missing.without(batch, lambda row: int(rows[row]))
+
+    def _times(
+        self, first: int, good: np.ndarray, field: Field, column: "pa.ChunkedArray"
+    ) -> np.ndarray:
+        """Convert times to numbers or datetime64, [rows], and note where they are missing or
+        malformed; what stands there in the array means nothing."""
+        import pyarrow as pa
+
+        assert field.time is not None
+        kind = column.type
+        as_text = _holds_text(kind) or (field.time.form and pa.types.is_integer(kind))
+        if not as_text:
+            times, finite = _numeric_times(column)
+            self._note(first, good, ~finite, f"the {field.title} is empty, or no finite number")
+            return times
+        return self._text_times(first, good, field, column.cast(pa.string()))
+
+    def _text_times(
+        self, first: int, good: np.ndarray, field: Field, texts: "pa.ChunkedArray"
+    ) -> np.ndarray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        time = field.time
+        assert time is not None
+        filled = pc.not_equal(pc.utf8_trim_whitespace(texts), "").fill_null(False)
+        present = filled.to_numpy()
+        self._note(first, good, ~present, f"the {field.title} is empty")
+        values = texts.filter(filled)
+        known = field.title in self.learned
+        if known or any(not time.learn(text.as_py()) for text in values):
+            self.learned.add(field.title)
+        problem = time.expected if field.title in self.learned else time.learn
+        for expected in (problem, partial(_unreadable, time)):
+            try:
+                found = time.read(values)
+                break
+            except pa.ArrowInvalid:
+                wrong = np.zeros(len(present), bool)
+                wrong[present] = [bool(expected(text.as_py())) for text in values]
+                self._note_values(first, good, wrong, field, texts, expected)
+                present &= ~wrong
+                values = texts.filter(pa.array(present))
+        else:
+            found = time.read(values)
+        times = np.zeros(len(present), found.dtype)
+        times[present] = found
+        return times
+
+    def _note_values(
+        self,
+        first: int,
+        good: np.ndarray,
+        wrong: np.ndarray,
+        field: Field,
+        column: "pa.ChunkedArray",
+        expected: Callable[[Any], str],
+    ) -> None:
+        """Note the rows whose values are `wrong`, with the value and what was expected."""
+        for row in np.flatnonzero(wrong & good):
+            value = column[int(row)].as_py()
+            what = f"the {field.title} {quoted(value)} is not {expected(value)}"
+            self.bad.note(first + int(row), what)
+        good &= ~wrong
+
+    def _note(self, first: int, good: np.ndarray, wrong: np.ndarray, what: str) -> None:
+        """Note the rows that are `wrong` and were good so far, which they are no longer."""
+        for row in np.flatnonzero(wrong & good):
+            self.bad.note(first + int(row), what)
+        good &= ~wrong
 
 
 def _is_filled(ids: "pa.ChunkedArray") -> np.ndarray:
@@ -167,37 +241,61 @@ def _ids(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     return pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string()))
 
 
-def _times(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
+def _unreadable(time: TimeColumn, text: str) -> str:
+    """Return what a time should be instead that looks right and still cannot be read."""
+    import pyarrow as pa
+
+    try:
+        time.read(pa.chunked_array([[text]]))
+    except pa.ArrowInvalid:
+        return "a time that can be read"
+    return ""
+
+
+def _testable(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Convert values that conditions do not know to text: bytes and decimals."""
+    import pyarrow as pa
+
+    if _holds_text(column.type) or pa.types.is_decimal(column.type):
+        return column.cast(pa.string())
+    return column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
+
+
+def _numeric_times(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
     """Convert times to numbers or datetime64; also return which are there and finite, as bool."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind, unit = column.type, ""
     if pa.types.is_date(kind):
         column, unit = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()), "D"
     elif pa.types.is_timestamp(kind):
         column, unit = column.cast(pa.int64()), kind.unit
-    finite = pc.is_finite(column).fill_null(False).to_numpy()
+    present = column.is_valid().to_numpy()
     times = column.fill_null(0).to_numpy()
-    return times.view(f"datetime64[{unit}]") if unit else times, finite
+    if unit:
+        return times.view(f"datetime64[{unit}]"), present
+    return times, present & are_times(times)
 
 
-def _require_types(path: Path, types: dict[str, "pa.DataType"]) -> None:
-    """Raise `SeqrecError` unless the columns hold ids and times."""
+def _require_type(path: Path, field: Field, kind: "pa.DataType") -> None:
+    """Raise `SeqrecError` unless the column's type is one that the field can have."""
     import pyarrow as pa
 
     of = pa.types
-    for role, kind in types.items():
-        if role == "timestamp":
-            expected = "it must hold numbers, dates or timestamps"
-            holds = [of.is_integer, of.is_floating, of.is_date, of.is_timestamp]
-        else:
-            expected = "ids must be whole numbers or text"
-            holds = [of.is_integer, _holds_text, _holds_whole_decimals]
-            if of.is_dictionary(kind):
-                kind = kind.value_type
-        if not any(each(kind) for each in holds):
-            raise SeqrecError(f"{path}: the {role} column holds {_in_words(kind)}; {expected}.")
+    if of.is_dictionary(kind) and field.time is None:
+        kind = kind.value_type
+    if field.time is not None:
+        expected = "it must hold numbers, dates, timestamps or text"
+        holds = [of.is_integer, of.is_floating, of.is_date, of.is_timestamp, _holds_text]
+    elif field.condition is not None:
+        expected = "conditions are about numbers, text, true and false"
+        holds = [of.is_integer, of.is_floating, of.is_decimal, of.is_boolean, _holds_text]
+    else:
+        expected = "ids must be whole numbers or text"
+        holds = [of.is_integer, _holds_text, _holds_whole_decimals]
+    if not any(each(kind) for each in holds):
+        what = f"the {field.title} column" if field.condition is None else f"the {field.title}"
+        raise SeqrecError(f"{path}: {what} holds {_in_words(kind)}; {expected}.")
 
 
 def _holds_whole_decimals(kind: "pa.DataType") -> bool:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqrec.data.bad_lines import BadLines, Dropped
-from seqrec.data.datasets import Format
+from seqrec.data.conditions import Condition
+from seqrec.data.datasets import Format, Where
 from seqrec.data.events import Events
 from seqrec.data.lines import read_lines
 from seqrec.data.parquet import read_parquet
+from seqrec.data.raw_batch import RawBatch
 from seqrec.errors import SeqrecError
 from seqrec.wording import quoted
 
@@ -37,10 +39,15 @@ class ParsedFile:
     """The same of the items."""
     dropped: Dropped
     """What was left out of the file."""
+    unmet: dict[str, int]
+    """How many interactions were dropped by each of the filter's conditions, which come in order:
+    those that fail several count for the first."""
 
 
-def parse(path: Path, format: Format, member: str | None = None) -> ParsedFile:
-    """Read `path`, or `member` of a zip archive.
+def parse(
+    path: Path, format: Format, member: str | None = None, where: Where | None = None
+) -> ParsedFile:
+    """Read `path`, or `member` of a zip archive; keep the interactions that meet all of `where`.
 
     Raises `SeqrecError` for a file that cannot be read, and for malformed lines and missing ids
     that `format` does not allow dropping.
@@ -49,20 +56,50 @@ def parse(path: Path, format: Format, member: str | None = None) -> ParsedFile:
 
     is_parquet = format.kind == "parquet"
     bad = BadLines(path, format, unit="row" if is_parquet else "line")
-    batches = list(read_parquet(bad) if is_parquet else read_lines(bad, member))
-    interactions = sum(batch.ids.num_rows for batch in batches)
-    dropped = bad.settle(interactions)
-    if not interactions:
+    where = where or {}
+    kept = _Kept(where)
+    read = read_parquet(bad, where) if is_parquet else read_lines(bad, member, where)
+    batches = [left for batch in read if len(left := kept.of(batch))]
+    dropped = bad.settle(kept.read)
+    if not kept.read:
         raise SeqrecError(f"{path}: holds no interactions. Is it the right file?")
+    if not batches:
+        raise SeqrecError(
+            f"{path}: none of its {kept.read:,} interactions meets 'where' under 'filter' in the "
+            f"dataset's YAML: {_listed(kept.unmet)}."
+        )
     table = pa.concat_tables(batch.ids for batch in batches).unify_dictionaries().combine_chunks()
-    times = [batch.times for batch in batches if batch.times is not None]
+    columns = zip(*(batch.times for batch in batches), strict=True)
+    times = tuple(np.concatenate(column) for column in columns)
     del batches
     users, user_ids = _codes(table["user"])
     items, item_ids = _codes(table["item"])
-    events = Events(users, items, np.concatenate(times) if times else None)
+    events = Events(users, items, times)
     if format.header is None and not format.has_header and format.kind not in ("parquet", "jsonl"):
         _refuse_header(path, events, user_ids, item_ids)
-    return ParsedFile(events, user_ids, item_ids, dropped)
+    return ParsedFile(events, user_ids, item_ids, dropped, kept.unmet)
+
+
+class _Kept:
+    """Keeps the interactions that meet all conditions, and counts the others."""
+
+    def __init__(self, where: Where) -> None:
+        self.read = 0
+        self.unmet = {
+            f"{column} {Condition.of(written).written}": 0 for column, written in where.items()
+        }
+
+    def of(self, batch: RawBatch) -> RawBatch:
+        self.read += len(batch)
+        kept = np.ones(len(batch), bool)
+        for name, met in zip(self.unmet, batch.met, strict=True):
+            self.unmet[name] += int((kept & ~met).sum())
+            kept &= met
+        return batch.take(kept)
+
+
+def _listed(unmet: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} without {name}" for name, count in unmet.items())
 
 
 def _codes(column: "pa.ChunkedArray") -> tuple[np.ndarray, "pa.Array"]:

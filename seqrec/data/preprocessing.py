@@ -16,7 +16,7 @@ from seqrec.data.manifest import Manifest
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.sequences import Sequences
 from seqrec.data.statistics import Statistics, describe
-from seqrec.data.times import unix_seconds
+from seqrec.data.times import time_to_keep, unix_seconds
 from seqrec.errors import SeqrecError
 from seqrec.files import sha256
 from seqrec.layout import LogFiles
@@ -35,25 +35,25 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
             f"Run `seqrec download {name}`."
         )
     raw = recorded.path(manifest)
-    format, filter, member, checksummed = dataset.format, dataset.filter, None, True
+    format, filter = dataset.reading(recorded.source)
+    member, checksummed = None, True
     if recorded.source is not None:
         source = dataset.sources[recorded.source]
-        format = source.format or format
-        filter = source.filter or filter
         member, checksummed = source.member, source.checksummed
 
     with _unchanged(raw, recorded):
-        parsed = parse(raw, format, member)
+        parsed = parse(raw, format, member, filter.where)
     events, removed = select(in_time_order(parsed.events), filter)
     log, ids = _numbered(events, parsed)
     if log.num_users == 0 or log.num_items < 2:
+        meeting = f" that meet {' and '.join(parsed.unmet)}" if parsed.unmet else ""
         raise SeqrecError(
             f"{name}: {raw} leaves {log.num_users} users and {log.num_items} items "
-            f"of {removed.interactions_read:,} interactions; at least one user with {MIN_LENGTH} "
-            "interactions and two items are needed. Relax 'filter' in the dataset's YAML, or check "
-            "'format'."
+            f"of {removed.interactions_read:,} interactions{meeting}; at least one user with "
+            f"{MIN_LENGTH} interactions and two items are needed. Relax 'filter' in the dataset's "
+            "YAML, or check 'format'."
         )
-    statistics = describe(log, events.times, removed, parsed.dropped)
+    statistics = describe(log, events.times, removed, parsed.dropped, parsed.unmet)
     _compare(name, dataset, statistics, checksummed)
     write_log(LogFiles(output), log, ids, statistics, log_settings(dataset))
     return statistics
@@ -94,7 +94,7 @@ def _numbered(events: Events, parsed: ParsedFile) -> tuple[Sequences, OriginalId
     items = np.flatnonzero(occurs)
     numbers = np.cumsum(occurs, dtype=np.int32)[events.items]
     ids = OriginalIds(parsed.user_ids.take(users), parsed.item_ids.take(items))
-    times = None if events.times is None else unix_seconds(events.times)
+    times = unix_seconds(time_to_keep(events.times)) if events.times else None
     return Sequences(numbers, offsets, len(items), times=times), ids
 
 

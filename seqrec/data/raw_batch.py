@@ -15,5 +15,18 @@ class RawBatch:
 
     ids: "pa.Table"
     """Columns `user` and `item`: text, dictionary-encoded."""
-    times: np.ndarray | None
-    """int64, float64 or datetime64 [interactions]; None if the file has no times."""
+    times: tuple[np.ndarray, ...]
+    """int64, float64 or datetime64 [interactions] each: the columns of times."""
+    met: tuple[np.ndarray, ...]
+    """bool [interactions] each: whether the filter's conditions hold, in their order."""
+
+    def __len__(self) -> int:
+        return int(self.ids.num_rows)
+
+    def take(self, chosen: np.ndarray) -> "RawBatch":
+        """Return the interactions that the mask chooses."""
+        if chosen.all():
+            return self
+        times = tuple(column[chosen] for column in self.times)
+        met = tuple(column[chosen] for column in self.met)
+        return RawBatch(self.ids.filter(chosen), times, met)

@@ -1,6 +1,6 @@
 """Describe a log by numbers: its size, what was removed, and how many targets are special."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,15 @@ class Statistics(BaseModel):
     tied_targets: int | None = None
     """Users with a target that shares its time with another item, so that the order of the file
     decided between the two; None if the file has no times."""
+    first_time: int | None = None
+    """When the earliest interaction happened, in unix seconds; None if the file has no times."""
+    last_time: int | None = None
+    """The same of the latest."""
     interactions_read: int
     """Interactions in the raw file, without dropped lines."""
+    where_removed: dict[str, int] = {}
+    """Interactions dropped by each of the filter's conditions. The conditions come in order: an
+    interaction that fails several counts for the first."""
     duplicates_removed: int
     """Interactions dropped by the rule for repeated pairs."""
     interactions_filtered: int
@@ -68,10 +75,39 @@ class Statistics(BaseModel):
         return check_values(cls, read_json(path), str(path))
 
     def written(self) -> dict[str, Any]:
-        """Return the content of `statistics.json`, which counts dropped lines only if there are
-        any."""
-        dropped = {field.name for field in fields(Dropped)}
-        return {key: value for key, value in self if value or key not in dropped}
+        """Return the content of `statistics.json`, which has optional keys only if they tell
+        something."""
+        return {key: value for key, value in self if value != OPTIONAL.get(key, ...)}
+
+    def account(self) -> str:
+        """Say how many interactions were kept, and why the others were not; empty if all were."""
+        dropped = [f"{count:,} without {what}" for what, count in self.where_removed.items()]
+        if self.duplicates_removed:
+            dropped.append(f"{self.duplicates_removed:,} repeated")
+        if self.interactions_filtered:
+            users, items = self.users_filtered, self.items_filtered
+            dropped.append(
+                f"{self.interactions_filtered:,} by the minimum counts ({users:,} "
+                f"{_plural(users, 'user')} and {items:,} {_plural(items, 'item')})"
+            )
+        if self.users_left_out:
+            left_out = self.interactions_read - self.interactions - self.interactions_filtered
+            left_out -= self.duplicates_removed + sum(self.where_removed.values())
+            users = self.users_left_out
+            dropped.append(
+                f"{left_out:,} of {users:,} {_plural(users, 'user')} with fewer than three"
+            )
+        if not dropped:
+            return ""
+        kept = f"{self.interactions:,} of {self.interactions_read:,} interactions kept"
+        return f"{kept}; dropped: {', '.join(dropped)}"
+
+    def period(self) -> str:
+        """Say from which day to which the interactions are; empty if the file has no times."""
+        if self.first_time is None or self.last_time is None:
+            return ""
+        first, last = np.array([self.first_time, self.last_time], "datetime64[s]")
+        return f"from {first.astype('datetime64[D]')} to {last.astype('datetime64[D]')}"
 
     def warnings(self) -> list[str]:
         """Return a line for each thing that somebody who uses the log should know."""
@@ -99,10 +135,26 @@ class Statistics(BaseModel):
         return f"{users:,} of {self.users:,} ({100 * users / self.users:.1f}%)"
 
 
+OPTIONAL = {
+    key: field.default
+    for key, field in Statistics.model_fields.items()
+    if key != "tied_targets" and not field.is_required()
+}
+"""Keys that are left out of the file where they have these values."""
+
+
 def describe(
-    log: Sequences, times: np.ndarray | None, removed: Removed, dropped: Dropped
+    log: Sequences,
+    times: tuple[np.ndarray, ...],
+    removed: Removed,
+    dropped: Dropped,
+    unmet: dict[str, int],
 ) -> Statistics:
-    """Compute the statistics of `log`; `times` are those of its items, [interactions]."""
+    """Compute the statistics of `log`.
+
+    `times` are those that it was sorted by, [interactions] each; `unmet` are the numbers of
+    interactions that were dropped by the filter's conditions.
+    """
     items, offsets = log.items, log.offsets
     lengths = np.diff(offsets)
     owner = np.repeat(np.arange(log.num_users, dtype=np.int32), lengths)
@@ -115,11 +167,13 @@ def describe(
         again = (items == np.repeat(targets, lengths)) & (before_end > place)
         return distinct(owner[again])
 
-    def tied(times: np.ndarray, place: int) -> np.ndarray:
+    def tied(place: int) -> np.ndarray:
         """Mark other items at the time of the user's item at `place`, as bool [interactions]."""
         at = offsets[1:] - place
-        same_time = times == np.repeat(times[at], lengths)
-        return same_time & (items != np.repeat(items[at], lengths))
+        found = items != np.repeat(items[at], lengths)
+        for column in times:
+            found &= column == np.repeat(column[at], lengths)
+        return found
 
     trained = np.zeros(log.num_items + 1, bool)
     trained[items[before_end > 2]] = True
@@ -136,8 +190,11 @@ def describe(
         repeated_test_targets=repeated(1),
         unseen_validation_targets=int((~trained[items[offsets[1:] - 2]]).sum()),
         unseen_test_targets=int((~trained[items[offsets[1:] - 1]]).sum()),
-        tied_targets=None if times is None else distinct(owner[tied(times, 1) | tied(times, 2)]),
-        **asdict(removed),
+        tied_targets=distinct(owner[tied(1) | tied(2)]) if times else None,
+        first_time=None if log.times is None else int(log.times.min()),
+        last_time=None if log.times is None else int(log.times.max()),
+        where_removed=unmet,
+        **asdict(removed) | {"interactions_read": removed.interactions_read + sum(unmet.values())},
         **asdict(dropped),
     )
 

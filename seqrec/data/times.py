@@ -5,6 +5,17 @@ import numpy as np
 FINER_UNITS = ((1e11, 10**3), (1e14, 10**6), (1e17, 10**9))
 """From which size on numbers count milliseconds, microseconds and nanoseconds: in the coarser unit
 they would be times after the year 5000."""
+SINCE_1973 = 1e8
+"""Seconds from which on numbers are taken for unix times beside other columns."""
+
+
+def time_to_keep(columns: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the first column that holds dates or unix times, and the first of all if none does."""
+
+    def are_times(values: np.ndarray) -> bool:
+        return values.dtype.kind == "M" or bool(np.median(np.abs(values)) >= SINCE_1973)
+
+    return next(filter(are_times, columns), columns[0]) if len(columns) > 1 else columns[0]
 
 
 def unix_seconds(times: np.ndarray) -> np.ndarray:

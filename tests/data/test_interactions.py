@@ -217,7 +217,7 @@ Pairs = list[tuple[int, int]]
 def selected(log: Pairs, filter: Filter) -> tuple[Pairs, Removed]:
     users = np.array([user for user, _ in log], np.int32)
     items = np.array([item for _, item in log], np.int32)
-    kept, removed = select(in_time_order(Events(users, items, None)), filter)
+    kept, removed = select(in_time_order(Events(users, items, ())), filter)
     return list(zip(kept.users.tolist(), kept.items.tolist(), strict=True)), removed
 
 
@@ -327,7 +327,7 @@ def test_order_is_by_user_then_time_then_line(rows: Pairs) -> None:
     times = np.array([time for _, time in rows])
     numbers = np.arange(len(rows), dtype=np.int32)
     expected = sorted(range(len(rows)), key=lambda n: (rows[n][0], rows[n][1], n))
-    assert in_time_order(Events(users, numbers, times)).items.tolist() == expected
+    assert in_time_order(Events(users, numbers, (times,))).items.tolist() == expected
 
 
 # --- the digest, and damage -----------------------------------------------------------------------
