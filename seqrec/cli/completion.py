@@ -46,6 +46,14 @@ def models(context: click.Context) -> Iterable[str]:
 
 
 @completing
+def settings(context: click.Context) -> Iterable[str]:
+    """List the keys that settings may have, each with its `=`."""
+    from seqrec.experiment.settings import setting_keys
+
+    return (f"{key}=" for key in setting_keys())
+
+
+@completing
 def results(context: click.Context) -> Iterable[str]:
     """List the folders of experiments that have been started."""
     return (str(files.folder) for files in _started())

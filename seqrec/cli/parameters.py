@@ -52,7 +52,7 @@ File = functools.partial(GivenPath, dir_okay=False, path_type=Path)
 
 dataset_argument = click.argument("dataset", shell_complete=completion.datasets)
 
-settings_argument = click.argument("settings", nargs=-1)
+settings_argument = click.argument("settings", nargs=-1, shell_complete=completion.settings)
 """`key=value` pairs that change an experiment."""
 
 output_option = click.option("--output", type=File(), required=True, help="File to write.")

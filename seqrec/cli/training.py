@@ -23,19 +23,24 @@ if TYPE_CHECKING:  # they take a moment to import
     from seqrec.running.options import EngineOptions
 
 
+SETTINGS_OF = "paper"
+"""Experiment whose settings `seqrec train` takes unless told otherwise."""
+OWN_NAME = "train"
+"""Name of its results then: it joins an experiment only when that is named."""
+
+
 @click.command()
 @dataset_argument
 @click.argument("model", shell_complete=completion.models)
 @settings_argument
 @click.option(
     "--experiment",
-    default="paper",
-    show_default=True,
     shell_complete=completion.experiments,
-    help="Experiment whose settings to use and whose results to join.",
+    help="Experiment whose settings to use and whose results to join.  [default: the settings of "
+    f"{SETTINGS_OF}, and results in {ResultFiles.of(OWN_NAME).folder}]",
 )
 @click.option(
-    "--name", help="New name for the results; needed where SETTINGS change the experiment."
+    "--name", help="New name for the results; needed where SETTINGS change an --experiment."
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
@@ -48,7 +53,7 @@ def train(
     dataset: str,
     model: str,
     settings: tuple[str, ...],
-    experiment: str,
+    experiment: str | None,
     name: str | None,
     seed: int,
     retrain_stale: bool,
@@ -61,6 +66,7 @@ def train(
     of your own. SETTINGS are key=value pairs. Examples:
 
     \b
+    seqrec train demo sasrec+
     seqrec train demo sasrec+ --experiment demo
     seqrec train ml-1m sasrec+ training.learning_rate=0.01 --name fast-rate
     seqrec train demo sasrec+ --experiment demo --retrain-stale
@@ -70,6 +76,8 @@ def train(
     from seqrec.running.logs import up_to_date_log
 
     run = Run(dataset, model, seed)
+    if experiment is None:
+        experiment, name = SETTINGS_OF, name or OWN_NAME
     title, config = load_run(experiment, run, settings, name)
     require_place(config, title, experiment)
     record = ResultFiles.of(title).run(*run)

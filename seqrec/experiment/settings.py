@@ -10,7 +10,7 @@ from typing import Any
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.built_in import built_in_names, find_built_in
-from seqrec.experiment.schema import Experiment, Override
+from seqrec.experiment.schema import Experiment, Override, SplitRule
 from seqrec.layout import REFERENCE, RESERVED_RESULTS, ConfigFiles, ResultFiles
 from seqrec.typed_yaml import check_values, keys_inside, load_yaml, parse_yaml, require_name
 from seqrec.wording import nearest, quoted, shortened
@@ -66,6 +66,36 @@ def load_changed(path: Path, settings: Sequence[str] = ()) -> tuple[str, Experim
         source += f" with {_written(settings)}"
         data = _with_settings(data, settings)
     return source, check_values(Experiment, data, source)
+
+
+def setting_keys() -> list[str]:
+    """List the keys of settings, such as `training.patience`, with built-in hyperparameters."""
+    hyperparameters = {
+        f"hyperparameters.{name}"
+        for model in built_in_names()
+        if (found := find_built_in(model))
+        for name in found.signature.parameters
+    }
+    sections = {*keys_inside(Override), *hyperparameters}
+    whole = [key for key in RUN_KEYS if not any(place.startswith(f"{key}.") for place in sections)]
+    return [*GRID_KEYS, *whole, *sorted(sections)]
+
+
+def split_rule(settings: Sequence[str]) -> SplitRule:
+    """Read the settings of a split alone, such as `split.kind=global-temporal`.
+
+    Raises `SeqrecError` for any other setting, and for every mistake in these.
+    """
+    values: dict[str, Any] = {"split": {}}
+    for setting in settings:
+        keys, value = _parsed(setting)
+        if keys[0] != "split":
+            raise SeqrecError(
+                f"setting {quoted(setting)}: only the split matters here, as in "
+                "split.kind=global-temporal."
+            )
+        _set(values, keys, value, setting)
+    return check_values(SplitRule, values["split"], f"settings {quoted(' '.join(settings))}")
 
 
 def is_about_the_grid(setting: str) -> bool:
@@ -144,13 +174,7 @@ def _hint(key: str) -> str:
     top_level = (*GRID_KEYS, *RUN_KEYS)
     if "." in key or get_close_matches(key, top_level, n=1):
         return nearest(key if key.partition(".")[0] in GRID_KEYS else key.split(".")[0], top_level)
-    hyperparameters = {
-        f"hyperparameters.{name}"
-        for model in built_in_names()
-        if (found := find_built_in(model))
-        for name in found.signature.parameters
-    }
-    places = [*keys_inside(Override), *sorted(hyperparameters)]
+    places = [place for place in setting_keys() if "." in place]
     close = get_close_matches(key, [place.split(".")[1] for place in places], n=1, cutoff=0.8)
     meant = [place for place in places if place.split(".")[1] in close]
     return f"did you mean {' or '.join(meant)}?" if meant else nearest(key, top_level)

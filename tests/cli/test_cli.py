@@ -260,7 +260,7 @@ def test_train_obtains_the_data_itself_and_overwrites_no_record(project: Path) -
 
 
 def test_train_puts_no_run_among_results_that_do_not_ask_for_it(project: Path) -> None:
-    refused = run("train", "small", "popularity")
+    refused = run("train", "small", "popularity", "--experiment", "paper")
     assert refused.exit_code == 1
     assert "an experiment that has no popularity on small" in refused.stderr
     assert "Give --name <new name>, or --experiment with one that has it" in refused.stderr
@@ -276,6 +276,18 @@ def test_train_puts_no_run_among_results_that_do_not_ask_for_it(project: Path) -
     assert "results/other: belongs to an experiment that has no gru4rec" in refused.stderr
     assert not other.runs.exists()
     assert not (project / "results/paper").exists()
+
+
+def test_train_joins_no_experiment_that_is_not_named(project: Path) -> None:
+    own = ResultFiles(project / "results/train").run("small", "popularity", 0)
+    assert run("train", "small", "popularity", "evaluation.batch_size=9").exit_code == 0
+    assert own.metrics.is_file()
+    assert [path.name for path in (project / "results").iterdir()] == ["train"]
+    again = run("train", "small", "popularity")
+    assert again.exit_code == 1
+    assert "already holds a finished run, which is not overwritten. Give --name" in again.stderr
+    assert run("train", "small", "popularity", "--name", "mine").exit_code == 0
+    assert ResultFiles(project / "results/mine").run("small", "popularity", 0).metrics.is_file()
 
 
 def test_train_does_a_run_of_older_code_again_if_it_is_asked_to(project: Path) -> None:

@@ -12,6 +12,9 @@ from record_factory import make_record
 from shipped import copied_config
 
 from seqrec.cli.main import main
+from seqrec.experiment.schema import Training
+
+TRAINING = sorted(f"training.{key}=" for key in Training.model_fields)
 
 
 @pytest.fixture
@@ -38,8 +41,8 @@ def offered(*words: str) -> list[str]:
     ("words", "expected"),
     [
         (("stat",), ["status"]),
-        (("download", "ml-"), ["ml-1m", "ml-20m"]),
-        (("preprocess", "be"), ["beauty"]),
+        (("download", "ml-1m"), ["ml-1m"]),
+        (("preprocess", "yel"), ["yelp"]),
         (("simulate", "--like", "ye"), ["yelp"]),
         (("check", "m"), ["mine"]),
         (("check", "w"), []),  # the workflow's settings are no experiment
@@ -54,6 +57,11 @@ def offered(*words: str) -> list[str]:
         ),
         (("train", "--experiment", "none", "demo", "popu"), ["popularity"]),
         (("train", "demo", "sasrec+", "--track", "te"), ["tensorboard"]),
+        (("train", "demo", "sasrec+", "training.p"), ["training.patience="]),
+        (("check", "demo", "hyperparameters.hidden_s"), ["hyperparameters.hidden_size="]),
+        (("grid", "demo", "see"), ["seeds="]),
+        (("prepare", "demo", "training"), TRAINING),
+        (("train", "demo", "sasrec+", "training.patience=1", "max"), ["max_length="]),
         (("tables", "res"), ["results/mine"]),
         (("status", "results/"), ["results/mine"]),
         (("promote", "results/x"), []),
