@@ -112,6 +112,7 @@ def _in_rows_of_a_chunk(arguments: Sampled) -> Sampled:
     """Cut sequences whose logits alone are more than a chunk, so that none is scored at once."""
     negatives, counts = arguments.negatives, arguments.counts
     most = max(1, arguments.logits_per_chunk // negatives.shape[1])
+    most -= most % 8 if most > 8 else 0  # see `chunks.rounded_length`
     if not counts or max(counts) <= most:
         # Gathered: a formula has no use for the logits of items that are no negatives.
         return arguments._replace(distinct=False)
