@@ -7,11 +7,21 @@ from typing import Any
 import click
 
 import seqrec
-from seqrec.cli import audit, data, experiments, recommend, records, report, status, training
+from seqrec.cli import (
+    audit,
+    data,
+    experiments,
+    recommend,
+    records,
+    report,
+    split,
+    status,
+    training,
+)
 from seqrec.errors import SeqrecError, explained
 
 COMMANDS = {
-    "Data": (data.download, data.preprocess, audit.audit, data.simulate),
+    "Data": (data.download, data.preprocess, audit.audit, split.split, data.simulate),
     "Experiments": (
         *(experiments.check, experiments.prepare, experiments.grid),
         *(experiments.choose, experiments.schema),

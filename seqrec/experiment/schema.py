@@ -120,6 +120,10 @@ class SplitRule(Strict):
                     raise ValueError(f"leave-one-out has no {key}; add kind: global-temporal")
         return self
 
+    def written(self) -> dict[str, Any]:
+        """Return the keys that this kind of split has, as plain values."""
+        return self.model_dump(mode="json", exclude_none=True)
+
     @property
     def cut(self) -> int | None:
         """Return the moment of `at` in Unix seconds; None without it."""
@@ -477,7 +481,7 @@ class RunConfig(Strict):
         if self.split == RunSplit():
             content.pop("split", None)
         else:
-            content["split"] = {k: v for k, v in content["split"].items() if v is not None}
+            content["split"] = self.split.written()
         return content
 
     def json(self) -> str:  # type: ignore[override]

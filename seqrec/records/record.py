@@ -40,6 +40,17 @@ MOST_RECORD_BYTES = 1 << 30
 """Size that no file of a record reaches but its weights: ranks of 250 million users."""
 
 
+OPTIONAL = (
+    "split",
+    "refit_seconds",
+    "test_sampled",
+    "recommended_popularity",
+    "pieces",
+    "digests",
+)
+"""Keys of `metrics.json` that are left out where there is nothing to say."""
+
+
 class Part(BaseModel):
     """A part of `metrics.json`. Keys that this version does not know are ignored."""
 
@@ -118,6 +129,9 @@ class KnownSplit(Part):
     """What is read of the split of a record."""
 
     kind: str = "leave-one-out"
+    quantile: float | None = None
+    at: str | None = None
+    validation: str | None = None
     target: str = "last"
     seen: str = "drop"
     refit: bool = False
@@ -203,6 +217,9 @@ class Record(Part):
     """The epoch whose weights were kept, from 1; None for a model without epochs."""
     training_seconds: Duration
     """Duration of the training loop with its validations."""
+    refit_seconds: Duration | None = None
+    """Duration of the training anew on train and validation, whose weights are kept; None if there
+    was none."""
     validation: Annotated[Metrics, AfterValidator(_with_stopping_metric)]
     """Validation metrics of the best epoch, by names such as `ndcg@10`."""
     test: Annotated[Metrics, AfterValidator(_with_reported_metrics)]
@@ -253,8 +270,7 @@ class Record(Part):
 
     def content(self) -> dict[str, Any]:
         """Return what `metrics.json` holds as plain values, without optional keys that are None."""
-        names = ("split", "test_sampled", "recommended_popularity", "pieces", "digests")
-        left_out: dict[str, Any] = {name: True for name in names if getattr(self, name) is None}
+        left_out: dict[str, Any] = {name: True for name in OPTIONAL if getattr(self, name) is None}
         if self.seqrec.loss_code is None:
             left_out["seqrec"] = {"loss_code"}
         return self.model_dump(exclude=left_out)

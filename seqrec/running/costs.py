@@ -103,4 +103,5 @@ def training_minutes(config: RunConfig, size: LogSize, gpu: bool, threads: int) 
     epoch_seconds = size.interactions * (1e-5 + 4e-10 * size.items)
     if not gpu:
         epoch_seconds *= CPU_THREAD_SLOWDOWN / threads
-    return epochs * epoch_seconds / 60
+    trainings = 2 if config.split.refit else 1
+    return trainings * epochs * epoch_seconds / 60

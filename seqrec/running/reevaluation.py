@@ -27,11 +27,14 @@ def evaluate_again(
     """Evaluate the weights in `folder` by a new `evaluation`, and renew the record.
 
     Cutoffs, batch size and sampled negatives change no weight. Returns None, and changes nothing,
-    where the run must be trained: other settings or data, no weights, or a model that fits itself.
+    where the run must be trained: other settings or data, no weights, or a model that fits itself
+    or was refitted, since the weights are then no longer those that were validated.
     The caller holds the folder's lock.
     """
     files = RunFiles(folder)
-    if config.loss is None or not (files.metrics.is_file() and files.weights.is_file()):
+    if config.loss is None or config.split.refit:
+        return None
+    if not (files.metrics.is_file() and files.weights.is_file()):
         return None
     try:
         record = read_record(folder)

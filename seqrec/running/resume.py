@@ -41,6 +41,8 @@ class SavedState(NamedTuple):
     """The most runs seen on the device, over all pieces of the training."""
     pieces: list[TrainingPiece]
     """The pieces of the training so far, as far as they differ."""
+    refit: dict[str, Any] | None = None
+    """A snapshot of the trainer that trains anew on train and validation, if it has begun."""
 
 
 class ResumeFiles:

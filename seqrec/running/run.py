@@ -45,6 +45,7 @@ from seqrec.training.beginning import begin_run
 from seqrec.training.fitting import fit
 from seqrec.training.loop import Trainer, train
 from seqrec.training.precision import Precision
+from seqrec.training.refitting import Refitter, refitted
 from seqrec.training.scoring import TrainingResult
 
 
@@ -127,12 +128,13 @@ def _train(
     resume, place = ResumeFiles(job.folder), job.place
     key = training_key(job.config, job.log, job.code, job.engine)
     pieces: list[TrainingPiece] = []
-    if begun := resume.load(key):
+    begun = resume.load(key)
+    if begun:
         trainer.restore(begun.state)
         place.most_runs = max(place.most_runs, begun.runs_sharing_device)
         pieces = begun.pieces
     if not trainer.finished:
-        pieces = _with_this_piece(pieces, trainer, job)
+        pieces = _with_this_piece(pieces, _next_epoch(trainer), job)
     with stopped_by_signals(trainer), ticking(trainer) as ticker:
         for epoch in train(trainer):
             ticker.clear()
@@ -146,15 +148,63 @@ def _train(
         if trainer.stop_requested:
             resume.save(SavedState(key, trainer.snapshot(), place.most_runs, pieces))
             raise Stopped
-    return trainer.result(), pieces
+    result = trainer.result()
+    if not job.config.split.refit:
+        return result, pieces
+    state = SavedState(key, trainer.snapshot(), place.most_runs, pieces, begun and begun.refit)
+    return _refit(result, job, state)
+
+
+def _refit(
+    result: TrainingResult, job: Job, begun: SavedState
+) -> tuple[TrainingResult, list[TrainingPiece]]:
+    """Train a new network on train and validation together for the best number of epochs.
+
+    Goes on from the state of such a training in `begun`, which holds that of the first as well.
+    """
+    if result.best_epoch is None:
+        raise ValueError("nothing says for how many epochs to train")
+    _, network = begin_run(job.config, job.log, job.engine)
+    if not isinstance(network, Network):
+        raise TypeError(f"{job.config.implementation} is not a network")
+    refitter = Refitter(network, job.splits, job.config, job.engine, result.best_epoch)
+    resume, place, pieces = ResumeFiles(job.folder), job.place, begun.pieces
+    if begun.refit:
+        refitter.restore(begun.refit)
+    if not refitter.finished:
+        click.echo(
+            f"{job.folder}: trains anew on train and validation, {result.best_epoch} epochs",
+            err=True,
+        )
+        pieces = _with_this_piece(pieces, len(result.history) + _next_epoch(refitter), job)
+
+    def save() -> None:
+        so_far = begun._replace(runs_sharing_device=place.most_runs, pieces=pieces)
+        resume.save(so_far._replace(refit=refitter.snapshot()))
+
+    with stopped_by_signals(refitter), ticking(refitter) as ticker:
+        for _ in train(refitter):
+            ticker.clear()
+            place.look()
+            save()
+            hand_back_freed_memory()
+        if refitter.stop_requested:
+            save()
+            raise Stopped
+    return refitted(result, refitter.result()), pieces
+
+
+def _next_epoch(trainer: Trainer) -> int:
+    """Return the epoch under way, or the one to come; the first is 1."""
+    at = trainer.position
+    return at.epoch if trainer.in_epoch else at.epoch + 1
 
 
 def _with_this_piece(
-    pieces: list[TrainingPiece], trainer: Trainer, job: Job
+    pieces: list[TrainingPiece], first_epoch: int, job: Job
 ) -> list[TrainingPiece]:
     """Add the piece of the training that begins here; say so if it computes with something else."""
-    at = trainer.position
-    piece = piece_from(at.epoch if trainer.in_epoch else at.epoch + 1, job.engine)
+    piece = piece_from(first_epoch, job.engine)
     if pieces and (changed := changes(pieces[-1], piece)):
         click.echo(
             f"{job.folder}: goes on from epoch {piece.first_epoch}, but before with {changed}. The "
@@ -212,6 +262,7 @@ def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Rec
         epochs=len(result.history) or None,
         best_epoch=result.best_epoch,
         training_seconds=result.training_seconds,
+        refit_seconds=result.refit_seconds,
         validation=quality.validation,
         test=quality.test,
         test_sampled=quality.test_sampled,

@@ -160,8 +160,8 @@ class Trainer:
             return
         self.optimiser.zero_grad(set_to_none=True)
         hidden = [
-            self.encode(inputs).flatten(0, 1).index_select(0, labelled)
-            for inputs, labelled in batch.groups
+            self.encode(*group.arguments).flatten(0, 1).index_select(0, group.labelled)
+            for group in batch.groups
         ]
         loss = self.objective(torch.cat(hidden), batch)
         loss.backward()
@@ -201,13 +201,18 @@ class Trainer:
         stopping_metric = self.settings.stopping_metric
         epoch = Epoch(at.epoch, self._seconds(), training_loss, validation, stopping_metric)
         at.history.append(epoch)
-        if epoch.stopping_metric > at.best_stopping_metric:
-            at.best_epoch, at.best_stopping_metric = epoch.number, epoch.stopping_metric
+        if self.is_best(epoch):
+            at.best_epoch = epoch.number
+            at.best_stopping_metric = epoch.validation.get(epoch.stopped_by, 0.0)
             at.best_weights = {
                 name: tensor.clone() for name, tensor in self.network.state_dict().items()
             }
         at.order = None
         return epoch
+
+    def is_best(self, epoch: Epoch) -> bool:
+        """Whether an epoch is better than all before it, so that its weights are kept."""
+        return epoch.stopping_metric > self.position.best_stopping_metric
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

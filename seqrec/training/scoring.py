@@ -29,6 +29,8 @@ class TrainingResult:
     weights: dict[str, Tensor]
     """On the host, by their names in the saved file."""
     scorers: Scorers
+    refit_seconds: float | None = None
+    """Duration of the training anew on train and validation; None if there was none."""
 
 
 def evaluate_weights(
@@ -65,12 +67,16 @@ def network_scorer(
     The network is expected in evaluation mode.
     """
     window = network.task.prediction_window(max_length)
-    special = network.task.special_rows
+    special, told = network.task.special_rows, network.task.times
 
     def score(users: np.ndarray) -> Tensor:
         histories = split.last_items(users, window)
         batch = network.task.prediction_batch(to_device(device, torch.from_numpy(histories)))
-        states = network.states_at(batch.inputs, batch.positions)
+        times = []
+        if told is not None:
+            known = split.last_times(users, window, with_targets=told == "target")
+            times.append(to_device(device, torch.from_numpy(known)))
+        states = network.states_at(batch.inputs, batch.positions, *times)
         return (states @ network.item_table[special:].T).float()
 
     return score
