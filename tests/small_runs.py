@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from seqrec.data.simulation import simulate
 from seqrec.data.statistics import Statistics
 from seqrec.experiment.registry import import_model
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import LogFiles
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,6 +92,20 @@ def simulated_log(**sizes: Any) -> Interactions:
     sizes = SIZES | sizes
     log = simulate(**sizes)
     return Interactions(log.items, log.offsets, log.num_items, statistics=NO_STATISTICS, digest="")
+
+
+def timed(log: Interactions) -> Interactions:
+    """Give a log times that ascend within each user, by gaps between none and some months."""
+    gaps = 10 ** np.random.default_rng(0).uniform(0, 7, len(log.items))
+    return replace(log, times=10**9 + np.cumsum(gaps.astype(np.int64)))
+
+
+def timed_in(folder: Path) -> Path:
+    """Give the preprocessed log in `folder` times, and return the folder."""
+    log, files = timed(Interactions.load(folder)), LogFiles(folder)
+    np.save(files.times, log.times)
+    files.digest.write_text(json.dumps({"sha256": log.sha256()}) + "\n")
+    return folder
 
 
 def preprocessed_log(folder: Path, **sizes: Any) -> Path:

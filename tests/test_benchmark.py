@@ -117,7 +117,7 @@ def test_the_textbook_computes_what_the_package_computes(
 
     generator = torch.Generator().manual_seed(0)
     batch = sequences.batch(users, generator, CPU)
-    hidden = torch.cat([network(rows).flatten(0, 1)[at] for rows, at in batch.groups])
+    hidden = torch.cat([network(*read).flatten(0, 1)[at] for read, at in batch.groups])
     assert baseline.step(users) == pytest.approx(objective(hidden, batch).item(), rel=1e-3)
 
 

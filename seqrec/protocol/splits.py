@@ -112,13 +112,28 @@ class Split:
     def last_items(self, rows: np.ndarray, window: int) -> np.ndarray:
         """Return each history's last `window` items, int64 `[rows, longest]`, padded with 0 on
         the right."""
+        return self._last(self.items, rows, window, following=0)
+
+    def last_times(self, rows: np.ndarray, window: int, with_targets: bool) -> np.ndarray:
+        """Return when each of `last_items` came and, `with_targets`, when the target does.
+
+        Unix seconds, int64 `[rows, longest]` or `[rows, longest + 1]`, padded with 0 on the right.
+        """
+        if self.times is None:
+            raise ValueError("the log has no times")
+        return self._last(self.times, rows, window, following=int(with_targets))
+
+    def _last(
+        self, values: np.ndarray, rows: np.ndarray, window: int, following: int
+    ) -> np.ndarray:
+        """Return the values of each history's last `window` items and of the `following` ones."""
         starts, ends = self.bounds(rows)
         starts = np.maximum(starts, ends - window)
         lengths = ends - starts
-        columns = np.arange(max(1, int(lengths.max(initial=0))))
-        inside = columns < lengths[:, None]
+        columns = np.arange(max(1, int(lengths.max(initial=0))) + following)
+        inside = columns < lengths[:, None] + following
         index = np.where(inside, starts[:, None] + columns, 0)
-        return np.where(inside, self.items[index], 0).astype(np.int64)
+        return np.where(inside, values[index], 0).astype(np.int64)
 
     def item_counts(self) -> np.ndarray:
         """Count each item in the histories, int64 `[1 + items]`; item 0 is padding."""

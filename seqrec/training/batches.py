@@ -25,12 +25,21 @@ COUNTED_AT_ONCE = 4096
 """Users whose sequences are counted at a time."""
 
 
+class Group(NamedTuple):
+    """Sequences that go through the network together."""
+
+    arguments: tuple[Tensor, ...]
+    """What the network is called with: inputs `[sequences, time]` in rows of the item table and,
+    if its task has times, these."""
+    labelled: Tensor
+    """Where the labelled positions stand in the flattened inputs."""
+
+
 class Batch(NamedTuple):
     """Users of one training step, the longest sequences first."""
 
-    groups: list[tuple[Tensor, Tensor]]
-    """Inputs `[sequences, time]` in rows of the item table, and where their labelled positions
-    stand in the flattened inputs."""
+    groups: list[Group]
+    """Sequences of similar length, side by side."""
     targets: Tensor
     """Labels of all groups' labelled positions, `[positions]`, in rows of the item table."""
     sequences: Tensor
@@ -70,23 +79,39 @@ class TrainingSequences:
         """
         lengths = np.minimum(self.split.lengths(users), self.window)
         order = np.argsort(-lengths, kind="stable")
-        sequences = torch.from_numpy(self.split.last_items(users[order], self.window))
+        ordered = users[order]
+        sequences = torch.from_numpy(self.split.last_items(ordered, self.window))
         on_cpu = device.type == "cpu"
         if not on_cpu:
             sequences = F.pad(sequences, (0, self.window - sequences.shape[1]))
         inputs, labels = self.task.training_batch(sequences, generator)
+        times = self._times(ordered, sequences.shape[1])
         labelled = labels > 0
         groups = []
         for group in length_groups(lengths[order], PADDING_PER_GROUP if on_cpu else None):
             time = max(1, int((inputs[group.start] > 0).sum())) if on_cpu else inputs.shape[1]
             place = labelled[group, :time].flatten().nonzero()[:, 0]
-            groups.append((to_device(device, inputs[group, :time]), to_device(device, place)))
+            arguments = [inputs[group, :time]]
+            if times is not None:
+                arguments.append(times[group, : time + (self.task.times == "target")])
+            on_device = tuple(to_device(device, argument) for argument in arguments)
+            groups.append(Group(on_device, to_device(device, place)))
         return Batch(
             groups,
             to_device(device, labels[labelled]),
             to_device(device, sequences),
             labelled.sum(1).tolist(),
         )
+
+    def _times(self, users: np.ndarray, longest: int) -> Tensor | None:
+        """Return when the items of each sequence came, `[batch, longest]`, if the task has times.
+
+        The last item of a sequence is a label alone, so that these are one more than the inputs.
+        """
+        if self.task.times is None:
+            return None
+        times = torch.from_numpy(self.split.last_times(users, self.window, with_targets=False))
+        return F.pad(times, (0, longest - times.shape[1]))
 
     def most_distinct_items(self) -> int:
         """Count the distinct items of the sequence that has the most."""

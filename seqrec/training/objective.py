@@ -14,8 +14,8 @@ from seqrec.training.losses.registry import full_loss, sampled_loss_of
 from seqrec.training.losses.sampled import Sampled
 from seqrec.training.negatives import NegativeSampler, WeightedSampler
 
-Encoder = Callable[[Tensor], Tensor]
-"""Hidden states `[batch, time, width]`, in float32, of inputs `[batch, time]`."""
+Encoder = Callable[..., Tensor]
+"""Hidden states `[batch, time, width]`, in float32, of what a network is called with."""
 
 Objective = Callable[[Tensor, Batch], Tensor]
 """Loss of the hidden states `[positions, width]` of a batch's labelled positions."""
@@ -35,9 +35,9 @@ def make_encoder(network: Network, engine: Engine) -> Encoder:
         forward = torch.compile(network, mode="reduce-overhead", dynamic=False)
     narrow = engine.device.type == "cuda" and engine.precision == "bfloat16"
 
-    def encode(inputs: Tensor) -> Tensor:
+    def encode(*arguments: Tensor) -> Tensor:
         with torch.autocast("cuda", torch.bfloat16, enabled=narrow):
-            return forward(inputs).float()
+            return forward(*arguments).float()
 
     return encode
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import LOSSES, NETWORKS, simulated_log, small_config
+from small_runs import LOSSES, NETWORKS, simulated_log, small_config, timed
 from torch.fx.experimental import _config as meta_device
 
 from seqrec.experiment.schema import RunConfig
@@ -23,11 +23,15 @@ from seqrec.training.loop import Trainer
 from seqrec.training.scoring import network_scorer
 
 META = torch.device("meta")
-SPLITS = leave_one_out(simulated_log(users=40, items=400))
+SPLITS = leave_one_out(timed(simulated_log(users=40, items=400)))
 """Enough users for a whole batch and a smaller one."""
 CASES = [
     *((network, loss, "float32") for network in NETWORKS for loss in LOSSES),
     *(("sasrec", loss, "bfloat16") for loss in LOSSES),  # which is the loss's own affair
+]
+TIMED = [
+    small_config("hstu", hyperparameters=NETWORKS["hstu"] | {"time_bias": kind})
+    for kind in ("history", "target")
 ]
 
 
@@ -57,11 +61,14 @@ def network_of(config: RunConfig) -> Network:
     return network.to(META)
 
 
-@pytest.mark.parametrize(("implementation", "loss", "precision"), CASES)
-def test_the_host_waits_for_nothing_within_an_epoch(
-    implementation: str, loss: str, precision: Any
-) -> None:
-    config = small_config(implementation, loss)
+@pytest.mark.parametrize(
+    ("config", "precision"),
+    [
+        *((small_config(network, loss), precision) for network, loss, precision in CASES),
+        *((config, "float32") for config in TIMED),
+    ],
+)
+def test_the_host_waits_for_nothing_within_an_epoch(config: RunConfig, precision: Any) -> None:
     # The pool of negatives is made once, before the first step: its shape may be waited for.
     with meta_device.patch(meta_nonzero_assume_all_nonzero=True):
         trainer = Trainer(network_of(config), SPLITS, config, Engine(META, precision))
@@ -76,12 +83,11 @@ def test_the_host_waits_for_nothing_within_an_epoch(
         trainer.end_epoch()
 
 
-@pytest.mark.parametrize("implementation", NETWORKS)
+@pytest.mark.parametrize("config", [*map(small_config, NETWORKS), *TIMED])
 @pytest.mark.parametrize("recommended", [False, True])
 def test_the_host_waits_once_for_all_ranks_and_recommended_items(
-    implementation: str, recommended: bool, monkeypatch: pytest.MonkeyPatch
+    config: RunConfig, recommended: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = small_config(implementation)
     network = network_of(config).eval()
     scored: list[int] = []
     score = network_scorer(network, SPLITS.test, config.max_length, META)

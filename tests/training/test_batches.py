@@ -65,7 +65,7 @@ def test_a_batch_has_the_labels_of_its_users_and_their_inputs(
     windows = [users[u][:-2][-6:] for u in order]
     assert [[int(i) for i in row if i > 0] for row in batch.sequences] == windows
     found = batch.targets.split(batch.counts)
-    for inputs, labelled in batch.groups:
+    for (inputs,), labelled in batch.groups:
         assert int((inputs == 0).sum()) <= max(padding, len(inputs))
         assert bool((inputs.flatten()[labelled] > 0).all())
     for window, targets in zip(windows, found, strict=True):
@@ -100,7 +100,7 @@ def test_the_layout_changes_neither_loss_nor_gradients(
         generator = torch.Generator().manual_seed(0)
         batch = sequences.batch(users, generator, device)
         network.train()
-        hidden = torch.cat([network(rows).flatten(0, 1)[at] for rows, at in batch.groups])
+        hidden = torch.cat([network(*read).flatten(0, 1)[at] for read, at in batch.groups])
         value = objective(hidden, batch)
         value.backward()
         gradients = [parameter.grad for parameter in network.parameters()]
@@ -124,5 +124,5 @@ def test_an_accelerator_is_given_one_shape_whoever_is_in_the_batch(
     for users in (shortest, longest, short_window):
         batch = TrainingSequences.of(split, task, 8).batch(users, generator, META)
         assert len(batch.groups) == 1
-        shapes.add((batch.groups[0][0].shape, batch.sequences.shape))
+        shapes.add((batch.groups[0].arguments[0].shape, batch.sequences.shape))
     assert shapes == {((5, 8), (5, window))}

@@ -1,0 +1,164 @@
+"""Networks that read times get those that their task names, and no others."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_runs import (
+    NETWORKS,
+    log_of,
+    outcome,
+    preprocessed_log,
+    simulated_log,
+    small_config,
+    timed,
+    timed_in,
+)
+from torch import Tensor, nn
+
+from seqrec.data.interactions import Interactions
+from seqrec.errors import SeqrecError
+from seqrec.experiment.schema import RunConfig
+from seqrec.models import Network, NextItem
+from seqrec.models.hstu import HSTU
+from seqrec.models.tasks import Times
+from seqrec.protocol.splits import leave_one_out
+from seqrec.running.options import EngineOptions
+from seqrec.running.run import run
+from seqrec.training import batches
+from seqrec.training.arithmetic import Engine
+from seqrec.training.batches import TrainingSequences
+from seqrec.training.beginning import begin_run
+from seqrec.training.loop import Trainer, train
+from seqrec.training.scoring import network_scorer
+
+CPU, META = torch.device("cpu"), torch.device("meta")
+FIRST = 10**9
+TOLD: list[Times] = ["history", "target"]
+
+
+def numbered_log(lengths: list[int]) -> Interactions:
+    """A log in which interaction number n is with item n, at the second FIRST + n."""
+    items = iter(range(1, sum(lengths) + 1))
+    log = log_of([[next(items) for _ in range(length)] for length in lengths], sum(lengths))
+    return replace(log, times=FIRST + log.items.astype(np.int64))
+
+
+def config_of(time_bias: str, **changes: Any) -> RunConfig:
+    hyperparameters = NETWORKS["hstu"] | {"time_bias": time_bias}
+    return small_config("hstu", hyperparameters=hyperparameters, **changes)
+
+
+@pytest.mark.parametrize("device", [CPU, META])
+@pytest.mark.parametrize("told", TOLD)
+def test_a_training_batch_has_the_times_of_inputs_and_only_if_told_of_labels(
+    told: Times, device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "to_device", lambda device, tensor: tensor)
+    monkeypatch.setattr(batches, "PADDING_PER_GROUP", 3)
+    split = leave_one_out(numbered_log([4, 5, 9, 30, 31, 40, 6])).train
+    sequences = TrainingSequences.of(split, NextItem(told), 8)
+    batch = sequences.batch(np.arange(7), torch.Generator(), device)
+    seen = []
+    for (inputs, times), labelled in batch.groups:
+        assert times.dtype == torch.int64
+        assert times.shape == (len(inputs), inputs.shape[1] + (told == "target"))
+        own = times[:, : inputs.shape[1]]
+        assert torch.equal(own[inputs > 0], inputs[inputs > 0] + FIRST)
+        if told == "target":
+            seen.append(times[:, 1:].flatten()[labelled] - FIRST)
+    if told == "target":
+        assert torch.equal(torch.cat(seen), batch.targets)
+
+
+class Recorder(Network):
+    """Keeps what it is called with."""
+
+    def __init__(self, num_items: int, task: NextItem) -> None:
+        self.task = task
+        super().__init__(num_items, 4)
+        self.calls: list[tuple[Tensor, ...]] = []
+
+    def forward(self, rows: Tensor, *times: Tensor) -> Tensor:
+        self.calls.append((rows, *times))
+        return self.items(rows)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_prediction_has_the_times_of_its_history_and_only_if_told_of_its_target(
+    told: Times,
+) -> None:
+    split = leave_one_out(numbered_log([4, 12, 7])).test
+    network, users = Recorder(split.num_items, NextItem(told)), np.arange(3)
+    network_scorer(network, split, 8, CPU)(users)
+    [(rows, times)] = network.calls
+    assert torch.equal(times[:, : rows.shape[1]][rows > 0], rows[rows > 0] + FIRST)
+    assert times.shape[1] == rows.shape[1] + (told == "target")
+    if told == "target":
+        asked = times[torch.arange(3), (rows > 0).sum(1)]
+        assert asked.tolist() == [FIRST + target for target in split.targets(users)]
+
+
+def test_a_network_that_asks_for_no_times_gets_none() -> None:
+    split = leave_one_out(numbered_log([4, 12, 7])).test
+    network = Recorder(split.num_items, NextItem())
+    network_scorer(network, split, 8, CPU)(np.arange(3))
+    assert [len(call) for call in network.calls] == [1]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_log_without_times_is_refused_before_training(told: Times) -> None:
+    with pytest.raises(SeqrecError, match=r"hstu reads when .*the log of small has no times"):
+        begin_run(config_of(told), simulated_log(), Engine(CPU))
+    begin_run(config_of("none"), simulated_log(), Engine(CPU))
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_hstu_learns_from_times(told: Times) -> None:
+    """Which of two items follows is decided by the gap before it, or after it if that is told."""
+    rng = np.random.default_rng(0)
+    users, times = [], []
+    for _ in range(200):
+        gaps = rng.choice([10, 10**6], 12)
+        deciding = gaps if told == "target" else np.roll(gaps, 1)
+        users.append([1 + int(gap > 10) for gap in deciding])
+        times.append(FIRST + np.cumsum(gaps))
+    log = replace(log_of(users, 2), times=np.concatenate(times))
+    training = {"batch_size": 50, "max_epochs": 40, "patience": 40, "learning_rate": 0.02}
+    losses = {}
+    for bias in ("none", told):
+        config = config_of(bias, training=training)
+        splits, network = begin_run(config, log, Engine(CPU))
+        assert isinstance(network, Network)
+        trainer = Trainer(network, splits, config, Engine(CPU))
+        losses[bias] = [*train(trainer)][-1].training_loss
+    assert losses[told] < 0.7 * losses["none"]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_hstu_without_times_is_that_with_a_bias_of_zero(told: Times) -> None:
+    torch.manual_seed(0)
+    hyperparameters = NETWORKS["hstu"] | {"dropout": 0.0}
+    plain = HSTU(20, 8, **hyperparameters)
+    network = HSTU(20, 8, **hyperparameters, time_bias=told)
+    network.load_state_dict(plain.state_dict(), strict=False)
+    for block in network.blocks:
+        nn.init.zeros_(block.by_time)  # type: ignore[arg-type]
+    rows = torch.randint(1, 21, (3, 8))
+    times = FIRST + torch.randint(0, 10**6, (3, 8 + (told == "target"))).cumsum(1)
+    torch.testing.assert_close(network(rows, times), plain(rows))
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_run_with_times_is_recorded_and_the_same_again(told: Times, tmp_path: Path) -> None:
+    data = timed_in(preprocessed_log(tmp_path / "data"))
+    options = EngineOptions("cpu", 1, "float32")
+    for folder in ("one", "two"):
+        run(config_of(told), data, tmp_path / folder, options)
+    assert outcome(tmp_path / "one") == outcome(tmp_path / "two")
+    times = Interactions.load(data).times
+    assert times is not None
+    assert np.array_equal(times, timed(Interactions.load(data)).times)  # type: ignore[arg-type]
