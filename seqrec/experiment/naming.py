@@ -6,7 +6,7 @@ from functools import cache
 
 from seqrec.data.datasets import load_dataset
 from seqrec.errors import SeqrecError
-from seqrec.layout import CONFIG, ConfigFiles
+from seqrec.layout import CONFIG, SPLIT_MARK, ConfigFiles
 from seqrec.typed_yaml import load_yaml
 
 MODEL_TITLES = {
@@ -60,19 +60,21 @@ def in_order(models: Iterable[str]) -> list[str]:
     return sorted(numbers, key=lambda model: (*model_order(model)[:2], numbers[model]))
 
 
-def dataset_order(dataset: str) -> tuple[int, str]:
-    """Sort key: the paper's datasets in its order, then others by name."""
-    names = list(DATASET_TITLES)
-    return names.index(dataset) if dataset in names else len(names), dataset
+def dataset_order(dataset: str) -> tuple[int, str, str]:
+    """Sort key: the paper's datasets in its order, then others by name; each by its splits."""
+    names, (name, _, split) = list(DATASET_TITLES), dataset.partition(SPLIT_MARK)
+    return names.index(name) if name in names else len(names), name, split
 
 
 def dataset_title(dataset: str) -> str:
-    """Return the title of a dataset.
+    """Return the title of a dataset, with the name of the split if it is under one of several.
 
     A dataset that is not the paper's gets it from its YAML file. Without one, as for a colleague's
     results, its name serves.
     """
-    return DATASET_TITLES.get(dataset) or _dataset_title_in(ConfigFiles(CONFIG.absolute()), dataset)
+    name, _, split = dataset.partition(SPLIT_MARK)
+    title = DATASET_TITLES.get(name) or _dataset_title_in(ConfigFiles(CONFIG.absolute()), name)
+    return f"{title}, {split}" if split else title
 
 
 def model_title(model: str) -> str:

@@ -64,7 +64,7 @@ class Survey:
     def order(self, run: Run) -> tuple[Any, ...]:
         """Sort key of runs: by dataset in the paper's order, split, model as `places`, and seed."""
         place = self.places.get(run.model, len(self.places))
-        return *dataset_order(run.dataset), run.split or "", place, run.model, run.seed
+        return *dataset_order(run.task), place, run.model, run.seed
 
     def title(self, model: str) -> str:
         """Return what tables and figures call a model."""

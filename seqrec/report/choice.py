@@ -51,7 +51,7 @@ def choose(records: Sequence[Record]) -> list[Choice]:
                 rerun = tuned.get((first.folder.parents[1], tuned_name(base)), [])
                 tested = [one for one in rerun if same_but_name(one, first)]
         chosen.append(Choice(best, len(models), settings[first.folder], tested, title))
-    return sorted(chosen, key=lambda one: dataset_order(one.records[0].dataset))
+    return sorted(chosen, key=lambda one: dataset_order(one.records[0].task))
 
 
 def _split_off_tuned(

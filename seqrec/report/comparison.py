@@ -155,7 +155,7 @@ class _Sides:
         measured = measure(records, metrics)
         models = {first.model: measured}
         if found := self.experiments.of(first):
-            key = id(found), first.dataset, first.data.sha256, *metrics
+            key = id(found), first.task, first.data.sha256, *metrics
             if key not in self._models:
                 self._models[key] = _with_several_seeds(found, first, metrics)
             models |= self._models[key]
@@ -166,12 +166,12 @@ def _with_several_seeds(
     found: Survey, like: Record, metrics: Sequence[str]
 ) -> Mapping[str, Measured]:
     """Measure the models with several seeds on the data of a record."""
-    of_data = like.dataset, like.data.sha256
-    records = [r for r in found.records if (r.dataset, r.data.sha256) == of_data]
+    of_data = like.task, like.data.sha256
+    records = [r for r in found.records if (r.task, r.data.sha256) == of_data]
     of_model = grouped(records, task_and_model)
     several = [r for r in records if len(of_model[task_and_model(r)]) > 1]
     kept = without_misfits(replace(found, records=several)).records
-    return measure_dataset(kept, like.dataset, metrics)
+    return measure_dataset(kept, like.task, metrics)
 
 
 def _matched(one: Path, other: Path) -> list[tuple[list[Record], list[Record]]]:

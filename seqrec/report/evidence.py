@@ -112,11 +112,11 @@ class Evidence:
 
     @cached_property
     def _records(self) -> dict[str, list[Record]]:
-        return grouped(self.found.records, lambda record: record.dataset)
+        return grouped(self.found.records, lambda record: record.task)
 
     @cached_property
     def _runs(self) -> dict[str, list[Run]]:
-        return grouped(self.found.runs, lambda run: run.dataset)
+        return grouped(self.found.runs, lambda run: run.task)
 
     @cached_property
     def _finished(self) -> set[tuple[str, str]]:
@@ -132,7 +132,7 @@ class Evidence:
 
 
 def _models(runs: Iterable[Run]) -> set[tuple[str, str]]:
-    return {(run.dataset, run.model) for run in runs}
+    return {(run.task, run.model) for run in runs}
 
 
 def read_evidence(results: Path, config: ConfigFiles) -> Evidence:

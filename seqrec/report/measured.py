@@ -15,7 +15,7 @@ from seqrec.report.inference import Interval, Scores, bootstrap_interval
 
 def datasets_of(found: Survey) -> list[str]:
     """List the datasets of an experiment in order."""
-    return list(dict.fromkeys(run.dataset for run in found.runs))
+    return list(dict.fromkeys(run.task for run in found.runs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def measure_dataset(
 
     A model whose own records were trained on different data is left out.
     """
-    of_model = grouped((r for r in records if r.dataset == dataset), lambda record: record.model)
+    of_model = grouped((r for r in records if r.task == dataset), lambda record: record.model)
     return {
         model: measure(seeds, metrics)
         for model, seeds in of_model.items()
@@ -120,7 +120,7 @@ def without_misfits(found: Survey) -> Survey:
     """
     kept, missing = [], [*found.missing]
     remedy = "Delete the one that is damaged and run the experiment again."
-    for group in grouped(found.records, lambda r: (r.dataset, r.data.sha256)).values():
+    for group in grouped(found.records, lambda r: (r.task, r.data.sha256)).values():
         alike = grouped(group, lambda r: sha256(r.target_counts().tobytes()).digest())
         most = max(alike.values(), key=len)
         kept += most

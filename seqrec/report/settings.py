@@ -33,7 +33,7 @@ def other_settings(
     """
     found: dict[Run, list[str]] = {}
     for record in records:
-        asked = papers.get((record.dataset, record.model), {})
+        asked = papers.get((record.task, record.model), {})
         if isinstance(asked, SeqrecError):
             found[record.run] = [str(asked)]
             continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.layout import SPLIT_MARK
 from seqrec.records.survey import grouped
 from seqrec.report.cells import Cell, Table
 from seqrec.report.claims import Claim, Support, claims
@@ -134,9 +135,11 @@ def _runs(evidence: Evidence) -> str:
     """Say how much of the experiment has finished."""
     finished, missing = len(evidence.everything.records), len(evidence.everything.missing)
     models = {record.model for record in evidence.found.records}
-    of = (
-        f"{counted(len(models), 'model')} on {counted(len(finished_datasets(evidence)), 'dataset')}"
-    )
+    tasks = [task.partition(SPLIT_MARK) for task in finished_datasets(evidence)]
+    datasets, splits = {name for name, *_ in tasks}, {split for *_, split in tasks}
+    of = f"{counted(len(models), 'model')} on {counted(len(datasets), 'dataset')}"
+    if len(splits) > 1:
+        of += f" under {counted(len(splits), 'split')}"
     if not missing:
         return (
             f"All {counted(finished, 'run')} have finished: {of}."

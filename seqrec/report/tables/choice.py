@@ -46,7 +46,7 @@ def _cells(one: Choice, model: str, metrics: Sequence[str]) -> list[Cell]:
     is_rerun = one.tested != one.records
     by_seed = [record.validation[STOPPING_METRIC] for record in one.records]
     texts = [
-        dataset_title(one.records[0].dataset),
+        dataset_title(one.records[0].task),
         model,
         str(one.candidates),
         str(len(one.tested)),

@@ -37,7 +37,7 @@ def comparison_table(title: str, compared: Sequence[Comparison]) -> Table:
 
 
 def _cells(row: Comparison) -> list[Cell]:
-    texts = [dataset_title(row.one.records[0].dataset), _models(row), metric_title(row.metric)]
+    texts = [dataset_title(row.one.records[0].task), _models(row), metric_title(row.metric)]
     texts += [_side(side, row.metric) for side in (row.one, row.other)]
     return [*map(Cell, texts), *difference_cells(row.difference, row.p, row.relative)]
 
@@ -55,7 +55,7 @@ def _side(side: Measured, metric: str) -> str:
 def _values(row: Comparison) -> list[object]:
     sides = row.one, row.other
     return [
-        *(row.one.records[0].dataset, row.metric),
+        *(row.one.records[0].task, row.metric),
         *(side.model for side in row.sides),
         *(side.mean(row.metric) for side in sides),
         *difference_values(row.difference, row.p, row.relative),
@@ -67,7 +67,7 @@ def _notes(compared: Sequence[Comparison]) -> list[MarkedText]:
     unknown: dict[str, None] = {}
     first_of_pair = {id(row.sides): row for row in reversed(compared)}
     for row in reversed(first_of_pair.values()):
-        name = f"{dataset_title(row.one.records[0].dataset)}, {_models(row)}"
+        name = f"{dataset_title(row.one.records[0].task)}, {_models(row)}"
         if overlap := row.overlap():
             notes.append(f"{name}: {overlap.value}.")
         if settings := row.settings_that_differ():

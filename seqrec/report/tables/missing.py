@@ -14,8 +14,8 @@ from seqrec.report.evidence import Evidence
 def missing_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate missing runs with the reason and what to do, a line for each reason."""
     found = evidence.everything
-    missing, asked = found.missing, Counter(run.dataset for run in found.runs)
-    alike = grouped(missing, lambda one: (one.run.dataset, one.reason, one.remedy))
+    missing, asked = found.missing, Counter(run.task for run in found.runs)
+    alike = grouped(missing, lambda one: (one.run.task, one.reason, one.remedy))
     texts = []
     for (dataset, reason, remedy), some in alike.items():
         runs = in_short((one.run for one in some), found.title)

@@ -31,7 +31,7 @@ def other_settings_notes(evidence: Evidence) -> list[MarkedText]:
     notes = []
     for settings, runs in grouped(ordered, lambda run: tuple(evidence.other_settings[run])).items():
         names = dict.fromkeys(
-            f"{found.title(run.model)} on {dataset_title(run.dataset)}" for run in runs
+            f"{found.title(run.model)} on {dataset_title(run.task)}" for run in runs
         )
         note = f"{', '.join(names)}: {', '.join(settings)}."
         notes.append(marked_note(Mark.OTHER_SETTINGS, note))
@@ -40,7 +40,7 @@ def other_settings_notes(evidence: Evidence) -> list[MarkedText]:
 
 def missing_notes(evidence: Evidence, dataset: str) -> list[MarkedText]:
     """Say which runs of a dataset are missing and why, all that share a reason in one note."""
-    lost = [one for one in evidence.found.missing if one.run.dataset == dataset]
+    lost = [one for one in evidence.found.missing if one.run.task == dataset]
     notes = []
     for why, some in grouped(lost, lambda one: (one.reason, one.remedy)).items():
         runs = in_short((one.run for one in some), evidence.found.title)
@@ -55,7 +55,7 @@ def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText
     reasons = {}
     for dataset in datasets:
         if not evidence.records(dataset):
-            lost = [one for one in evidence.found.missing if one.run.dataset == dataset]
+            lost = [one for one in evidence.found.missing if one.run.task == dataset]
             reasons[dataset] = " ".join(dict.fromkeys(one.reason for one in lost))
     notes = []
     for reason, some in grouped(reasons, lambda dataset: reasons[dataset]).items():

@@ -15,6 +15,7 @@ from seqrec.report.inference import Interval, Scores, mean_and_deviation
 from seqrec.report.levels import ALPHA
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, over_seeds
+from seqrec.report.splits import target_notes
 from seqrec.report.tables.columns import scatter_notes
 from seqrec.report.tables.notes import (
     mark_notes,
@@ -117,6 +118,7 @@ def dataset_table(evidence: Evidence, item: Item) -> Table:
     notes += mark_notes(marks_in(line.title for line in lines))
     if trained_on_different_data(evidence.records(dataset)):
         notes.append("Not all runs were trained on the same data: compare them with care.")
+    notes += target_notes(evidence.records(dataset))
     notes += missing_notes(evidence, dataset)
     return _table(item, columns, data, notes)
 

@@ -37,7 +37,7 @@ def runs_table(evidence: Evidence, item: Item) -> Table:
 def _line(record: Record) -> list[object]:
     """Return the values of a run under `NAMES`."""
     return [
-        *(record.dataset, record.model, record.seed, record.training_seconds),
+        *(record.task, record.model, record.seed, record.training_seconds),
         *(record.epochs, record.best_epoch),
         *(record.peak_memory_bytes, record.device, record.threads),
         *(record.runs_sharing_device, record.precision),
@@ -50,8 +50,8 @@ def _cells(evidence: Evidence, record: Record) -> list[Cell]:
     sharing = record.runs_sharing_device
     shared = f", shared by {sharing} runs" if sharing > 1 else ""
     return [
-        Cell(dataset_title(record.dataset)),
-        Cell((evidence.title(record.dataset, record.model),)),
+        Cell(dataset_title(record.task)),
+        Cell((evidence.title(record.task, record.model),)),
         Cell(str(record.seed)),
         Cell("" if record.epochs is None else f"{record.best_epoch} of {record.epochs}"),
         Cell(number(record.peak_memory_bytes / 1e9, 2)),

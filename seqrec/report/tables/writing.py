@@ -10,6 +10,7 @@ from seqrec.report.cells import Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence, read_evidence
 from seqrec.report.rendering import write_csv, write_table
+from seqrec.report.splits import with_splits
 from seqrec.report.tables.claims import claims_table
 from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
@@ -44,7 +45,7 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG_FILES) -> list[Path
 def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
     """Make all tables of an experiment, in the order of the report."""
     for item in contents.items(contents.TABLES, evidence.datasets, bool(evidence.searches)):
-        yield item, MAKERS[item.entry.name](evidence, item)
+        yield item, with_splits(MAKERS[item.entry.name](evidence, item), evidence, item)
 
 
 MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
