@@ -27,6 +27,7 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.layout import LogFiles, RunFiles
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
+from seqrec.models.tasks import Times
 from seqrec.protocol.ranking import ScoreUsers, require_finite
 from seqrec.protocol.splits import Split
 from seqrec.records.reading import has_record, read_metrics
@@ -173,10 +174,27 @@ class Recommender:
         joined = (np.concatenate(column) for column in zip(*parts, strict=True))
         return tuple(joined)  # type: ignore[return-value]
 
+    def _require_known_times(self, told: Times | None, split: Split) -> None:
+        if told == "target":
+            raise SeqrecError(
+                f"{self.config.model}: is told when the next interaction happens, which nobody "
+                "knows beforehand, so it cannot recommend. Take a model that is not told."
+            )
+        if told is not None and split.times is None:
+            raise SeqrecError(
+                f"{self.config.model}: reads when interactions happened, and these histories have "
+                "no times. Give users of the dataset (a file with the column 'user' alone, for "
+                "--users), or take a model that reads items alone."
+            )
+
     def scorer(self, split: Split) -> ScoreUsers:
-        """Return what scores the users of `split` from their histories."""
+        """Return what scores the users of `split` from their histories.
+
+        Raises `SeqrecError` for a network that reads times which are not known.
+        """
         if isinstance(self.model, Fitted):
             return fitted_scorer(self.model, self.config, split)
+        self._require_known_times(self.model.task.times, split)
         return network_scorer(self.model, split, self.config.max_length, self.device)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small_runs import (
@@ -27,6 +28,7 @@ from seqrec.models.hstu import HSTU
 from seqrec.models.tasks import Times
 from seqrec.protocol.splits import leave_one_out
 from seqrec.running.options import EngineOptions
+from seqrec.running.recommend import Recommender
 from seqrec.running.run import run
 from seqrec.training import batches
 from seqrec.training.arithmetic import Engine
@@ -162,3 +164,21 @@ def test_a_run_with_times_is_recorded_and_the_same_again(told: Times, tmp_path: 
     times = Interactions.load(data).times
     assert times is not None
     assert np.array_equal(times, timed(Interactions.load(data)).times)  # type: ignore[arg-type]
+
+
+def test_recommending_needs_the_times_that_a_network_reads() -> None:
+    log, users = timed(simulated_log()), pd.DataFrame({"user": [1, 2]})
+    given = pd.DataFrame({"user": [1, 1], "item": [3, 4]})
+
+    def recommender(told: Times) -> Recommender:
+        _, network = begin_run(config_of(told), log, Engine(CPU))
+        return Recommender(config_of(told), network.eval(), log)  # type: ignore[union-attr]
+
+    assert recommender("history").recommend_users(users, 3).groupby("user").size().tolist() == [
+        3,
+        3,
+    ]
+    with pytest.raises(SeqrecError, match=r"hstu: reads when .*these histories have no times"):
+        recommender("history").recommend_users(given, 3)
+    with pytest.raises(SeqrecError, match=r"hstu: is told when .*cannot recommend"):
+        recommender("target").recommend_users(users, 3)
