@@ -1,12 +1,17 @@
 """The command that recommends items with the model of a finished run."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 
 from seqrec.cli import completion
 from seqrec.cli.parameters import File, Folder, device_option
 from seqrec.errors import SeqrecError
+from seqrec.running.options import Seen
 
 
 @click.command()
@@ -17,6 +22,21 @@ from seqrec.errors import SeqrecError
 )
 @click.option(
     "-k", type=click.IntRange(min=1), default=10, show_default=True, help="Items per user."
+)
+@click.option(
+    "--only", type=File(), help="CSV or Parquet file; recommend nothing but its column item."
+)
+@click.option(
+    "--without", type=File(), help="CSV or Parquet file; recommend nothing of its column item."
+)
+@click.option(
+    "--seen",
+    type=click.Choice(get_args(Seen)),
+    help="Leave out items of a user's own history, or let them come again.  [default: as the "
+    "run was evaluated]",
+)
+@click.option(
+    "--strict", is_flag=True, help="Refuse items that the dataset does not have; else skip them."
 )
 @click.option("--output", type=File(), help="CSV or Parquet file.  [default: the terminal]")
 @click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
@@ -32,33 +52,44 @@ def recommend(
     history: str | None,
     users: Path | None,
     k: int,
+    only: Path | None,
+    without: Path | None,
     output: Path | None,
     data: Path | None,
     trust: bool,
     device: str,
+    **choices: Any,
 ) -> None:
     """Recommend the next items with a finished RUN.
 
     RUN is the folder of its record. Items are read and printed by the dataset's own ids. Give
     either one history, where an id that holds a comma stands in quotes, or a file with one line per
-    interaction. A file with only the column user names users of the dataset. Items of a
-    history are not recommended again. Examples:
+    interaction. A file with only the column user names users of the dataset. Items that the dataset
+    does not have are skipped and counted. Examples:
 
     \b
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --history 12,87,3 -k 5
     seqrec recommend results/demo/runs/demo/sasrec+/seed-0 --users users.csv --output top.parquet
     """
     from seqrec.running.recommend import Recommender
-    from seqrec.running.user_tables import read_history, read_users, write_recommendations
+    from seqrec.running.user_tables import (
+        read_history,
+        read_items,
+        read_users,
+        write_recommendations,
+    )
 
     if (history is None) == (users is None):
         raise SeqrecError("recommend: give either --history or --users.")
     table = read_users(users) if users else None
+    choices["only"] = read_items(only) if only else None
+    choices["without"] = read_items(without) if without else ()
     recommender = Recommender.load(run, data, device, trust)
-    if table is None:
-        found = recommender.recommend(read_history(history or ""), k)
-    else:
-        found = recommender.recommend_users(table, k, str(users))
+    with _saying_what_is_skipped():
+        if table is None:
+            found = recommender.recommend(read_history(history or ""), k, **choices)
+        else:
+            found = recommender.recommend_users(table, k, str(users), **choices)
     if output:
         write_recommendations(output, found)
         click.echo(f"{output}: {len(found):,} recommendations")
@@ -66,3 +97,20 @@ def recommend(
         click.echo(found.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
         click.echo(found.to_string(index=False, float_format="{:.4f}".format))
+
+
+@contextmanager
+def _saying_what_is_skipped() -> Iterator[None]:
+    """Print the warnings about ids that are skipped, as lines without a place in the code."""
+    from seqrec.running.histories import SkippedIds
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SkippedIds)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, SkippedIds):
+            click.echo(str(warning.message), err=True)
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )

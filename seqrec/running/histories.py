@@ -3,6 +3,7 @@
 import difflib
 import numbers
 import re
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,11 @@ import pandas as pd
 from seqrec.data.parsing import CANONICAL_INTEGER
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
-from seqrec.wording import LONGEST_QUOTE, quoted, shortened
+from seqrec.wording import LONGEST_QUOTE, counted, quoted, shortened
+
+
+class SkippedIds(UserWarning):
+    """Some ids are not those of the dataset, and are left out."""
 
 
 class Ids:
@@ -27,17 +32,42 @@ class Ids:
 
         Raises `SeqrecError` for an id that is not among them; `where` names the table.
         """
-        codes, distinct = pd.factorize(ids)
-        found = self._places_of([str(text) for text in distinct])[codes]
+        found = self._found(ids)
         if (unknown := np.flatnonzero(found < 0)).size:
-            first = int(unknown[0])
-            text = str(ids.iloc[first])
-            raise SeqrecError(
-                f"{where}: row {int(ids.index[first]) + 1}: {self.kind} {shortened(text)} is "
-                f"not among the {len(self.index):,} {self.kind}s of {self.dataset} after its filter"
-                f"{self._hint(text)}{_more(len(unknown))}."
-            )
+            hint = self._hint(str(ids.iloc[int(unknown[0])]))
+            raise SeqrecError(f"{self._unknown(ids, unknown, where)}{hint}{_more(unknown.size)}.")
         return found
+
+    def known(self, ids: pd.Series, where: str, strict: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Find the places of the known among `ids`, and which of `ids` these are, bool `[ids]`.
+
+        Warns of the others, `SkippedIds`. Raises `SeqrecError` if none is known, and with `strict`
+        as `places` does.
+        """
+        found = self._found(ids)
+        known = found >= 0
+        if strict or not known.any():
+            return self.places(ids, where), known
+        if (unknown := np.flatnonzero(~known)).size:
+            warnings.warn(
+                f"{self._unknown(ids, unknown, where)}; skipped{_more(unknown.size)}.",
+                SkippedIds,
+                stacklevel=2,
+            )
+        return found[known], known
+
+    def _found(self, ids: pd.Series) -> np.ndarray:
+        codes, distinct = pd.factorize(ids)
+        return self._places_of([str(text) for text in distinct])[codes]
+
+    def _unknown(self, ids: pd.Series, unknown: np.ndarray, where: str) -> str:
+        """Say that the first of the unknown ids is not known."""
+        first = int(unknown[0])
+        return (
+            f"{where}: row {int(ids.index[first]) + 1}: {self.kind} "
+            f"{shortened(str(ids.iloc[first]))} is not among the {len(self.index):,} "
+            f"{self.kind}s of {self.dataset} after its filter"
+        )
 
     def _places_of(self, texts: list[str]) -> np.ndarray:
         """Find the places of `texts`, -1 for an unknown id.
@@ -98,21 +128,30 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str | numbers.Integral) and not isinstance(value, bool)
 
 
-def histories_of(table: pd.DataFrame, items: Ids, where: str) -> tuple[pd.Index, Sequences]:
+def histories_of(
+    table: pd.DataFrame, items: Ids, where: str, strict: bool
+) -> tuple[pd.Index, Sequences]:
     """Read the users and their histories from a table of interactions.
 
     `table` has the columns `user` and `item`, ids as texts, and maybe `timestamp`, without which
-    the order of its rows is that of time. Raises `SeqrecError` for unknown items and unreadable
-    times; `where` names the table.
+    the order of its rows is that of time. Rows with unknown items are skipped, as `Ids.known` says,
+    and users who have no other. Raises `SeqrecError` as it does, and for unreadable times; `where`
+    names the table.
     """
     if "timestamp" in table.columns:
         times = _times(table["timestamp"], where)
         table = table.loc[times.sort_values(kind="stable").index]
-    numbers = items.places(table["item"], where) + 1
-    codes, users = pd.factorize(table["user"])
+    places, known = items.known(table["item"], where, strict)
+    codes, users = pd.factorize(table["user"][known])
     by_user = np.argsort(codes, kind="stable")
     offsets = np.concatenate(([0], np.cumsum(np.bincount(codes))))
-    histories = numbers[by_user].astype(np.int32)
+    histories = (places + 1)[by_user].astype(np.int32)
+    if lost := table["user"].nunique() - len(users):
+        warnings.warn(
+            f"{where}: {counted(lost, 'user')} without a known item; nothing is recommended there.",
+            SkippedIds,
+            stacklevel=2,
+        )
     return pd.Index(users), Sequences(histories, offsets, len(items.index))
 
 

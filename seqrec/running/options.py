@@ -8,6 +8,9 @@ from seqrec.training.precision import Precision
 PrecisionOption = Literal["auto", Precision]
 """A precision, or `auto` for the one that is faster on the device."""
 
+Seen = Literal["drop", "keep"]
+"""Whether items of a user's own history are left out of the recommendations."""
+
 
 @dataclass(frozen=True)
 class EngineOptions:

@@ -34,6 +34,7 @@ from seqrec.records.reading import has_record, read_metrics
 from seqrec.records.record import Record
 from seqrec.running.device import choose_device
 from seqrec.running.histories import Ids, histories_of, texts_of
+from seqrec.running.options import Seen
 from seqrec.running.trust import require_trusted
 from seqrec.training.building import build_model
 from seqrec.training.fitting import fitted_scorer
@@ -91,27 +92,40 @@ class Recommender:
         place = choose_device(device)
         return cls(config, _load_model(config, files.weights, log.num_items, place), log, place)
 
-    def recommend(self, history: Sequence[Any], k: int = 10) -> pd.DataFrame:
+    def recommend(
+        self,
+        history: Sequence[Any],
+        k: int = 10,
+        *,
+        only: Sequence[Any] | None = None,
+        without: Sequence[Any] = (),
+        seen: Seen | None = None,
+        strict: bool = False,
+    ) -> pd.DataFrame:
         """Recommend the `k` items to come next after `history`, a user's item ids, oldest first.
 
-        Returns one row per item, the best first: `rank` from 1, `item`, `score`. Items of the
-        history are not recommended again, so there may be fewer than `k`.
-        Raises `SeqrecError` for an empty history, an unknown item, and a `k` below 1.
+        Returns one row per item, the best first: `rank` from 1, `item`, `score`. There may be fewer
+        than `k`. The options are those of `recommend_users`.
+        Raises `SeqrecError` for a history without a known item, and a `k` below 1.
         """
-        if not isinstance(history, Sequence | np.ndarray | pd.Series | pd.Index) or isinstance(
-            history, str | bytes
-        ):
-            raise SeqrecError(
-                f"the history {quoted(history)} is not a list; write [{quoted(history)}] for one "
-                "item."
-            )
-        table = pd.DataFrame({"user": 0, "item": pd.Series(list(history), dtype=object)})
+        table = pd.DataFrame({"user": 0, "item": _listed(history, "history")})
         if table.empty:
             raise SeqrecError("the history is empty; give at least one item.")
-        return self.recommend_users(table, k, "history").drop(columns="user")
+        found = self.recommend_users(
+            table, k, "history", only=only, without=without, seen=seen, strict=strict
+        )
+        return found.drop(columns="user")
 
     def recommend_users(
-        self, users: pd.DataFrame, k: int = 10, where: str = "users"
+        self,
+        users: pd.DataFrame,
+        k: int = 10,
+        where: str = "users",
+        *,
+        only: Sequence[Any] | None = None,
+        without: Sequence[Any] = (),
+        seen: Seen | None = None,
+        strict: bool = False,
     ) -> pd.DataFrame:
         """Recommend the `k` items to come next for each of many users.
 
@@ -119,24 +133,30 @@ class Recommender:
         which the order of rows is that of time. With the column `user` alone, they are users of
         the dataset, and the log has their histories. `where` names the table in messages.
 
+        Nothing but the items `only` is recommended, and none of the items `without`. Items of the
+        user's own history are left out with `seen="drop"`, and may come again with `seen="keep"`;
+        by default it is as in the evaluation of the run. Items that the dataset does not have are
+        skipped with a warning, `SkippedIds`, or refused if `strict`.
+
         Returns `user`, `rank`, `item` and `score`, ids in the way that the dataset has them.
-        Raises `SeqrecError` for a table without these columns, gaps in it, unknown users or items,
-        and a `k` below 1.
+        Raises `SeqrecError` for a table without these columns, gaps in it, unknown users, no known
+        item, and a `k` below 1.
         """
         if k < 1:
             raise SeqrecError(f"k is {k}; ask for at least 1 item for each user.")
         users = _checked_table(users, where)
+        excluded = self._excluded(only, without, strict)
         if "item" in users.columns:
             self._require_reader_of_histories()
-            ids, log = histories_of(users, self._items, where)
+            ids, log = histories_of(users, self._items, where, strict)
             places = np.arange(len(ids))
         else:
             known = Ids("user", self.log.user_ids(), self.config.dataset)
             places = known.places(users["user"].drop_duplicates(), where)
             ids = known.index[places]
             log = self.log
-        split = Split.whole(log, keeps_seen=self.config.split.seen == "keep")
-        found_users, ranks, items, scores = self._best(split, places, k)
+        split = Split.whole(log, keeps_seen=(seen or self.config.split.seen) == "keep")
+        found_users, ranks, items, scores = self._best(split, places, k, excluded)
         return pd.DataFrame(
             {
                 "user": ids[found_users],
@@ -145,6 +165,22 @@ class Recommender:
                 "score": scores,
             }
         )
+
+    def _excluded(
+        self, only: Sequence[Any] | None, without: Sequence[Any], strict: bool
+    ) -> np.ndarray:
+        """Find the places of items that may not be recommended."""
+
+        def places(ids: Sequence[Any], where: str) -> np.ndarray:
+            listed = _listed(ids, where)
+            return self._items.known(texts_of(listed, "item", where), where, strict)[0]
+
+        excluded = np.full(self.log.num_items, only is not None)
+        if only is not None:
+            excluded[places(only, "only")] = False
+        if len(without):
+            excluded[places(without, "without")] = True
+        return np.flatnonzero(excluded)
 
     def _require_reader_of_histories(self) -> None:
         if isinstance(self.model, Fitted) and self.model.by_user:
@@ -155,9 +191,9 @@ class Recommender:
             )
 
     def _best(
-        self, split: Split, users: np.ndarray, k: int
+        self, split: Split, users: np.ndarray, k: int, excluded: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Find the best unseen items of `users`, which are places in `split`.
+        """Find the best items of `users`, which are places in `split`, apart from the `excluded`.
 
         Returns four arrays `[recommendations]`: place in `users`, rank, place of the item, score.
         """
@@ -168,7 +204,7 @@ class Recommender:
         with torch.inference_mode(), reporting_out_of_memory(self.device), doing:
             for first in range(0, len(users), size):
                 batch = users[first : first + size]
-                values, items = _top(score(batch), split, batch, k)
+                values, items = _top(score(batch), split, batch, k, excluded)
                 row, column = np.nonzero(np.isfinite(values))
                 parts.append((row + first, column + 1, items[row, column], values[row, column]))
         joined = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -280,11 +316,25 @@ def _checked_table(users: pd.DataFrame, where: str) -> pd.DataFrame:
     )
 
 
-def _top(scores: Tensor, split: Split, users: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the scores and places `[users, k]` of the best items; seen items score -inf."""
+def _listed(ids: Sequence[Any], where: str) -> pd.Series:
+    """Return ids as a series; a single text is not meant as a list of its letters."""
+    if isinstance(ids, str | bytes) or not isinstance(
+        ids, Sequence | np.ndarray | pd.Series | pd.Index
+    ):
+        raise SeqrecError(
+            f"{where}: {quoted(ids)} is not a list; write [{quoted(ids)}] for one item."
+        )
+    return pd.Series(list(ids), dtype=object)
+
+
+def _top(
+    scores: Tensor, split: Split, users: np.ndarray, k: int, excluded: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the scores and places `[users, k]` of the best items; others have the score -inf."""
     scores = require_finite(scores)
     row, item = split.unranked_pairs(users)
     scores[torch.from_numpy(row), torch.from_numpy(item - 1)] = -torch.inf
+    scores[:, torch.from_numpy(excluded)] = -torch.inf
     values, items = scores.topk(min(k, scores.shape[1]), dim=1)
     return values.cpu().numpy(), items.cpu().numpy()
 

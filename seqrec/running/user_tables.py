@@ -42,6 +42,14 @@ def read_history(line: str) -> list[str]:
     return [item for row in rows for item in row]
 
 
+def read_items(path: Path) -> list[str]:
+    """Read the column `item` of a CSV or Parquet file; raises `SeqrecError` without one."""
+    table = read_users(path)
+    if "item" not in table.columns or table.empty:
+        raise SeqrecError(f"{path}: must have a column 'item', with at least one line.")
+    return list(table["item"])
+
+
 def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
     """Write recommendations to a CSV or Parquet file."""
     _require_known_suffix(path)

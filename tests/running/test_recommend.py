@@ -28,6 +28,7 @@ from seqrec.data.preprocessing import preprocess
 from seqrec.data.simulation import simulate
 from seqrec.errors import SeqrecError
 from seqrec.models.sasrec import SASRec
+from seqrec.running.histories import SkippedIds
 from seqrec.running.options import EngineOptions
 from seqrec.running.recommend import Recommender
 from seqrec.running.run import run
@@ -217,7 +218,7 @@ def test_whole_numbers_stay_whole_numbers(tmp_path: Path) -> None:
         *((far, f"the nearest is {largest}"), (str(far), f"the nearest is {largest}")),
     ):
         with pytest.raises(SeqrecError, match=hint):
-            recommender.recommend([7, wrong])
+            recommender.recommend([7, wrong], strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +283,81 @@ def test_white_space_around_an_id_does_not_count_as_in_parsing(project: Path) ->
 def test_only_a_list_is_a_history(project: Path, history: Any) -> None:
     with pytest.raises(SeqrecError, match="is not a list; write"):
         Recommender.load(run_folder(project, "sasrec")).recommend(history)
+
+
+def test_unknown_items_of_a_history_are_skipped_and_counted_or_refused(project: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    expected = recommender.recommend(["product 7", "product 14"])
+    mixed = ["gone", "product 7", "product 8", "product 14"]
+    with pytest.warns(SkippedIds, match=r"history: row 1: item gone .*; skipped \(1 more like it"):
+        found = recommender.recommend(mixed)
+    pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(SeqrecError, match=r"row 1: item gone is not among"):
+        recommender.recommend(mixed, strict=True)
+    with pytest.raises(SeqrecError, match=r"row 1: item gone is not among"):
+        recommender.recommend(["gone"])
+
+
+def test_users_without_a_known_item_get_nothing_and_are_counted(project: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    table = pd.DataFrame(
+        {"user": ["a", "b", "a", "c"], "item": ["product 7", "gone", "away", "lost"]}
+    )
+    with pytest.warns(SkippedIds) as caught:
+        found = recommender.recommend_users(table, k=3)
+    assert found["user"].tolist() == ["a"] * 3
+    assert [str(warning.message) for warning in caught] == [
+        f"users: row 2: item gone is not among the {recommender.log.num_items} items of small "
+        "after its filter; skipped (2 more like it).",
+        "users: 2 users without a known item; nothing is recommended there.",
+    ]
+
+
+def test_items_may_be_chosen_and_left_out(project: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    every = recommender.recommend(["product 7"], k=1000)
+    assert len(every) == recommender.log.num_items - 1
+    chosen = ["product 14", "product 21", "product 28", "product 7"]
+    only = recommender.recommend(["product 7"], k=1000, only=chosen)
+    expected = every[every["item"].isin(chosen)].assign(rank=[1, 2, 3]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(only, expected)
+    rest = recommender.recommend(["product 7"], k=1000, without=chosen)["item"]
+    assert sorted(rest) == sorted(set(every["item"]) - set(chosen))
+    both = recommender.recommend(["product 7"], only=chosen, without=chosen[:2])
+    assert both["item"].tolist() == ["product 28"]
+    assert recommender.recommend(["product 7"], only=["product 7"]).empty
+    with pytest.raises(SeqrecError, match="only: 'product 7' is not a list"):
+        recommender.recommend(["product 7"], only="product 7")
+
+
+def test_items_of_a_history_may_come_again(project: Path) -> None:
+    recommender = Recommender.load(run_folder(project, "sasrec"))
+    kept = recommender.recommend(["product 7", "product 14"], k=1000, seen="keep")
+    assert len(kept) == recommender.log.num_items
+    dropped = kept[~kept["item"].isin(["product 7", "product 14"])]["item"].tolist()
+    assert recommender.recommend(["product 7", "product 14"], k=1000)["item"].tolist() == dropped
+    users = pd.DataFrame({"user": ["customer 3"]})
+    assert len(recommender.recommend_users(users, 1000, seen="keep")) == len(kept)
+
+
+def test_the_command_chooses_items_by_files_and_says_what_it_skips(
+    project: Path, tmp_path: Path
+) -> None:
+    for name, text in (("only", "item\nproduct 14\nproduct 7\n"), ("none", "item\nproduct 21\n")):
+        (tmp_path / f"{name}.csv").write_text(text)
+    words = ("recommend", run_folder(project, "sasrec"), "--history", "product 7,gone")
+    only = ("--only", tmp_path / "only.csv")
+    done = seqrec(*words, *only, "--without", tmp_path / "none.csv")
+    assert [line.split()[1:3] for line in done.stdout.splitlines()[1:]] == [["product", "14"]]
+    assert done.stderr.count("row 2: item gone is not among") == 1
+    again = seqrec(*words, *only, "--seen", "keep")
+    assert len(again.stdout.splitlines()) == 3
+    refused = seqrec(*words, "--strict")
+    assert refused.exit_code == 1
+    assert "Error: history: row 2: item gone" in refused.stderr
+    (tmp_path / "only.csv").write_text("user\na\n")
+    refused = seqrec(*words, *only)
+    assert "only.csv: must have a column 'item'" in refused.stderr
 
 
 @pytest.mark.parametrize("k", [0, -1])
@@ -439,7 +515,7 @@ def users_file(folder: Path, text: str) -> Path:
         ((), "give either --history or --users"),
         (("--history", "a", "--users", "b.csv"), "give either --history or --users"),
         (("--history", ""), "the history is empty"),
-        (("--history", "product 7,prodct 14"), "row 2: item prodct 14 is not among the"),
+        (("--history", "product 7,prodct 14", "--strict"), "row 2: item prodct 14 is not among the"),
         (("--history", "prodct 14"), "did you mean 'product 14'?"),
         (("--users", "none.csv"), "none.csv: no such file"),
         (("--users", "results"), None),
