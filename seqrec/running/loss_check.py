@@ -90,16 +90,16 @@ def _in_gradients(
             "no gradient reaches the logits. Look for detach, .item(), a comparison, argmax, round "
             "or a detour through numpy."
         )
-    first = torch.autograd.grad(losses[0], logits, retain_graph=True, materialize_grads=True)
-    if any(bool(each[1:].any()) for each in first):
-        return MIXES
-    gradients = torch.autograd.grad(losses.sum(), logits, materialize_grads=True)
+    gradients = torch.autograd.grad(losses.sum(), logits, retain_graph=True, materialize_grads=True)
     names = ("logits",) if len(logits) == 1 else ("target", "negatives")
     for name, each in zip(names, gradients, strict=True):
         if not bool(torch.isfinite(each).all()):
             return f"its gradient is not finite for logits of -{largest:g} to {largest:g}."
         if not bool(each.any()):
             return f"no gradient reaches {name}: the loss does not depend on it."
+    first = torch.autograd.grad(losses[0], logits, materialize_grads=True)
+    if any(bool(each[1:].any()) for each in first):
+        return MIXES
     by_target = gradients[0]
     if len(logits) == 1:
         by_target = by_target.gather(1, inputs[1][:, None])
