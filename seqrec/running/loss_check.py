@@ -91,15 +91,15 @@ def _in_gradients(
             "or a detour through numpy."
         )
     gradients = torch.autograd.grad(losses.sum(), logits, retain_graph=True, materialize_grads=True)
-    names = ("logits",) if len(logits) == 1 else ("target", "negatives")
-    for name, each in zip(names, gradients, strict=True):
-        if not bool(torch.isfinite(each).all()):
-            return f"its gradient is not finite for logits of -{largest:g} to {largest:g}."
-        if not bool(each.any()):
-            return f"no gradient reaches {name}: the loss does not depend on it."
+    if not all(bool(torch.isfinite(each).all()) for each in gradients):
+        return f"its gradient is not finite for logits of -{largest:g} to {largest:g}."
     first = torch.autograd.grad(losses[0], logits, materialize_grads=True)
     if any(bool(each[1:].any()) for each in first):
         return MIXES
+    names = ("logits",) if len(logits) == 1 else ("target", "negatives")
+    for name, each in zip(names, gradients, strict=True):
+        if not bool(each.any()):
+            return f"no gradient reaches {name}: the loss does not depend on it."
     by_target = gradients[0]
     if len(logits) == 1:
         by_target = by_target.gather(1, inputs[1][:, None])
