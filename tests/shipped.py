@@ -7,8 +7,8 @@ ROOT = Path(__file__).parents[1]
 
 EXPERIMENTS = ("beyond", "demo", "paper", "smoke", "standins")
 MODELS = (
-    *("bert4rec", "bpr-mf", "esasrec", "gpt4rec", "gru4rec", "hstu", "hstu-timed", "ligr"),
-    *("popularity", "sasrec", "sasrec+", "sasrec+N"),
+    *("bert4rec", "bpr-mf", "esasrec", "gpt4rec", "gru4rec", "gsasrec", "hstu"),
+    *("hstu-timed", "ligr", "popularity", "sasrec", "sasrec+", "sasrec+N"),
 )
 DATASETS = (
     *("beauty", "beauty-5core", "demo", "like-ml-20m", "like-steam", "like-yelp"),

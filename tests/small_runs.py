@@ -65,6 +65,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "gpt4rec": {"hidden_size": 8, "layers": 1, "dropout": 0.1},
     "bert4rec": {"hidden_size": 8, "layers": 1, "heads": 2, "intermediate_size": 16},
     "ligr": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
+    "gsasrec": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
     "hstu": {"hidden_size": 8, "blocks": 1, "heads": 2, "dropout": 0.1},
 }
 """Hyperparameters of a very small network of each kind."""

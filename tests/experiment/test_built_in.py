@@ -20,7 +20,7 @@ from seqrec.experiment.registry import import_model
 from seqrec.models import Fitted, Network
 from seqrec.training.building import build_model
 
-NETWORKS = ["bert4rec", "gpt4rec", "gru4rec", "hstu", "ligr", "sasrec"]
+NETWORKS = ["bert4rec", "gpt4rec", "gru4rec", "gsasrec", "hstu", "ligr", "sasrec"]
 FITTED = ["bpr-mf", "popularity"]
 
 
