@@ -8,38 +8,31 @@ A run's folder holds the model and its configuration; the ids of items and users
 preprocessed log on which it was trained.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from seqrec.data.interactions import Interactions
-from seqrec.errors import SeqrecError, is_out_of_memory
+from seqrec.data.sequences import Sequences
+from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_code
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import LogFiles, RunFiles
+from seqrec.layout import RunFiles
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.models.tasks import Times
 from seqrec.protocol.ranking import ScoreUsers, require_finite
 from seqrec.protocol.splits import Split
-from seqrec.records.reading import has_record, read_metrics
-from seqrec.records.record import Record
-from seqrec.running.device import choose_device
 from seqrec.running.histories import Ids, histories_of, texts_of
+from seqrec.running.loading import load, reporting_out_of_memory
 from seqrec.running.options import Seen
-from seqrec.running.trust import require_trusted
-from seqrec.training.building import build_model
 from seqrec.training.fitting import fitted_scorer
 from seqrec.training.scoring import network_scorer
-from seqrec.typed_yaml import check_values, load_yaml
 from seqrec.wording import quoted, shortened
 
 
@@ -76,21 +69,8 @@ class Recommender:
         weights are missing or damaged, or if configuration, weights or log are not those that the
         record is of.
         """
-        files = RunFiles(Path(run))
-        record = _record_in(files)
-        if not files.weights.is_file():
-            raise SeqrecError(
-                f"{files.weights}: the weights are missing; git and promoted records leave them "
-                "out. Run the experiment to train the model here."
-            )
-        record.require_recorded(files.weights)
-        config = _config_of(record)
-        if not trust:
-            require_trusted(config, str(files.config))
-        folder = LogFiles(Path(data)) if data else LogFiles.of(config.dataset)
-        log = _load_log(folder, config, record.data.sha256)
-        place = choose_device(device)
-        return cls(config, _load_model(config, files.weights, log.num_items, place), log, place)
+        loaded = load(RunFiles(Path(run)), Path(data) if data else None, device, trust)
+        return cls(*loaded)
 
     def recommend(
         self,
@@ -144,17 +124,8 @@ class Recommender:
         """
         if k < 1:
             raise SeqrecError(f"k is {k}; ask for at least 1 item for each user.")
-        users = _checked_table(users, where)
         excluded = self._excluded(only, without, strict)
-        if "item" in users.columns:
-            self._require_reader_of_histories()
-            ids, log = histories_of(users, self._items, where, strict)
-            places = np.arange(len(ids))
-        else:
-            known = Ids("user", self.log.user_ids(), self.config.dataset)
-            places = known.places(users["user"].drop_duplicates(), where)
-            ids = known.index[places]
-            log = self.log
+        ids, log, places = self.histories(users, where, strict)
         split = Split.whole(log, keeps_seen=(seen or self.config.split.seen) == "keep")
         found_users, ranks, items, scores = self._best(split, places, k, excluded)
         return pd.DataFrame(
@@ -165,6 +136,23 @@ class Recommender:
                 "score": scores,
             }
         )
+
+    def histories(
+        self, users: pd.DataFrame, where: str = "users", strict: bool = False
+    ) -> tuple[pd.Index, Sequences, np.ndarray]:
+        """Find the histories of the users in a table, as `recommend_users` reads it.
+
+        Returns the users' ids, sequences that hold their histories, and the places of the users
+        among these sequences, `[users]`.
+        """
+        users = _checked_table(users, where)
+        if "item" in users.columns:
+            self._require_reader_of_histories()
+            ids, log = histories_of(users, self._items, where, strict)
+            return ids, log, np.arange(len(ids))
+        known = Ids("user", self.log.user_ids(), self.config.dataset)
+        places = known.places(users["user"].drop_duplicates(), where)
+        return known.index[places], self.log, places
 
     def _excluded(
         self, only: Sequence[Any] | None, without: Sequence[Any], strict: bool
@@ -234,64 +222,6 @@ class Recommender:
         return network_scorer(self.model, split, self.config.max_length, self.device)
 
 
-def _record_in(files: RunFiles) -> Record:
-    """Read the record of a run, which must have finished."""
-    if not has_record(files.folder):
-        raise SeqrecError(
-            f"{files.folder}: holds no finished run. Name a run's folder, such as "
-            "results/<experiment>/runs/<dataset>/<model>/seed-<n>."
-        )
-    return read_metrics(files.folder)
-
-
-def _config_of(record: Record) -> RunConfig:
-    """Read `config.yaml`; raises `SeqrecError` if the record is not of this configuration."""
-    path = record.files.config
-    config = check_values(RunConfig, load_yaml(path), str(path))
-    if config.hash() != record.config_hash:
-        raise SeqrecError(
-            f"{path}: is not the configuration that {record.files.metrics} was made by, so the "
-            "recorded numbers are not of this model. Restore it, or train the run again."
-        )
-    return config
-
-
-def _load_log(files: LogFiles, config: RunConfig, trained_on: str) -> Interactions:
-    if not files.digest.is_file():
-        raise SeqrecError(
-            f"{files.folder}: holds no log, and so no ids of {config.dataset}. Make it with "
-            f"`seqrec download {config.dataset}` and `seqrec preprocess {config.dataset}`, or "
-            "say where it is with --data."
-        )
-    log = Interactions.load(files.folder)
-    if log.digest != trained_on:
-        raise SeqrecError(
-            f"{files.folder}: is another log than the run was trained on, so its item numbers mean "
-            "other items. Say where the right log is with --data, or train again."
-        )
-    return log
-
-
-def _load_model(
-    config: RunConfig, path: Path, num_items: int, device: torch.device
-) -> Network | Fitted:
-    """Build the model, fill in the weights in `path`, and put it on the device."""
-    model = build_model(config, num_items)
-    try:
-        state = load_file(path)
-        if isinstance(model, Fitted):
-            model.restore(state)
-            return model
-        model.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError, AttributeError) as error:
-        raise SeqrecError(
-            f"{path}: does not hold the weights of {config.implementation} "
-            f"({str(error).splitlines()[0]}). Train the run again."
-        ) from None
-    with reporting_out_of_memory(device):
-        return model.to(device).eval()
-
-
 def _checked_table(users: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the table with its rows numbered and its ids as texts, if its columns make sense."""
     if (twice := users.columns[users.columns.duplicated()]).size:
@@ -337,15 +267,3 @@ def _top(
     scores[:, torch.from_numpy(excluded)] = -torch.inf
     values, items = scores.topk(min(k, scores.shape[1]), dim=1)
     return values.cpu().numpy(), items.cpu().numpy()
-
-
-@contextmanager
-def reporting_out_of_memory(device: torch.device) -> Iterator[None]:
-    """Turn a lack of memory on `device` into a `SeqrecError`."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        remedy = "free some" if device.type == "cpu" else "--device cpu uses the host's instead"
-        raise SeqrecError(f"out of memory on {device}; {remedy}.") from None

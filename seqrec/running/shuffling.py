@@ -21,7 +21,8 @@ from seqrec.protocol.ranking import ScoreUsers, rank_and_recommend
 from seqrec.protocol.splits import Split
 from seqrec.protocol.splitting import split_log
 from seqrec.records.reading import has_record, read_metrics
-from seqrec.running.recommend import Recommender, reporting_out_of_memory
+from seqrec.running.loading import reporting_out_of_memory
+from seqrec.running.recommend import Recommender
 
 NO_ITEM = -1
 """Stands in a list of the best items where there are not enough."""
