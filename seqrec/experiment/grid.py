@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count, filterfalse, islice
 from pathlib import Path
+from typing import Any
 
 from seqrec.data.datasets import dataset_names
 from seqrec.errors import SeqrecError
@@ -41,6 +42,8 @@ class Grid:
     """What its tables and figures show."""
     titles: Mapping[str, str]
     """Titles that the experiment's file gives to models, by their names."""
+    tried: Mapping[str, str] = field(default_factory=dict)
+    """What a grid or a search tries of models, in words, by their names."""
     trials: Mapping[str, str] = field(default_factory=dict)
     """The trials of a search by their names, with the model that each is a trial of."""
     tuned: Sequence[Run] = ()
@@ -82,6 +85,7 @@ def load_experiment(
         runs,
         unchanged.experiment.report,
         _titles(resolver),
+        {one: variant.differs for one, variant in resolver.variants.items()},
         {one: variant.base for one, variant in resolver.variants.items() if variant.is_trial},
         _tuned(resolver),
     )
@@ -105,6 +109,20 @@ def load_run(
     for setting in settings:
         _refuse_idle_setting(setting, resolved, is_named=run.model in resolver.named)
     return results_name(name, settings, rename, config), resolved
+
+
+def load_setting(
+    name: str, run: Run, values: Mapping[str, Any], rename: str, config: Path = CONFIG
+) -> RunConfig:
+    """Resolve a run of an experiment's model with other values, by names such as
+    `training.learning_rate`.
+
+    Its results go by the name `rename`. Raises `SeqrecError` for every mistake in the files or the
+    values.
+    """
+    load_experiment(name, config=config)  # a mistake in the file is reported as such
+    results_name(name, [f"{key}={value}" for key, value in values.items()], rename, config)
+    return _resolver(name, (), config).resolve_setting(run, values)
 
 
 def resolve_cell(name: str, dataset: str, model: str, config: Path = CONFIG) -> RunConfig:

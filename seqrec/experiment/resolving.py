@@ -19,7 +19,14 @@ from seqrec.experiment.schema import (
     Override,
     RunConfig,
 )
-from seqrec.experiment.variants import TUNED, Variant, base_models, variants_of
+from seqrec.experiment.variants import (
+    TUNED,
+    Variant,
+    base_models,
+    require_setting,
+    setting_name,
+    variants_of,
+)
 from seqrec.layout import Run, task_of
 from seqrec.typed_yaml import Strict, check_values
 from seqrec.wording import nearest, quoted
@@ -74,6 +81,16 @@ class Resolver:
                 "finished. Run the experiment, which trains it then."
             )
         return self._resolve(run, self.variants.get(run.model) or Variant(run.model, {}))
+
+    def resolve_setting(self, run: Run, values: Mapping[str, Any]) -> RunConfig:
+        """Return the configuration of a run with other values, by their flat names.
+
+        The model gets a name of its own. Raises `SeqrecError` for a setting that it does not have.
+        """
+        for key in values:
+            require_setting(self.source, self.resolve(run), key)
+        named = run._replace(model=setting_name(run.model, values))
+        return self._resolve(named, Variant(run.model, values))
 
     def _resolve(self, run: Run, variant: Variant) -> RunConfig:
         """Resolve a run of a variant, or of a model as it is, which has no values."""

@@ -1,9 +1,11 @@
 """The models that a grid or a search makes of an experiment's models: their names and settings."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import Any
 
 from seqrec.errors import SeqrecError
@@ -38,17 +40,28 @@ class Variant:
         """The model of the registry or the experiment to start from: of `<base>+N`, that of N."""
         return self.base[:-1] + str(self.values[NEGATIVES]) if _is_open(self.base) else self.base
 
-    def title(self, of_base: str) -> str:
-        """Say what differs: `SASRec+ t03 (learning rate 0.001)`."""
+    @property
+    def differs(self) -> str:
+        """What differs from the model, in words: `learning rate 0.001, dropout 0.3`."""
         words = _words(self.values)
-        differs = ", ".join(f"{words[key]} {value}" for key, value in self.values.items())
+        named = (f"{words[key]} {value}" for key, value in self.values.items())
+        return ", ".join(named) or "its own setting"
+
+    def title(self, of_base: str) -> str:
+        """Return its title: `SASRec+ t03 (learning rate 0.001)`."""
         number = "" if self.trial is None else f" t{self.trial:02d}"
-        return f"{of_base}{number} ({differs or 'its own setting'})"
+        return f"{of_base}{number} ({self.differs})"
 
     def section(self, name: str) -> dict[str, Any]:
         """Return the values of a section, such as `training`."""
         prefix = f"{name}."
         return {k.removeprefix(prefix): v for k, v in self.values.items() if k.startswith(prefix)}
+
+
+def setting_name(base: str, values: Mapping[str, Any]) -> str:
+    """Name a model with other settings that no experiment lists, the same for the same settings."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return f"{base}.{sha256(text.encode()).hexdigest()[:8]}"
 
 
 def tuned_name(base: str) -> str:
@@ -98,7 +111,7 @@ def variants_of(
         filled = {NEGATIVES: tried[NEGATIVES].first} if _is_open(base) else {}
         config = own(Variant(base, filled))
         for key in tried:
-            _require_setting(source, experiment, base, config, key)
+            _require_tried(source, experiment, config, key)
         made = _trials if experiment.search else _combinations
         for name, variant in made(source, experiment, base, tried, filled, config):
             if name in found:
@@ -180,29 +193,33 @@ def _refuse_idle_patterns(source: str, experiment: Experiment, bases: Iterable[s
                 )
 
 
-def _require_setting(
-    source: str, experiment: Experiment, base: str, config: RunConfig, key: str
-) -> None:
-    """Raise `SeqrecError` unless a model has a setting."""
-    if key == NEGATIVES and config.loss and config.loss.negatives is None:
-        problem = f"{base} draws no negatives, as its loss is {config.loss.kind}"
-        if "loss.kind" in _space(experiment):
-            return
-    else:
-        valid = ["max_length", *(f"hyperparameters.{name}" for name in config.hyperparameters)]
-        if config.loss:
-            valid += [f"training.{name}" for name in Training.model_fields]
-            valid += [f"loss.{name}" for name in Loss.model_fields]
-        if key in valid:
-            return
+def require_setting(where: str, config: RunConfig, key: str) -> None:
+    """Raise `SeqrecError`, which begins with `where`, unless the model of a run has a setting."""
+    valid = ["max_length", *(f"hyperparameters.{name}" for name in config.hyperparameters)]
+    if config.loss:
+        valid += [f"training.{name}" for name in Training.model_fields]
+        valid += [f"loss.{name}" for name in Loss.model_fields]
+    if key not in valid:
         meant = [each for each in valid if each.rpartition(".")[2] == key.rpartition(".")[2]]
         hint = f"did you mean {' or '.join(map(repr, meant))}?" if meant else nearest(key, valid)
-        problem = f"{base} has no {quoted(key)}; {hint}"
-    end = "" if problem.endswith("?") else "."
-    raise SeqrecError(
-        f"{source}: {_place(experiment)}: {problem}{end} If it is meant for other models, name "
-        f"them, as in {key}: {{models: [{_example(experiment, base)}], values: [...]}}."
-    )
+        raise SeqrecError(f"{where}: {config.model} has no {quoted(key)}; {hint}")
+    if key == NEGATIVES and config.loss and config.loss.negatives is None:
+        raise SeqrecError(
+            f"{where}: {config.model} draws no negatives, as its loss is {config.loss.kind}."
+        )
+
+
+def _require_tried(source: str, experiment: Experiment, config: RunConfig, key: str) -> None:
+    """Raise `SeqrecError` unless a model has a setting that is tried of it."""
+    if key == NEGATIVES and "loss.kind" in _space(experiment):
+        return
+    try:
+        require_setting(f"{source}: {_place(experiment)}", config, key)
+    except SeqrecError as error:
+        raise SeqrecError(
+            f"{error} If it is meant for other models, name them, as in "
+            f"{key}: {{models: [{_example(experiment, config.model)}], values: [...]}}."
+        ) from None
 
 
 def _example(experiment: Experiment, base: str) -> str:

@@ -32,6 +32,8 @@ def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableT
         table.add_column(heading, overflow="fold")
     for heading in ("Seeds", "Negatives", "Max. epochs", "Time", "Memory"):
         table.add_column(heading, justify="right")
+    if grid.tried:
+        table.add_column("Tried", overflow="fold")
     seconds, gigabytes, shown = 0.0, 0.0, ""
     for (task, model), runs in cells.items():
         one = runs[0]
@@ -49,6 +51,7 @@ def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableT
             _negatives(one),
             str(one.training.max_epochs) if one.training else "",
             *cost,
+            *([grid.tried.get(model, "")] if grid.tried else []),
         )
         shown = task
     device = "one GPU" if gpu else "one CPU thread"

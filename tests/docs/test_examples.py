@@ -187,8 +187,9 @@ def test_python_reads_the_reference_records(
 
 
 def test_every_other_python_block_is_run_by_a_test() -> None:
-    """Tests of `running/recommend` and `audit` run theirs; test_tutorials.py runs the files."""
-    run_elsewhere = {ROOT / f"docs/how-to/{name}.md" for name in ("recommend", "evaluate", "audit")}
+    """Tests of `running/` and `audit` run theirs; test_tutorials.py runs the files."""
+    pages = ("recommend", "evaluate", "audit", "search")
+    run_elsewhere = {ROOT / f"docs/how-to/{name}.md" for name in pages}
     for block in blocks("python"):
         assert block.file or block.page in run_elsewhere, block.place
 

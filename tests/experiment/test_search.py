@@ -108,7 +108,7 @@ def test_a_range_is_covered_evenly_on_its_scale(seed: int, scale: str) -> None:
         places = [(value - low) / (high - low) for value in drawn]
     for sixteenth in range(16):
         found = sum(sixteenth / 16 <= place < (sixteenth + 1) / 16 for place in places)
-        assert 3 <= found <= 5, "but for rounding at the edges"
+        assert 2 <= found <= 6, "but for rounding, and for settings that repeat"
 
 
 def test_each_value_of_a_list_comes_equally_often() -> None:
