@@ -24,6 +24,8 @@ report: "workflow/report/workflow.rst"
 
 try:
     options, plan = planning.read(config)
+    if workflow.is_main_process:
+        preparation.require_room()
 except SeqrecError as error:
     raise WorkflowError(str(error)) from None
 

@@ -109,7 +109,9 @@ def prepare(experiment: str, settings: tuple[str, ...], name: str | None) -> Non
     from seqrec.running import preparation
     from seqrec.running.planning import Plan
 
-    for line in preparation.prepare(Plan.load(experiment, list(settings), name or "")):
+    plan = Plan.load(experiment, list(settings), name or "")
+    preparation.require_room()
+    for line in preparation.prepare(plan):
         click.echo(line)
 
 

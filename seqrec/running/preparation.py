@@ -6,6 +6,7 @@ what it says, or dates a file back; contents of results are never touched.
 """
 
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -17,11 +18,30 @@ from seqrec.data.datasets import load_dataset
 from seqrec.data.freshness import log_is_current
 from seqrec.data.local_files import replaced_user_file
 from seqrec.errors import SeqrecError
-from seqrec.files import holds, read_regular
+from seqrec.files import holds, read_regular, require_writable
 from seqrec.layout import LogFiles, RunFiles, manifest
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.making import made_from
 from seqrec.running.planning import Plan
+
+SNAKEMAKES_OWN = Path(".snakemake")
+"""What Snakemake keeps for itself, in the project's folder."""
+
+LEAST_FREE_BYTES = 1 << 20
+"""Free disk space without which Snakemake cannot even begin."""
+
+
+def require_room() -> None:
+    """Raise `SeqrecError` if the project's folder is read-only or its disk is full.
+
+    Snakemake ends with a traceback there.
+    """
+    require_writable(SNAKEMAKES_OWN)
+    if (free := shutil.disk_usage(Path.cwd()).free) < LEAST_FREE_BYTES:
+        raise SeqrecError(
+            f"{Path.cwd()}: the disk is full ({free:,} bytes are left). Free some disk space, then "
+            "run again; nothing that was there is lost."
+        )
 
 
 @dataclass(frozen=True)

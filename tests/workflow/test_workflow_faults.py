@@ -5,6 +5,7 @@ Every drill runs Snakemake on a tiny experiment; what was finished before stays 
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -267,6 +268,37 @@ def test_results_that_cannot_be_written_are_one_message(read_only: Project) -> N
     said = refused(read_only, "runs")
     assert "results/tiny: cannot be written, results/tiny is read-only. Make it wri" in said, said
     assert snapshot(read_only.results) == before
+
+
+def test_a_project_without_a_free_byte_is_one_message(project: Project, tmp_path: Path) -> None:
+    """Of make: Snakemake by itself adds that it cannot write its log."""
+    with small_disk(tmp_path / "disk", 1 << 26) as disk:
+        full = project.copy(disk.folder / "project").with_make()
+        disk.fill(0)
+        for target in ("runs", "tables"):
+            done = full.call("make", target, "EXPERIMENT=tiny")
+            said = done.stdout + done.stderr
+            assert done.returncode != 0
+            assert said.count("the disk is full (0 bytes are left). Free some disk space") == 1
+            assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["make", "snakemake"])
+def test_a_project_in_a_read_only_folder_is_one_message(
+    project: Project, tmp_path: Path, command: str
+) -> None:
+    with small_disk(tmp_path / "disk", 1 << 26) as disk:
+        kept = project.copy(disk.folder / "project").with_make()
+        shutil.rmtree(kept.path(".snakemake"))
+        subprocess.run(["mount", "-o", "remount,ro", disk.folder], check=True)
+        if command == "make":
+            done = kept.call("make", "runs", "EXPERIMENT=tiny")
+        else:
+            done = kept.snakemake("runs", "--dry-run")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert len(re.findall(r"\.snakemake: cannot be written, \S+ is read-only", said)) == 1, said
+    assert "Traceback" not in said
 
 
 # Damage
