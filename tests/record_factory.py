@@ -127,13 +127,15 @@ def make_record(
     target_counts: Sequence[int] | np.ndarray | None = None,
     recommended_counts: Sequence[int] | np.ndarray | None = None,
     history_lengths: Sequence[int] | np.ndarray | None = None,
+    target_users: Sequence[int] | np.ndarray | None = None,
     history: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
     """Write a finished record with its weights and configuration; returns its folder.
 
     Its test metrics are those of its ranks, `ranks` or `make_ranks` of `ndcg` and the seed. Without
-    `recommended_counts` or `history_lengths` it is one of the older records, which lack them.
+    `recommended_counts` or `history_lengths` it is one of the older records, which lack them;
+    without `target_users` each user has one target.
     """
     folder = folder_of(results, dataset, model, seed)
     if ranks is None:
@@ -145,10 +147,11 @@ def make_record(
     if target_counts is None:
         target_counts = np.arange(len(ranks))
     epochs = [epoch_of(line) for line in history]
-    counts, lengths = (
-        None if one is None else np.asarray(one) for one in (recommended_counts, history_lengths)
+    optional = (
+        None if one is None else np.asarray(one)
+        for one in (recommended_counts, history_lengths, target_users)
     )
-    arrays = Arrays(np.asarray(ranks), np.asarray(target_counts), counts, lengths)
+    arrays = Arrays(np.asarray(ranks), np.asarray(target_counts), *optional)
     write_record(record, arrays, epochs, b"weights")
     return folder
 

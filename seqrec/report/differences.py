@@ -127,8 +127,8 @@ def by_target(models: Mapping[str, Measured], metrics: Sequence[str]) -> list[Ta
         ranks = np.stack([record.ranks() for record in measured.records])
         for metric, occurs in product(metrics, (True, False)):
             group = trained_on == occurs
-            users = measured.scores[metric].users[group]
-            if len(users):
+            if group.any():
+                users = measured.on(group, metric).users
                 mean, interval = float(users.mean()), bootstrap_interval(users)
                 rank = float(np.median(ranks[:, group]))
                 found.append(TargetGroup(name, occurs, len(users), metric, mean, interval, rank))

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtr, stdtrit
 
-from seqrec.protocol.metrics import user_metric
+from seqrec.protocol.metrics import set_metric, user_metric
 from seqrec.report.levels import ALPHA
 
 Floats = npt.NDArray[np.float64]
@@ -38,12 +38,48 @@ class Interval(NamedTuple):
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
+class Targets(NamedTuple):
+    """Whose the test targets are, where a user may have several."""
+
+    users: npt.NDArray[np.integer]
+    """`[targets]`; a user's targets stand side by side."""
+    at_once: bool
+    """Whether a user's targets are ranked for at once, as a set of relevant items."""
+
+    def among(self, chosen: npt.NDArray[np.bool_]) -> "Targets":
+        """Return those of some targets, `[targets]`."""
+        return Targets(self.users[chosen], self.at_once)
+
+
+def user_values(ranks: npt.ArrayLike, metric: str, targets: Targets | None = None) -> Floats:
+    """Compute a metric such as `ndcg@10` of each user from the ranks of test targets, `[users]`.
+
+    Without `targets`, each user has one target. Where a user has several, one after another, the
+    mean of the metric is that over all targets, and these are no independent observations: a
+    user's targets are alike. The values of users are therefore those of a ratio estimator: the mean
+    over targets, plus what the user's targets add to it in sum, in targets of the average user.
+    Their mean is the mean over targets, and their variance is the cluster-robust one (Cochran,
+    Sampling Techniques, 1977, section 6; Liang and Zeger, 1986).
+    """
+    name, _, cutoff = metric.partition("@")
+    if targets is None:
+        return user_metric(ranks, name, int(cutoff))
+    if targets.at_once:
+        return set_metric(ranks, targets.users, name, int(cutoff))
+    values, users = user_metric(ranks, name, int(cutoff)), targets.users
+    first = np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))
+    if len(first) == len(values):
+        return values
+    counts, mean = np.diff(np.append(first, len(values))), values.mean()
+    return mean + (np.add.reduceat(values, first) - mean * counts) / counts.mean()
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """One metric of one model on one dataset."""
 
     users: Floats
-    """Mean over seeds of each user, `[users]`."""
+    """Mean over seeds of each user, `[users]`; see `user_values`."""
     seeds: Floats
     """Mean over users of each seed, `[seeds]`."""
     noise: float = 0.0
@@ -52,14 +88,15 @@ class Scores:
     0 for a single seed."""
 
     @classmethod
-    def of(cls, ranks: Sequence[npt.ArrayLike], metric: str) -> "Scores":
-        """Compute a metric such as `ndcg@10` from the test ranks of each seed, `[users]` each."""
-        name, _, cutoff = metric.partition("@")
+    def of(
+        cls, ranks: Sequence[npt.ArrayLike], metric: str, targets: Targets | None = None
+    ) -> "Scores":
+        """Compute a metric such as `ndcg@10` from the test ranks of each seed, `[targets]` each."""
         total: Floats | float = 0.0
         squares = 0.0
         seeds = []
         for one in ranks:
-            values = user_metric(one, name, int(cutoff))
+            values = user_values(one, metric, targets)
             seeds.append(values.mean())
             total = total + values
             squares += float(np.sum(values**2))

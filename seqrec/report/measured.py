@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
+import numpy.typing as npt
 
 from seqrec.errors import SeqrecError
 from seqrec.layout import RunFiles, run_folder
 from seqrec.records.record import Record
 from seqrec.records.survey import Missing, Survey, grouped
-from seqrec.report.inference import Interval, Scores, bootstrap_interval
+from seqrec.report.inference import Interval, Scores, Targets, bootstrap_interval
 
 
 def datasets_of(found: Survey) -> list[str]:
@@ -25,6 +26,8 @@ class Measured:
     records: list[Record]
     scores: dict[str, Scores]
     """By metric."""
+    targets: Targets | None = None
+    """Whose the test targets are; None if each user has one."""
     _intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
     """Those that were asked for: each takes a while."""
 
@@ -37,6 +40,11 @@ class Measured:
         if metric not in self._intervals:
             self._intervals[metric] = bootstrap_interval(self.scores[metric].users)
         return self._intervals[metric]
+
+    def on(self, chosen: npt.NDArray[np.bool_], metric: str) -> Scores:
+        """Measure a metric on some of the test targets, `[targets]`."""
+        ranks = [record.ranks()[chosen] for record in self.records]
+        return Scores.of(ranks, metric, self.targets and self.targets.among(chosen))
 
     @property
     def data(self) -> str:
@@ -57,7 +65,15 @@ def measure(records: Sequence[Record], metrics: Iterable[str]) -> Measured:
     """Measure a model from its records, which differ in their seeds alone, on the same data."""
     ranks = [record.ranks() for record in records]
     require_same_users(records)
-    return Measured(list(records), {metric: Scores.of(ranks, metric) for metric in metrics})
+    targets = targets_of(records[0])
+    scores = {metric: Scores.of(ranks, metric, targets) for metric in metrics}
+    return Measured(list(records), scores, targets)
+
+
+def targets_of(record: Record) -> Targets | None:
+    """Tell whose a record's test targets are; None if each user has one."""
+    users = record.target_users()
+    return None if users is None else Targets(users, record.has_sets)
 
 
 def measure_dataset(
@@ -101,16 +117,33 @@ def require_same_users(records: Sequence[Record]) -> None:
                 f"{first.data.sha256[:12]}), so their users cannot be compared. Train both on the "
                 "same files."
             )
+        if tested_under(record) != tested_under(first):
+            raise SeqrecError(
+                f"{record.folder}: was tested under another split than {first.folder}, so their "
+                "users cannot be compared. Train both under one split."
+            )
         if (ours := record.users) != (theirs := first.users):
             raise SeqrecError(
                 f"{files.ranks}: holds {ours:,} users, and {first_files.ranks}, on the same data, "
                 f"{theirs:,}. One of them is damaged: train it again."
             )
-        if not np.array_equal(record.target_counts(), first.target_counts()):
+        if _target_bytes(record) != _target_bytes(first):
             raise SeqrecError(
                 f"{files.target_counts}: differs from {first_files.target_counts}, on the same "
                 "data. One of them is damaged: train it again."
             )
+
+
+def tested_under(record: Record) -> tuple[object, ...]:
+    """Return what of a split decides which targets are ranked, and among which items."""
+    split = record.known_config.split
+    return split.kind, split.quantile, split.at, split.target, split.seen
+
+
+def _target_bytes(record: Record) -> bytes:
+    """Return bytes that records with the same test targets have in common."""
+    users = record.target_users()
+    return record.target_counts().tobytes() + (b"" if users is None else users.tobytes())
 
 
 def without_misfits(found: Survey) -> Survey:
@@ -121,7 +154,9 @@ def without_misfits(found: Survey) -> Survey:
     kept, missing = [], [*found.missing]
     remedy = "Delete the one that is damaged and run the experiment again."
     for group in grouped(found.records, lambda r: (r.task, r.data.sha256)).values():
-        alike = grouped(group, lambda r: sha256(r.target_counts().tobytes()).digest())
+        alike = grouped(
+            group, lambda record: (tested_under(record), sha256(_target_bytes(record)).digest())
+        )
         most = max(alike.values(), key=len)
         kept += most
         for others in alike.values():
@@ -131,6 +166,11 @@ def without_misfits(found: Survey) -> Survey:
                     f"{odd.target_counts.as_posix()}: has other users than "
                     f"{usual.folder.as_posix()}, on the same data."
                 )
+                if tested_under(record) != tested_under(most[0]):
+                    reason = (
+                        f"{odd.metrics.as_posix()}: was tested under another split than "
+                        f"{usual.folder.as_posix()}."
+                    )
                 missing.append(Missing(record.run, reason, remedy))
     return replace(
         found,

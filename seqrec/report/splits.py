@@ -36,9 +36,7 @@ TARGETS = {
 def in_words(split: KnownSplit) -> str:
     """Describe a split in a line."""
     if split.kind == LEAVE_ONE_OUT.kind:
-        parts = [
-            "leave-one-out, test on each user's last item and validation on the one before it"
-        ]
+        parts = ["leave-one-out, test on each user's last item and validation on the one before it"]
     else:
         cut = split.at or f"the {split.quantile or 0:g} quantile of all times"
         parts = [f"{title_of(split)} at {cut}"]

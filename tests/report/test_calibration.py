@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from seqrec.report.inference import (
+    UNKNOWN,
     Scatters,
     Scores,
+    Targets,
+    contrast,
     difference,
     may_be_best,
     prediction_interval,
@@ -135,6 +138,42 @@ def test_noise_that_users_and_seeds_share_is_counted_once() -> None:
 @pytest.mark.parametrize("count", [2, 4, 12])
 def test_the_best_model_is_seldom_left_out_of_the_bold(count: int) -> None:
     assert best_left_out(count, 1000) < 0.06
+
+
+def several_targets(heavier_is_easier: bool, repeats: int) -> tuple[float, float, float]:
+    """Compare two equal models on users with several targets, many of them with one or two.
+
+    Returns the false positives of the test, and those if every target were a user of its own, and
+    how often the interval of a mean holds the true one.
+    """
+    draw = np.random.default_rng(1)
+    wrong = naive = covered = 0
+    lengths = np.arange(1, 400)
+    chances = 0.15 * 0.85 ** (lengths - 1)
+    ease = np.where(lengths > 6, 0.5, 0.2) if heavier_is_easier else np.full(len(lengths), 0.3)
+    truth = (chances * lengths) @ ease / (chances @ lengths)
+    for _ in range(repeats):
+        counts = np.minimum(draw.geometric(0.15, USERS), lengths[-1])
+        users = np.repeat(np.arange(USERS), counts)
+        liked = draw.beta(*(2 * np.stack([ease, 1 - ease])[:, counts - 1]), (2, USERS))
+        hits = draw.random((2, len(users))) < liked[:, users]
+        ranks = np.where(hits, 1, 500)
+        one, other = (Scores.of([row], "hit_rate@10", Targets(users, False)) for row in ranks)
+        alone = [Scores.of([row], "hit_rate@10") for row in ranks]
+        wrong += difference(one, other, [UNKNOWN, UNKNOWN]).p < 0.05
+        naive += difference(alone[0], alone[1], [UNKNOWN, UNKNOWN]).p < 0.05
+        covered += truth in contrast([one], [1.0], [UNKNOWN]).interval
+    return wrong / repeats, naive / repeats, covered / repeats
+
+
+@pytest.mark.parametrize("heavier_is_easier", [False, True])
+def test_users_with_several_targets_count_as_users_and_not_as_targets(
+    heavier_is_easier: bool,
+) -> None:
+    wrong, naive, covered = several_targets(heavier_is_easier, 1000)
+    assert 0.03 < wrong < 0.075
+    assert naive > 0.2
+    assert 0.92 < covered < 0.98
 
 
 @pytest.mark.slow

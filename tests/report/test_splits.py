@@ -4,14 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from reading_tables import CONFIG, notes, rows, write
 from record_factory import make_record
 
+from seqrec.errors import SeqrecError
+from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import MISS as RANKED_AS_MISS
+from seqrec.records.reading import read_record
 from seqrec.records.record import KnownSplit
+from seqrec.report.comparison import compare
 from seqrec.report.page import write_page
 from seqrec.report.splits import MISS, in_words
+from seqrec.report.tables import metrics_table
 
 TEMPORAL = {
     "kind": "global-temporal",
@@ -121,3 +127,70 @@ def test_a_miss_is_what_ranking_calls_one() -> None:
 )
 def test_every_rule_has_words(split: dict[str, Any], words: str) -> None:
     assert words in in_words(KnownSplit.model_validate(split))
+
+
+def test_a_record_under_another_split_than_the_others_of_its_task_is_set_apart(
+    tmp_path: Path,
+) -> None:
+    make_record(tmp_path, "my-shop", "sasrec+", config=config_of(None))
+    make_record(tmp_path, "my-shop", "bert4rec", config=config_of(None))
+    make_record(tmp_path, "my-shop", "gru4rec", config=config_of({"seen": "keep"}))
+    write(tmp_path)
+    said = notes(tmp_path, "results/my-shop")
+    assert "runs/my-shop/gru4rec/seed-0/metrics.json: was tested under another split" in said
+
+
+def test_results_of_different_splits_are_not_compared(tmp_path: Path) -> None:
+    one, other = (
+        make_record(tmp_path / name, "my-shop", config=config_of(split))
+        for name, split in (("a", None), ("b", TEMPORAL))
+    )
+    with pytest.raises(SeqrecError, match="was tested under another split"):
+        compare(one, other)
+
+
+def test_programs_get_the_task_in_every_line(results: Path) -> None:
+    write(results)
+    frame = pd.read_csv(results / "results.csv")
+    assert set(frame.dataset) == {"my-shop@leave-one-out", "my-shop@temporal"}
+    assert "split.kind" in frame.columns
+
+
+# A user with several targets
+
+
+def make_successive(results: Path, model: str, values: np.ndarray, users: np.ndarray) -> Path:
+    """A record whose targets are hit (rank 1) where `values` say so."""
+    ranks = np.where(values, 1, 500)
+    config = config_of({**TEMPORAL, "target": "successive"})
+    return make_record(results, "my-shop", model, ranks=ranks, target_users=users, config=config)
+
+
+def test_the_mean_is_over_targets_and_its_interval_over_users(tmp_path: Path) -> None:
+    # Ten users with one target, hit, and ten with nine, missed.
+    users = np.concatenate([np.arange(10), np.repeat(np.arange(10, 20), 9)])
+    make_successive(tmp_path, "sasrec+", users < 10, users)
+    write(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables/results/my-shop.csv")
+    assert frame["hit_rate@10_mean"][0] == pytest.approx(0.1)
+    # Of the values of `user_values`, (1 - 0.1) / 5 + 0.1 and (0 - 0.9) / 5 + 0.1.
+    error = np.std([0.28] * 10 + [-0.08] * 10) / np.sqrt(20)
+    low, high = frame["hit_rate@10_low"][0], frame["hit_rate@10_high"][0]
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.01)
+
+
+def test_sets_of_targets_are_measured_as_sets(tmp_path: Path) -> None:
+    users = np.array([3, 3, 3, 8, 8])
+    config = config_of({**TEMPORAL, "target": "all"})
+    ranks = [1, 50, 2, 30, 40]
+    place = make_record(
+        tmp_path, "my-shop", ranks=ranks, target_users=users, config=config,
+        test=metrics_from_ranks(ranks, [10, 100], users),
+    )  # fmt: skip
+    write(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables/results/my-shop.csv")
+    recorded = read_record(place).test
+    assert frame["ndcg@10_mean"][0] == pytest.approx(recorded["ndcg@10"])
+    table = metrics_table([read_record(place)], [10])
+    assert table["ndcg@10"][0] == pytest.approx(recorded["ndcg@10"])
+    assert "recall@10" in table.columns

@@ -20,7 +20,7 @@ from seqrec.report.figures.shown import (
     marked_line,
     panels_of,
 )
-from seqrec.report.inference import Scores, seed_scatter
+from seqrec.report.inference import seed_scatter
 from seqrec.report.levels import CONFIDENCE
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
@@ -155,10 +155,9 @@ def _known(models: Mapping[str, Measured], trait: Trait) -> Numbers | None:
 
 
 def _points(measured: Measured, metric: str, groups: Sequence[Group], trait: Trait) -> list[Point]:
-    ranks = [record.ranks() for record in measured.records]
     points = []
     for group in groups:
-        scores = Scores.of([one[group.targets] for one in ranks], metric)
+        scores = measured.on(group.targets, metric)
         found = estimate(scores, seed_scatter([scores]))
         said = trait.said(span([group.least, group.most]), group.most == 1)
         name = f"{said}, {counted(int(group.targets.sum()), 'target')}"

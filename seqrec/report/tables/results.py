@@ -11,8 +11,9 @@ from seqrec.report.cells import NOT_FINISHED, Cell, Mark, MarkedText, Piece, Tab
 from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
-from seqrec.report.inference import Interval, Scores, mean_and_deviation
+from seqrec.report.inference import Interval, mean_and_deviation
 from seqrec.report.levels import ALPHA
+from seqrec.report.measured import measure
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, over_seeds
 from seqrec.report.splits import target_notes
@@ -193,7 +194,9 @@ def _line(evidence: Evidence, dataset: str, model: str) -> ResultLine:
 
     def value(metric: str) -> Value:
         # Seeds that were trained on different data are measured each by itself.
-        alone = [] if measured else [Scores.of([record.ranks()], metric) for record in records]
+        alone = (
+            [] if measured else [measure([record], [metric]).scores[metric] for record in records]
+        )
         scores = [measured.scores[metric]] if measured else alone
         seeds = [float(seed) for one in scores for seed in one.seeds]
         interval = tested.interval(metric) if tested else None

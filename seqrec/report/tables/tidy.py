@@ -22,7 +22,7 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
     settings = pd.DataFrame(differing_settings(records), dtype=object)
     frame = pd.DataFrame(
         [
-            [r.dataset, r.model, r.negatives, r.seed]
+            [r.task, r.model, r.negatives, r.seed]
             + [r.test.get(name) for name in metrics]
             + [r.validation.get(STOPPING_METRIC)]
             + [r.training_seconds, r.epochs, r.best_epoch, r.device]
@@ -48,10 +48,12 @@ def metrics_table(records: Iterable[Record], cutoffs: Iterable[int]) -> pd.DataF
     return pd.DataFrame(
         {
             **({"folder": record.folder.as_posix()} if several else {}),
-            "dataset": record.dataset,
+            "dataset": record.task,
             "model": record.model,
             "seed": record.seed,
-            **metrics_from_ranks(record.ranks(), cutoffs),
+            **metrics_from_ranks(
+                record.ranks(), cutoffs, record.target_users() if record.has_sets else None
+            ),
         }
         for record in records
     )
