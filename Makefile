@@ -39,7 +39,7 @@ OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo paper cost experiment runs tables figures report provenance test test-all benchmark whole readme docs lint format lock setup clean architecture
+.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark whole readme docs lint format lock setup clean architecture
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -73,6 +73,9 @@ INSTALL = bash -o pipefail -c "$(BIN)/python -m pip install --disable-pip-versio
 demo: override EXPERIMENT := demo
 demo: ## run the demo: every model family on a small simulated dataset, on CPU
 
+real: override EXPERIMENT := real
+real: ## train three models on MovieLens-100K, which it downloads; minutes on two CPU cores
+
 paper: override EXPERIMENT := paper
 paper: cost ## reproduce the paper on the datasets that can be obtained
 
@@ -84,7 +87,7 @@ experiment: ## run EXPERIMENT (a file of config/) up to tables, figures and the 
 
 # Where runs failed (status 1), all is made from the records that exist, and make ends with what
 # failed. Where nothing could be done, or all was told to stop, it ends at once.
-demo paper experiment: $(READY)
+demo real paper experiment: $(READY)
 	@$(PREPARE)
 	@$(RUNS); status=$$?; test $$status -le 1 || exit $$status; \
 	$(call REPORT,tables figures) && $(SEQREC) report $(RESULTS) > /dev/null && $(SEQREC) summary $(RESULTS) || exit; \
