@@ -75,3 +75,10 @@ def test_a_fair_comparison_ends_with_a_table(project: Path) -> None:
     (block,) = blocks("latex", pages=[ROOT / "docs/tutorials/comparison.md"])
     (table,) = (line for line in block.text.splitlines() if line.startswith("\\input"))
     assert (project / table.removeprefix("\\input{").removesuffix("}")).is_file()
+
+
+@pytest.mark.slow
+def test_a_loss_of_ones_own(project: Path) -> None:
+    work_through("tutorials/loss.md", project)
+    assert models(project, "mine") >= {("sasrec-margin", 0)}
+    assert models(project, "mine-focal") == {("sasrec", 0)}
