@@ -43,7 +43,7 @@ class Variant:
     @property
     def differs(self) -> str:
         """What differs from the model, in words: `learning rate 0.001, dropout 0.3`."""
-        words = _words(self.values)
+        words = setting_words(self.values)
         named = (f"{words[key]} {value}" for key, value in self.values.items())
         return ", ".join(named) or "its own setting"
 
@@ -153,7 +153,7 @@ def _combinations(
     filled: Mapping[str, Any],
     config: RunConfig,
 ) -> Iterator[tuple[str, Variant]]:
-    words = _words(tried)
+    words = setting_words(tried)
     for values in combinations(tried):
         parts = [f"{words[key].replace(' ', '-')}-{value}" for key, value in values.items()]
         name = re.sub(r"[^A-Za-z0-9+._-]+", "-", "_".join([base, *parts])).rstrip("-")
@@ -174,8 +174,9 @@ def _space(experiment: Experiment) -> Mapping[str, Tried]:
     return experiment.search.space if experiment.search else experiment.grid
 
 
-def _words(keys: Iterable[str]) -> dict[str, str]:
+def setting_words(keys: Iterable[str]) -> dict[str, str]:
     """Put settings into words: `learning rate`, with the section where two would be alike."""
+    keys = list(keys)
     last = [key.rpartition(".")[2] for key in keys]
     return {
         key: (name if last.count(name) == 1 else key.replace(".", " ")).replace("_", " ")

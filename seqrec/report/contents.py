@@ -244,7 +244,7 @@ FIGURES = (
     ),
     Entry(
         "tries",
-        "by number of trials",
+        "the best of n trials",
         Category.FIGURES,
         "How much of a result is the number of tries: validation NDCG@10 of the best of n trials, "
         "and the test metric of the trial that this choice picks, on average over all subsets of n "

@@ -193,12 +193,15 @@ def test_figures_show_every_model_by_trials_and_by_time(tmp_path: Path) -> None:
     assert test[1].y == pytest.approx((0.2 + 0.2 + 0.3) / 3), "the one that validation chooses"
     assert [point.x for point in panels[2].series[0].points] == [200, 400, 600]
     (settings,) = made["settings/demo"].panels
-    assert settings.title == "training.learning_rate"
-    assert [(p.x, p.y) for p in settings.series[0].points] == [
-        (0.001, 0.10),
-        (0.01, 0.15),
-        (0.0003, 0.05),
-    ]
+    assert settings.title == "learning rate"
+    places = {tick.label: tick.place for tick in settings.x.ticks}
+    assert [*places] == ["0.0003", "0.001", "0.002", "0.01"]
+    for point, (rate, validation_of_trial, _) in zip(
+        settings.series[0].points, TRIALS["sasrec+"], strict=True
+    ):
+        assert point.x == pytest.approx(places[str(rate)], abs=0.3)
+        assert point.y == validation_of_trial
+        assert f"learning rate {rate}" in point.name
 
 
 def test_figures_and_page_are_made_and_only_of_searches(tmp_path: Path) -> None:

@@ -4,19 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.experiment.variants import setting_words
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Panel, Point, Series, Shape, Tick
-from seqrec.report.figures.shown import log_axis, number_ticks
+from seqrec.report.figures.shown import log_axis
 from seqrec.report.looks import looks
 from seqrec.report.metrics import metric_title
-from seqrec.report.searches import ModelSearch, Trial
+from seqrec.report.searches import ModelSearch
 
 NOTHING_VARIES = "fewer than two finished trials"
-WIDE = 8
-"""Ratio of the ends from which a range has a logarithmic axis."""
 FEW = 6
-"""Up to so many different values, each has a label."""
+"""Up to so many different values stand side by side; more are places on an axis of numbers."""
+WIDE = 8
+"""Ratio of its ends from which an axis of numbers is logarithmic."""
+SIDE_BY_SIDE = 0.6
+"""Width that the models take at one of few values, of the distance between two of these."""
 
 
 def settings_chart(evidence: Evidence, dataset: str) -> Chart:
@@ -25,57 +28,52 @@ def settings_chart(evidence: Evidence, dataset: str) -> Chart:
     keys = dict.fromkeys(
         key for one in made for setting in one.settings.values() for key in setting
     )
-    title = metric_title(STOPPING_METRIC)
-    panels = [_panel(evidence, made, key) for key in keys]
+    words = setting_words(keys)
+    panels = [_panel(evidence, made, key, words[key]) for key in keys]
     return Chart(
         f"{dataset_title(dataset)}: which settings matter",
         panels or [Panel(dataset_title(dataset), Axis(""), Axis(""), note=NOTHING_VARIES)],
-        f"Validation {title} of every trial on {dataset_title(dataset)} against its value of "
-        f"{', '.join(keys) or 'no setting'}, a panel for each.",
+        f"Validation {metric_title(STOPPING_METRIC)} of every trial on {dataset_title(dataset)} "
+        f"against its {', '.join(words.values()) or 'setting'}, a panel for each.",
     )
 
 
-def _panel(evidence: Evidence, made: Sequence[ModelSearch], key: str) -> Panel:
+def _panel(evidence: Evidence, made: Sequence[ModelSearch], key: str, title: str) -> Panel:
     drawn = looks(one.base for one in made)
-    values = [setting[key] for one in made for setting in one.settings.values() if key in setting]
-    axis = _axis(key, values)
-    series = [
-        Series(
-            evidence.found.title(one.base),
-            drawn[one.base],
-            Shape.POINTS,
-            [_point(trial, one.settings[trial.name][key], axis) for trial in one.trials],
-        )
-        for one in made
-        if any(key in setting for setting in one.settings.values())
-    ]
-    y = Axis(f"validation {metric_title(STOPPING_METRIC)}")
-    return Panel(key, axis, y, series)
+    having = [one for one in made if any(key in setting for setting in one.settings.values())]
+    values = [setting[key] for one in having for setting in one.settings.values()]
+    axis = _axis(title, values)
+    series = []
+    for number, one in enumerate(having):
+        aside = SIDE_BY_SIDE * ((number + 0.5) / len(having) - 0.5)
+        points = [
+            Point(
+                _place(one.settings[trial.name][key], axis, aside),
+                trial.validation,
+                name=f"{trial.number}, {title} {one.settings[trial.name][key]}",
+            )
+            for trial in one.trials
+        ]
+        name = evidence.found.title(one.base)
+        series.append(Series(name, drawn[one.base], Shape.POINTS, points))
+    return Panel(title, axis, Axis(f"validation {metric_title(STOPPING_METRIC)}"), series)
 
 
-def _axis(key: str, values: Sequence[Any]) -> Axis:
-    """Make an axis for the values of a setting: of numbers, or of names."""
-    different = list(dict.fromkeys(map(_text, values)))
-    if not all(_is_number(value) for value in values):
-        ticks = [Tick(place, text) for place, text in enumerate(different)]
-        return Axis(key, ticks=ticks, low=-0.5, high=len(ticks) - 0.5)
-    if min(values) > 0 and max(values) >= WIDE * min(values):
-        axis = log_axis(key, values)
-        few = len(different) <= FEW and all(float(value).is_integer() for value in values)
-        return Axis(key, log=True, ticks=number_ticks(values)) if few else axis
-    return Axis(key)
+def _axis(title: str, values: Sequence[Any]) -> Axis:
+    """Make an axis of few values side by side, or of numbers."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    are_numbers = len(numbers) == len(values)
+    different = sorted(set(numbers)) if are_numbers else list(dict.fromkeys(map(str, values)))
+    if not are_numbers or len(different) <= FEW:
+        ticks = [Tick(place, str(value)) for place, value in enumerate(different)]
+        return Axis(title, ticks=ticks, low=-0.5, high=len(ticks) - 0.5)
+    if 0 < WIDE * min(numbers) <= max(numbers):
+        return log_axis(title, numbers)
+    return Axis(title)
 
 
-def _point(trial: Trial, value: Any, axis: Axis) -> Point:
-    place = float(value) if _is_number(value) and not axis.names else None
-    if place is None:
-        place = next(tick.place for tick in axis.ticks if tick.label == _text(value))
-    return Point(place, trial.validation, name=trial.number)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _text(value: Any) -> str:
-    return str(value)
+def _place(value: Any, axis: Axis, aside: float) -> float:
+    """Return where a value is on an axis; of few values, a little `aside` for each model."""
+    if not axis.names:
+        return float(value)
+    return next(tick.place for tick in axis.ticks if tick.label == str(value)) + aside

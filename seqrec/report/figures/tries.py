@@ -35,7 +35,7 @@ def tries_chart(evidence: Evidence, dataset: str) -> Chart:
         *(_by_time(evidence, made, *each) for each in zip(titles, labels, curves, strict=True)),
     ]
     return Chart(
-        f"{dataset_title(dataset)}: how much is the number of tries",
+        f"{dataset_title(dataset)}: the best of n trials",
         panels,
         _in_words(evidence, dataset, made, curves[0]),
         [LegendKey("95% of the subsets of n trials", Shape.LINE, interval=True)],

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.experiment.variants import setting_words
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.cells import NOT_FINISHED, Cell, Table
 from seqrec.report.contents import Item
@@ -28,7 +29,7 @@ def tuning_table(evidence: Evidence, item: Item) -> Table:
         item.title,
         [*headings, f"Test {title}", "Optimism"],
         [_cells(evidence, one, line) for one, line in zip(evidence.searches, lines, strict=True)],
-        pd.DataFrame([_data(line) for line in lines]),
+        pd.DataFrame([_data(line) for line in lines], dtype=object),
         [
             "Trials: those that have finished, all of which count for the choice. Hours: of "
             "training in all trials. Setting: the values that were tried. Validation: of the "
@@ -94,13 +95,13 @@ def _cells(evidence: Evidence, one: ModelSearch, line: Mapping[str, Any]) -> lis
         Cell(count),
         Cell(number(line["training_seconds"] / 3600, 1) if best else ""),
         Cell(best.number if best else ""),
-        Cell(setting_in_words(line["setting"])),
+        Cell(_in_words(line["setting"])),
         Cell(number(best.validation, 4)) if best else NOT_FINISHED,
         Cell(over_seeds(line["seeds"], 4)) if line["seeds"] else NOT_FINISHED,
         Cell(percent(line["optimism"])) if best else Cell(""),
     ]
 
 
-def setting_in_words(setting: Mapping[str, Any]) -> str:
-    """Write the values of a setting by their flat names."""
-    return ", ".join(f"{name} {value}" for name, value in setting.items())
+def _in_words(setting: Mapping[str, Any]) -> str:
+    words = setting_words(setting)
+    return ", ".join(f"{words[name]} {value}" for name, value in setting.items())
