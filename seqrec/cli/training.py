@@ -15,6 +15,7 @@ from seqrec.errors import SeqrecError
 from seqrec.files import date_back
 from seqrec.layout import LogFiles, ResultFiles, Run, RunFiles
 from seqrec.running.folder_lock import alone_in
+from seqrec.wording import metric_title
 
 if TYPE_CHECKING:  # they take a moment to import
     from seqrec.experiment.schema import RunConfig
@@ -63,12 +64,14 @@ def train(
     """Train MODEL on DATASET and write a run record.
 
     Downloads and preprocesses the data if needed, also after a change of their YAML or of a file
-    of your own. SETTINGS are key=value pairs. Examples:
+    of your own. SETTINGS are key=value pairs. Of an experiment with several splits, DATASET names
+    one, as in ml-100k@temporal. Examples:
 
     \b
     seqrec train demo sasrec+
     seqrec train demo sasrec+ --experiment demo
     seqrec train ml-1m sasrec+ training.learning_rate=0.01 --name fast-rate
+    seqrec train ml-100k sasrec+ split.kind=global-temporal --name temporal
     seqrec train demo sasrec+ --experiment demo --retrain-stale
     """
     from seqrec.experiment.grid import load_run
@@ -90,7 +93,7 @@ def train(
             "Give --name <new name>, another --seed, --retrain-stale (if older training code made "
             "it), or remove the folder."
         )
-    log = up_to_date_log(dataset)
+    log = up_to_date_log(run.dataset)
     _execute(config, log.folder, record.folder, track, engine)
 
 
@@ -162,7 +165,8 @@ class _Lines:
     def epoch(self, epoch: "Epoch") -> None:
         click.echo(
             f"epoch {epoch.number:3d}  loss {epoch.training_loss:.4f}  "
-            f"validation NDCG@10 {epoch.stopping_metric:.4f}  {epoch.seconds:.1f} s",
+            f"validation {metric_title(epoch.stopped_by)} {epoch.stopping_metric:.4f}  "
+            f"{epoch.seconds:.1f} s",
             err=True,
         )
 

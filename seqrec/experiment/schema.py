@@ -472,6 +472,15 @@ class RunConfig(Strict):
     evaluation: Evaluation
     split: RunSplit = RunSplit()
 
+    @model_validator(mode="after")
+    def _one_target_against_sampled_items(self) -> "RunConfig":
+        if self.evaluation.sampled_negatives is not None and self.split.target == "all":
+            raise ValueError(
+                "evaluation.sampled_negatives ranks one target at a time; leave it out, or take "
+                "another split.target than all"
+            )
+        return self
+
     @model_serializer(mode="wrap")
     def _without_the_default_split(
         self, serialize: SerializerFunctionWrapHandler
