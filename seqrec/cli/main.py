@@ -11,6 +11,7 @@ from seqrec.cli import (
     audit,
     data,
     experiments,
+    export,
     recommend,
     records,
     report,
@@ -32,7 +33,7 @@ COMMANDS = {
         *(report.compare, report.best, report.metrics),
     ),
     "Records": (records.missing, records.stale, records.promote),
-    "Recommendations": (recommend.recommend,),
+    "Recommendations": (recommend.recommend, export.export),
 }
 """The commands in the order of the work, under the headings of `seqrec --help`."""
 

@@ -1,7 +1,9 @@
 """Arguments and options that several commands share."""
 
 import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
@@ -75,6 +77,22 @@ device_option = click.option(
 )
 
 
+strict_option = click.option(
+    "--strict", is_flag=True, help="Refuse items that the dataset does not have; else skip them."
+)
+
+log_option = click.option(
+    "--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]"
+)
+
+trust_option = click.option(
+    "--trust",
+    is_flag=True,
+    help="Import the record's custom model, and so run its code, even if no file of config/models/ "
+    "names it.",
+)
+
+
 def results_argument(exists: bool = True) -> Decorator:
     """Take the folder of an experiment's results; with `exists`, click checks that it does."""
     return click.argument("results", type=Folder(exists=exists), shell_complete=completion.results)
@@ -130,3 +148,20 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+@contextmanager
+def saying_what_is_skipped() -> Iterator[None]:
+    """Print the warnings about ids that are skipped, as lines without a place in the code."""
+    from seqrec.running.histories import SkippedIds
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SkippedIds)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, SkippedIds):
+            click.echo(str(warning.message), err=True)
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )

@@ -1,15 +1,20 @@
 """The command that recommends items with the model of a finished run."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from seqrec.cli import completion
-from seqrec.cli.parameters import File, Folder, device_option
+from seqrec.cli.parameters import (
+    File,
+    Folder,
+    device_option,
+    log_option,
+    saying_what_is_skipped,
+    strict_option,
+    trust_option,
+)
 from seqrec.errors import SeqrecError
 from seqrec.running.options import Seen
 
@@ -35,17 +40,10 @@ from seqrec.running.options import Seen
     help="Leave out items of a user's own history, or let them come again.  [default: as the "
     "run was evaluated]",
 )
-@click.option(
-    "--strict", is_flag=True, help="Refuse items that the dataset does not have; else skip them."
-)
+@strict_option
 @click.option("--output", type=File(), help="CSV or Parquet file.  [default: the terminal]")
-@click.option("--data", type=Folder(), help="The run's log.  [default: data/processed/DATASET]")
-@click.option(
-    "--trust",
-    is_flag=True,
-    help="Import the record's custom model, and so run its code, even if no file of config/models/ "
-    "names it.",
-)
+@log_option
+@trust_option
 @device_option
 def recommend(
     run: Path,
@@ -85,7 +83,7 @@ def recommend(
     choices["only"] = read_items(only) if only else None
     choices["without"] = read_items(without) if without else ()
     recommender = Recommender.load(run, data, device, trust)
-    with _saying_what_is_skipped():
+    with saying_what_is_skipped():
         if table is None:
             found = recommender.recommend(read_history(history or ""), k, **choices)
         else:
@@ -97,20 +95,3 @@ def recommend(
         click.echo(found.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
         click.echo(found.to_string(index=False, float_format="{:.4f}".format))
-
-
-@contextmanager
-def _saying_what_is_skipped() -> Iterator[None]:
-    """Print the warnings about ids that are skipped, as lines without a place in the code."""
-    from seqrec.running.histories import SkippedIds
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SkippedIds)
-        yield
-    for warning in caught:
-        if issubclass(warning.category, SkippedIds):
-            click.echo(str(warning.message), err=True)
-        else:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from seqrec.experiment.schema import Experiment
 from seqrec.layout import ConfigFiles
 from seqrec.typed_yaml import check_values
 
-LANGUAGES = {"", "sh", "yaml", "python", "text", "latex", "{include}", "{toctree}", "{eval-rst}"}
+OURS = {"sh", "yaml", "toml", "python"}
+LANGUAGES = {"", "text", "latex", "{include}", "{toctree}", "{eval-rst}", *OURS}
 SHELL_WORDS = {".", "eval", "git", "jupyter", "pip", "rm", "squeue", "sudo", "tensorboard"}
 """First words of commands that are not ours."""
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -102,6 +104,11 @@ def test_commands_exist_with_their_options_and_targets(block: Block) -> None:
             checks[program](words)
         else:
             assert program in SHELL_WORDS, program
+
+
+@pytest.mark.parametrize("block", [*blocks("toml")], ids=place)
+def test_what_is_shown_of_a_pyproject_can_be_read(block: Block) -> None:
+    assert tomllib.loads(block.text)
 
 
 def test_a_file_that_is_shown_is_named_before_it() -> None:
@@ -188,7 +195,7 @@ def test_python_reads_the_reference_records(
 
 def test_every_other_python_block_is_run_by_a_test() -> None:
     """Tests of `running/` and `audit` run theirs; test_tutorials.py runs the files."""
-    pages = ("recommend", "evaluate", "audit", "search")
+    pages = ("recommend", "export", "watch", "evaluate", "audit", "search")
     run_elsewhere = {ROOT / f"docs/how-to/{name}.md" for name in pages}
     for block in blocks("python"):
         assert block.file or block.page in run_elsewhere, block.place

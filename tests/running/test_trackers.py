@@ -454,6 +454,21 @@ def test_an_installed_package_adds_a_tracker(
     assert WorkflowConfig.model_validate(values).track == "diary tensorboard"
 
 
+def test_the_documented_tracker_tracks(
+    data: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/how-to/watch.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    ((name, place),) = re.findall(r'^(\w+) = "(\w+:\w+)"$', page, re.MULTILINE)
+    (tmp_path / f"{place.partition(':')[0]}.py").write_text(code)
+    installed(tmp_path, name, place)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert execute(data, folder, "--track", name).exit_code == 0
+    first, second, last = (folder / "lines.txt").read_text().splitlines()
+    assert (first[:2], second[:2]) == ("1 ", "2 ")
+    assert "test/ndcg@10" in last
+
+
 def test_an_unknown_tracker_is_refused_with_the_nearest_name(data: Path, folder: Path) -> None:
     result = execute(data, folder, "--track", "tensorbord")
     assert result.exit_code == 2
