@@ -62,6 +62,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+METRIC_TITLES = {"hit_rate": "HitRate", "ndcg": "NDCG", "mrr": "MRR"}
+
+
+def metric_title(metric: str) -> str:
+    """Name a metric such as `ndcg@10` for readers."""
+    name, _, cutoff = metric.partition("@")
+    return f"{METRIC_TITLES[name]}@{cutoff}"
+
+
 def shortened(text: str) -> str:
     """Return at most some 200 characters of a text, with the middle left out."""
     half = LONGEST_QUOTE // 2

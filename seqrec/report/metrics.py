@@ -3,14 +3,9 @@
 from collections.abc import Sequence
 
 from seqrec.protocol.metrics import STOPPING_METRIC
+from seqrec.wording import metric_title
 
-TITLES = {"hit_rate": "HitRate", "ndcg": "NDCG", "mrr": "MRR"}
-
-
-def metric_title(metric: str) -> str:
-    """Name a metric such as `ndcg@10` for readers."""
-    name, _, cutoff = metric.partition("@")
-    return f"{TITLES[name]}@{cutoff}"
+__all__ = ["main_metric", "metric_title"]
 
 
 def main_metric(shown: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from seqrec.records.record import Record
 from seqrec.records.survey import Missing, by_reason, done_in_short
 from seqrec.running.progress import Progress
 from seqrec.running.status import State, Status, read_status
-from seqrec.wording import counted
+from seqrec.wording import counted, metric_title
 
 STYLES: dict[State, str] = {
     "done": "green",
@@ -122,7 +122,9 @@ def _word(state: State, progress: Progress | None) -> str:
 def _running(statuses: Sequence[Status]) -> Table:
     """Lay out the progress of running trainings, with an estimate of the time left."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Running", "Epoch", "NDCG@10", "Best (epoch)", "Per epoch", "Time left"):
+    metrics = {s.progress.stopped_by for s in statuses if s.progress} or {STOPPING_METRIC}
+    metric = metric_title(metrics.pop()) if len(metrics) == 1 else "Metric"
+    for heading in ("Running", "Epoch", metric, "Best (epoch)", "Per epoch", "Time left"):
         # A terminal of 80 columns has room for the numbers; a long name takes two lines.
         table.add_column(heading, no_wrap=heading != "Running", overflow="fold")
     for status in statuses:
@@ -144,7 +146,8 @@ def _running(statuses: Sequence[Status]) -> Table:
 
 def _stopped(progress: Progress) -> str:
     after = (
-        f"stopped after epoch {progress.epoch}, validation NDCG@10 {progress.stopping_metric:.4f}"
+        f"stopped after epoch {progress.epoch}, validation {metric_title(progress.stopped_by)} "
+        f"{progress.stopping_metric:.4f}"
         if progress.epoch
         else "stopped during its first epoch"
     )

@@ -17,10 +17,11 @@ from typing import Any
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from seqrec.errors import SeqrecError, Stopped
-from seqrec.experiment.schema import RunConfig
+from seqrec.experiment.schema import MetricName, RunConfig
 from seqrec.files import read_regular, write_text
 from seqrec.layout import RunFiles
 from seqrec.protocol.epoch import Epoch
+from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.signals import is_alive
 from seqrec.typed_yaml import Strict
 
@@ -48,7 +49,9 @@ class Progress(Strict):
     epoch: NonNegativeInt = 0
     """The last finished epoch."""
     stopping_metric: float = 0.0
-    """The validation metric `STOPPING_METRIC` after that epoch."""
+    """The validation metric that stops the training, after that epoch."""
+    stopped_by: MetricName = STOPPING_METRIC
+    """Name of that metric."""
     best_epoch: NonNegativeInt = 0
     best_stopping_metric: float = 0.0
     seconds_per_epoch: float | None = None
@@ -67,6 +70,7 @@ class Progress(Strict):
         changes = {
             "epoch": epoch.number,
             "stopping_metric": epoch.stopping_metric,
+            "stopped_by": epoch.stopped_by,
             "seconds_per_epoch": epoch.seconds / epoch.number,
         }
         # A training that starts over, as one with other data does, has no best epoch yet.

@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,11 @@ from small_runs import small_config
 
 from seqrec.cli.main import main
 from seqrec.errors import Stopped
-from seqrec.layout import ResultFiles, RunFiles
+from seqrec.layout import ResultFiles, Run, RunFiles
 from seqrec.protocol.epoch import Epoch
 from seqrec.running.display import news, show, view
-from seqrec.running.progress import reported
-from seqrec.running.status import read_status
+from seqrec.running.progress import Progress, reported
+from seqrec.running.status import Status, read_status
 from seqrec.running.watch import watch, watch_during
 from seqrec.signals import ENDS_WITH
 
@@ -78,8 +80,12 @@ def results(tmp_path: Path) -> Path:
 
 
 def shown(results: Path) -> str:
+    return as_text(read_status(results), results)
+
+
+def as_text(statuses: Sequence[Status], results: Path = Path("results/any")) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(view(results, read_status(results)))
+    console.print(view(results, statuses))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -127,6 +133,21 @@ def test_a_running_training_shows_its_metrics_and_between_what_its_end_is_expect
     assert "0.1500 (1)" in line
     # Nine more epochs of 30 s until patience runs out, or all that are left.
     assert line.split("30 s")[1].strip() == "4 min to 49 min"
+
+
+def test_numbers_are_of_the_metric_that_stops_a_training() -> None:
+    run = Run("ml-1m", "sasrec", 0)
+    start = Progress(config_hash="a", host="b", pid=1, max_epochs=9, patience=2)
+    found = []
+    for metric in ("hit_rate@20", "ndcg@10"):
+        progress = start.after(Epoch(1, 30.0, 1.0, {metric: 0.25}, metric))
+        found.append(Status(run, "running", progress=progress))
+    assert "HitRate@20" in as_text([found[0]])
+    assert "NDCG@10" in as_text([found[1]])
+    # Not under the heading of either, where they differ.
+    assert "HitRate@20" not in as_text(found)
+    stopped = replace(found[0], state="stopped")
+    assert "after epoch 1, validation HitRate@20 0.2500" in as_text([stopped])
 
 
 def test_what_stopped_or_failed_is_told_with_what_to_do_and_a_common_reason_once(
