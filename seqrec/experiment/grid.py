@@ -23,7 +23,7 @@ from seqrec.experiment.settings import (
     load_changed,
     results_name,
 )
-from seqrec.experiment.variants import tuned_name
+from seqrec.experiment.variants import refuse_idle_patterns, tuned_name
 from seqrec.layout import CONFIG, Run, task_of
 from seqrec.wording import nearest, quoted, shortened
 
@@ -70,8 +70,9 @@ def load_experiment(
     unchanged = _resolver(name, (), config)
     resolver, runs = unchanged, _expand(unchanged)
     _refuse_idle_overrides(unchanged, runs)
+    refuse_idle_patterns(unchanged.source, unchanged.experiment)
     if settings:
-        # A narrower grid may leave some of the file's overrides without a run; that is no mistake.
+        # A narrower grid may leave some of the file's values without a run; that is no mistake.
         resolver = _resolver(name, settings, config)
         runs = _expand(resolver)
         _refuse_tried_settings(settings, resolver)

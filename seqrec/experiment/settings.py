@@ -17,6 +17,8 @@ from seqrec.wording import nearest, quoted, shortened
 
 GRID_KEYS = ("datasets", "models", "negatives", "seeds", "splits")
 """Settings that replace an experiment's key."""
+SEARCH_KEYS = ("search.trials", "search.seed", "search.reseed")
+"""Settings that replace a key of an experiment's search."""
 RUN_KEYS = ("split", "max_length", "hyperparameters", "loss", "training", "evaluation")
 """Settings that change every run, as the last override."""
 
@@ -100,7 +102,7 @@ def split_rule(settings: Sequence[str]) -> SplitRule:
 
 def is_about_the_grid(setting: str) -> bool:
     """Whether a setting says which runs there are, rather than how they are done."""
-    return setting.partition("=")[0] in GRID_KEYS
+    return setting.partition("=")[0] in (*GRID_KEYS, *SEARCH_KEYS)
 
 
 def flat_settings(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -139,6 +141,8 @@ def _with_settings(data: dict[str, Any], settings: Sequence[str]) -> dict[str, A
         if keys[0] in RUN_KEYS:
             _set(last, keys, value, setting)
             continue
+        if keys[0] == "search":
+            value = {**(data.get("search") or {}), keys[1]: value}
         data[keys[0]] = value
         if keys[0] == "seeds":
             data["overrides"] = [
@@ -163,8 +167,9 @@ def _parsed(setting: str) -> tuple[list[str], Any]:
         )
     value = parse_yaml(text, f"setting {quoted(setting)}")
     keys = key.split(".")
-    if keys[0] not in RUN_KEYS and not (keys[0] in GRID_KEYS and len(keys) == 1):
-        unknown = key if keys[0] in GRID_KEYS else keys[0]
+    of_grid = (keys[0] in GRID_KEYS and len(keys) == 1) or key in SEARCH_KEYS
+    if keys[0] not in RUN_KEYS and not of_grid:
+        unknown = key if keys[0] in (*GRID_KEYS, "search") else keys[0]
         raise SeqrecError(f"setting {quoted(setting)}: unknown key {quoted(unknown)}; {_hint(key)}")
     return keys, value
 
@@ -172,6 +177,8 @@ def _parsed(setting: str) -> tuple[list[str], Any]:
 def _hint(key: str) -> str:
     """Say which setting was probably meant by an unknown one, such as `learning_rate`."""
     top_level = (*GRID_KEYS, *RUN_KEYS)
+    if key.partition(".")[0] == "search":
+        return nearest(key, SEARCH_KEYS)
     if "." in key or get_close_matches(key, top_level, n=1):
         return nearest(key if key.partition(".")[0] in GRID_KEYS else key.split(".")[0], top_level)
     places = [place for place in setting_keys() if "." in place]

@@ -101,10 +101,8 @@ def variants_of(
     `own` resolves a model with its own setting. Raises `SeqrecError` for a setting that a model
     does not have, and for more trials than there are settings.
     """
-    bases = base_models(source, experiment)
-    _refuse_idle_patterns(source, experiment, bases)
     found: dict[str, Variant] = {}
-    for base in bases:
+    for base in base_models(source, experiment):
         tried = {key: one for key, one in _space(experiment).items() if one.applies(base)}
         if not tried:
             continue
@@ -184,7 +182,9 @@ def setting_words(keys: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _refuse_idle_patterns(source: str, experiment: Experiment, bases: Iterable[str]) -> None:
+def refuse_idle_patterns(source: str, experiment: Experiment) -> None:
+    """Raise `SeqrecError` if something is tried of a model that there is not: it is a typo."""
+    bases = base_models(source, experiment)
     for key, tried in _space(experiment).items():
         for pattern in tried.models or []:
             if not any(fnmatchcase(base, pattern) for base in bases):

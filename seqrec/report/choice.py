@@ -26,6 +26,8 @@ class Choice(NamedTuple):
     """The runs whose test metrics are shown: of a search that asks for new seeds, those."""
     title: str
     """What tables call it."""
+    is_trial: bool
+    """Whether it is a trial of a search."""
 
 
 def choose(records: Sequence[Record]) -> list[Choice]:
@@ -45,12 +47,13 @@ def choose(records: Sequence[Record]) -> list[Choice]:
         best = [*best_by_validation(models)]
         first, found = best[0], experiments.of(best[0])
         tested, title = best, experiments.title(first)
-        if found and (base := found.trials.get(first.model)):
+        base = found.trials.get(first.model) if found else None
+        if found and base:
             title = f"{found.title(base)} {first.model.removeprefix(base + '.')}"
             if any(run[:2] == (first.task, tuned_name(base)) for run in found.runs):
                 rerun = tuned.get((first.folder.parents[1], tuned_name(base)), [])
                 tested = [one for one in rerun if same_but_name(one, first)]
-        chosen.append(Choice(best, len(models), settings[first.folder], tested, title))
+        chosen.append(Choice(best, len(models), settings[first.folder], tested, title, bool(base)))
     return sorted(chosen, key=lambda one: dataset_order(one.records[0].task))
 
 

@@ -353,6 +353,29 @@ def test_a_setting_of_what_is_tried_is_refused_and_others_reach_every_trial(tmp_
     assert len(grid.runs) == 6
 
 
+def test_a_search_may_be_narrowed_and_extended_by_settings(tmp_path: Path) -> None:
+    space = {**RATES, "hyperparameters.factors": {"values": [8, 16, 32], "models": ["bpr-mf"]}}
+    space["training.learning_rate"] = {"log": [0.0001, 0.01], "models": ["sasrec+"]}
+    content = {"models": ["sasrec+", "bpr-mf"], "space": space, "trials": 3}
+    whole = [run.json() for run in searched(tmp_path, **content).runs]
+    narrow = searched(tmp_path, "models=[sasrec+]", **content)
+    assert [run.json() for run in narrow.runs] == whole[:3]
+    longer = searched(tmp_path, "search.trials=5", "models=[sasrec+]", **content)
+    assert [run.json() for run in longer.runs][:3] == whole[:3]
+    assert len(longer.runs) == 5
+    assert len(searched(tmp_path, "search.reseed=2", **content).tuned) == 4
+    for setting, said in (
+        ("search.trial=5", "unknown key 'search.trial'; did you mean 'search.trials'?"),
+        ("search.space={}", "unknown key 'search.space'"),
+        ("search.trials=none", "search.trials: must be a whole number"),
+    ):
+        with pytest.raises(SeqrecError) as caught:
+            searched(tmp_path, setting, **content)
+        assert said in str(caught.value)
+    with pytest.raises(SeqrecError, match=r"search\.space: is missing"):
+        grid_of(tmp_path, "search.trials=5")
+
+
 def test_overrides_name_models_as_the_file_does(tmp_path: Path) -> None:
     grid = searched(tmp_path, overrides=[{"models": ["sasrec+"], "training": {"patience": 3}}])
     patience = {grid.trials[run.model]: run.training.patience for run in grid.runs if run.training}

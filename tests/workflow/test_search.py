@@ -66,7 +66,9 @@ def test_the_setting_with_the_best_validation_is_run_with_new_seeds(project: Pro
     rate = trials[best]["config"]["training"]["learning_rate"]
     assert metrics_of(project, "sasrec+.tuned", 1)["config"]["training"]["learning_rate"] == rate
 
-    project.make("tables")
+    project.make()
+    for name in ("tables/tuning.md", "figures/tries/tiny.pdf", "figures/settings/tiny.svg"):
+        assert (project.results / name).stat().st_size > 0
     table = (project.results / "tables/results/tiny.md").read_text()
     assert "SASRec+ (tuned)" in table
     assert "t0" not in table

@@ -24,10 +24,11 @@ def choice_table(title: str, chosen: Sequence[Choice]) -> Table:
     headings = ["Dataset", "Model", "of", "Seeds", "Settings"]
     headings.append(f"Validation {metric_title(STOPPING_METRIC)}")
     headings += [f"Test {metric_title(metric)}" for metric in metrics]
+    searched = "model that was searched, and each other " if _any_trial(chosen) else ""
     notes: list[MarkedText] = [
-        "For each model that was searched, the trial, and for each other network and kind of loss, "
-        "the model with the best validation NDCG@10, averaged over its seeds; the test metrics "
-        "played no part. of: number of candidates. Settings: those that vary among them."
+        f"For each {searched}network and kind of loss, the model with the best validation NDCG@10, "
+        "averaged over its seeds; the test metrics played no part. of: number of candidates. "
+        "Settings: those that vary among them."
     ]
     if any(one.tested != one.records for one in chosen):
         notes.append("Seeds and test metrics of a trial are those of its setting with new seeds.")
@@ -39,6 +40,10 @@ def choice_table(title: str, chosen: Sequence[Choice]) -> Table:
     table = Table(title, headings, cells, pd.DataFrame(), notes, columns)
     table.notes.extend(mark_notes(table.marks))
     return table
+
+
+def _any_trial(chosen: Sequence[Choice]) -> bool:
+    return any(one.is_trial for one in chosen)
 
 
 def _cells(one: Choice, model: str, metrics: Sequence[str]) -> list[Cell]:
