@@ -104,12 +104,13 @@ def survey(results: Path) -> Survey:
             f"{results}: no such folder. Name an experiment that has been run, as in "
             "results/paper; `snakemake` with its configuration makes it."
         )
+    files = ResultFiles(results)
     if not holds_experiment(results):
         raise SeqrecError(
-            f"{results}: holds no experiment: neither grid.json nor runs/. Name one, as in "
-            "results/paper."
+            f"{results}: holds no experiment: neither {files.grid.name} nor {files.runs.name}/. "
+            "Name one, as in results/paper."
         )
-    files, grid = ResultFiles(results), GridFile.read(results)
+    grid = GridFile.read(results)
     wanted = grid.wanted()
     records, missing = _found(files)
     known = {one.run for one in records} | {one.run for one in missing}
@@ -207,8 +208,9 @@ def records_in(path: Path) -> list[Record]:
         records = [read_record(folder) for folder in folders if RunFiles(folder).metrics.is_file()]
     if not records:
         raise SeqrecError(
-            f"{path}: holds no finished run. Name a run's folder (with metrics.json), a model's "
-            "(with seed-0, ...) or an experiment's (with runs/)."
+            f"{path}: holds no finished run. Name a run's folder (with "
+            f"{RunFiles(path).metrics.name}), a model's (with seed-0, ...) or an experiment's "
+            f"(with {ResultFiles(path).runs.name}/)."
         )
     return records
 
