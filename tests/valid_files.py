@@ -28,6 +28,21 @@ DATES = "".join(f"{u}\t{i}\t2024-01-{t % 28 + 1:02d}T10:00:00\n" for u, i, t in 
 JSON = "".join(
     json.dumps({"user_id": u, "stars": 4.0, "business_id": i, "date": t}) + "\n" for u, i, t in ROWS
 ).encode()
+SHOP = [
+    {
+        "who": u,
+        "what": i,
+        "day": f"{t % 28 + 1:02d}/02/24",
+        "hour": t % 24,
+        "event": ("purchase", "view", "cart")[t % 3],
+        "stars": t % 5 + 0.5,
+    }
+    for u, i, t in ROWS
+]
+SHOP_CSV = "\n".join(
+    [",".join(SHOP[0]), *(",".join(map(str, row.values())) for row in SHOP), ""]
+).encode()
+SHOP_JSON = "".join(json.dumps(row) + "\n" for row in SHOP).encode()
 
 
 def zipped(content: bytes, path: Path) -> None:
@@ -39,6 +54,10 @@ def zipped(content: bytes, path: Path) -> None:
 def parquet(_: bytes, path: Path) -> None:
     users, items, times = zip(*ROWS, strict=True)
     pq.write_table(pa.table({"user": users, "item": items, "time": times}), path)
+
+
+def shop_parquet(_: bytes, path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(SHOP), path)
 
 
 def compressed(compress: Callable[[bytes], bytes]) -> Callable[[bytes, Path], None]:
@@ -55,6 +74,7 @@ def columns(user: Any, item: Any, time: Any = None) -> dict[str, Any]:
 
 NAMED = columns("user", "item, named", "time")
 KEYS = columns("user_id", "business_id", "date")
+DATED = {"columns": columns("who", "what", ["day", "hour"]), "time": "%d/%m/%y"}
 DROPPING = {"missing": ["NA", -1], "on_bad_line": "drop"}
 RAW_FILES: dict[str, tuple[bytes, Callable[[bytes, Path], None], dict[str, Any]]] = {
     "log.txt": (NUMBERS, plain, {"kind": "text"}),
@@ -65,6 +85,9 @@ RAW_FILES: dict[str, tuple[bytes, Callable[[bytes, Path], None], dict[str, Any]]
     "dropping.csv": (CSV, plain, {"kind": "csv", "columns": NAMED, **DROPPING}),
     "dropping.json": (JSON, plain, {"kind": "jsonl", "columns": KEYS, **DROPPING}),
     "log.parquet": (b"", parquet, {"kind": "parquet", "columns": columns("user", "item", "time")}),
+    "shop.csv": (SHOP_CSV, plain, {"kind": "csv", **DATED}),
+    "shop.json": (SHOP_JSON, plain, {"kind": "jsonl", **DATED}),
+    "shop.parquet": (b"", shop_parquet, {"kind": "parquet", **DATED}),
     "log.zip": (NUMBERS, zipped, {"kind": "text"}),
     "log.csv.gz": (
         CSV,
@@ -74,6 +97,14 @@ RAW_FILES: dict[str, tuple[bytes, Callable[[bytes, Path], None], dict[str, Any]]
     "log.txt.bz2": (NUMBERS, compressed(bz2.compress), {"kind": "text"}),
     "log.txt.xz": (NUMBERS, compressed(lzma.compress), {"kind": "text"}),
 }
+FILTERS: dict[str, dict[str, Any]] = {
+    f"shop.{kind}": {
+        "where": {"stars": ">= 1", "event": ["purchase", "cart"], "hour": "!= 25"},
+        "duplicates": "consecutive",
+    }
+    for kind in ("csv", "json", "parquet")
+}
+"""Filters of the datasets of these raw files."""
 
 EXPERIMENT = {
     "description": "small",

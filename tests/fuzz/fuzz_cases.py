@@ -69,6 +69,10 @@ OF_CONFIGURATIONS: list[tuple[str, list[Words]]] = [
     ("config/small.yaml", [["check", "small"], ["check", "small", "--json"], ["prepare", "small"]]),
     ("config/small.yaml", [["check", "small", "max_length=5", "seeds=[1]", "--name", "x"]]),
     ("config/datasets/own.yaml", [["download", "own"], ["preprocess", "own"]]),
+    (
+        "config/datasets/of-shop-csv.yaml",
+        [["download", "of-shop-csv"], ["preprocess", "of-shop-csv"]],
+    ),
     ("config/datasets/simulated.yaml", [["download", "simulated"], ["preprocess", "simulated"]]),
     ("data/raw/plain.json", [["preprocess", "plain"]]),
     ("config/models/mine.yaml", [["check", "uses-mine"], ["grid", "uses-mine", "--output", "g"]]),
@@ -143,9 +147,10 @@ def damaged_data(project: Path, dice: Dice) -> Case:
     dataset = entry_of(name)
     case = Case([["download", dataset], ["preprocess", dataset]])
     kind = dice.below(3)
-    if kind == 0 or name == "log.parquet":
-        if name == "log.parquet" and kind:
-            pq.write_table(_odd_table(("user", "item", "time"), dice), project / file)
+    if kind == 0 or file.suffix == ".parquet":
+        if file.suffix == ".parquet" and kind:
+            names = pq.read_schema(project / file).names
+            pq.write_table(_odd_table(names, dice), project / file)
             case.damages.append("odd columns")
         else:
             case.damage(project, file, dice=dice)

@@ -9,7 +9,7 @@ from damages import OUTSIDE
 from record_factory import make_failure, make_record, without_digests, write_grid
 from shipped import copied_config
 from small_runs import SIZES, small_config
-from valid_files import CONFIGURATIONS, NUMBERS, RAW_FILES
+from valid_files import CONFIGURATIONS, FILTERS, NUMBERS, RAW_FILES
 
 from seqrec.data.datasets import load_dataset
 from seqrec.data.download import download
@@ -64,6 +64,7 @@ def _fill_inputs(project: Path) -> None:
         write(content, project / "data/raw" / name)
         source = {"file": name} | ({"member": "log.txt"} if name.endswith(".zip") else {})
         entry = {"title": name, "max_length": 10, "sources": [source], "format": form}
+        entry |= {"filter": FILTERS[name]} if name in FILTERS else {}
         files[f"config/datasets/{entry_of(name)}.yaml"] = entry
     files["config/datasets/plain.yaml"] = {**files["config/datasets/of-log-txt.yaml"]}
     for path, values in files.items():
