@@ -54,6 +54,8 @@ class Tried(Strict):
         for low, high in filter(None, (self.log, self.linear)):
             if not low < high:
                 raise ValueError(f"write the lower end first, as in [{high}, {low}]")
+            if math.isinf(float(high) - float(low)):
+                raise ValueError(f"[{low}, {high}] is too wide for the numbers of a computer")
         if self.log and self.log[0] <= 0:
             raise ValueError(f"log: must begin above 0 (got {self.log[0]})")
         return self

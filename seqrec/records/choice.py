@@ -57,10 +57,10 @@ def choose(results: Path, run: Run) -> RunConfig:
     finished = [record for record in found.records if trials.get(record.run) == record.config_hash]
     if missing := [asked for asked in trials if asked not in {one.run for one in finished}]:
         names = ", ".join(asked.title for asked in missing[:3])
+        names += ", ..." if len(missing) > 3 else ""
         raise SeqrecError(
             f"{ResultFiles(results).grid}: {counted(len(missing), 'trial')} of {base} on "
-            f"{run.task} still to finish ({names}{', ...' if len(missing) > 3 else ''}). `seqrec missing "
-            f"{results}` says why."
+            f"{run.task} still to finish ({names}). `seqrec missing {results}` says why."
         )
     best = best_by_validation(grouped(finished, lambda record: record.model).values())[0]
     return check_values(

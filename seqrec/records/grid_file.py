@@ -7,6 +7,7 @@ from pydantic import BaseModel, NonNegativeInt
 
 from seqrec.experiment.grid import Grid
 from seqrec.experiment.schema import Report
+from seqrec.experiment.variants import untuned_name
 from seqrec.files import write_text
 from seqrec.json_files import as_json, read_json
 from seqrec.layout import REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, task_of
@@ -66,10 +67,7 @@ class GridFile(BaseModel):
             report=grid.report,
             titles=dict(grid.titles),
             trials=dict(grid.trials),
-            runs=[
-                *(AskedRun.of(run.run, run.hash()) for run in grid.runs),
-                *(AskedRun.of(run) for run in grid.tuned),
-            ],
+            runs=_in_order(grid),
         )
 
     @classmethod
@@ -102,6 +100,20 @@ class GridFile(BaseModel):
         """List the models in the order of the experiment's file; none for promoted records."""
         runs = [] if self.experiment == REFERENCE else self.runs
         return list(dict.fromkeys(run.model for run in runs))
+
+
+def _in_order(grid: Grid) -> list[AskedRun]:
+    """List the runs of an experiment, those of chosen settings after the trials of their model."""
+    tuned = [AskedRun.of(run) for run in grid.tuned]
+    listed = [AskedRun.of(run.run, run.hash()) for run in grid.runs]
+    tasks = list(dict.fromkeys(asked.run.task for asked in listed))
+    bases = list(dict.fromkeys(grid.trials.get(asked.model, asked.model) for asked in listed))
+
+    def place(asked: AskedRun) -> tuple[int, int]:
+        base = grid.trials.get(asked.model) or untuned_name(asked.model)
+        return tasks.index(asked.run.task), bases.index(base)
+
+    return sorted([*listed, *tuned], key=place) if tuned else listed
 
 
 def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:

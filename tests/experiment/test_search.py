@@ -212,6 +212,15 @@ def test_a_key_may_be_for_some_models_and_a_model_without_any_runs_once(tmp_path
     assert grid.titles["sasrec+N.t00"] == "SASRec+ N t00 (negatives 100)"
 
 
+def test_each_split_is_searched_by_the_same_trials(tmp_path: Path) -> None:
+    splits = {"loo": {}, "late": {"kind": "global-temporal"}}
+    grid = searched(tmp_path, models=["sasrec+"], splits=splits, reseed=1, trials=3)
+    assert grid.tasks == ["demo@loo", "demo@late"]
+    rates = [rate(run) for run in grid.runs]
+    assert rates[:3] == rates[3:]
+    assert [run.task for run in grid.tuned] == grid.tasks
+
+
 def test_chosen_settings_run_with_seeds_that_no_trial_has(tmp_path: Path) -> None:
     overrides = [{"models": ["sasrec"], "seeds": [4, 1]}]
     grid = searched(tmp_path, reseed=3, overrides=overrides)
@@ -296,6 +305,7 @@ def test_keys_of_one_name_keep_their_sections(tmp_path: Path) -> None:
             "write the lower end first, as in [0.01",
         ),
         ({"training.learning_rate": {"log": [0, 1]}}, "log: must begin above 0 (got 0)"),
+        ({"training.learning_rate": {"linear": [-1e308, 1e308]}}, "is too wide for the numbers"),
         ({"training.learning_rate": {"log": [0.1]}}, "search.space.training.learning_rate.log"),
         ({"training.learning_rate": {"lag": [0.1, 1]}}, "unknown key 'lag'; did you mean 'log'?"),
         ({"training.learning_rate": {}}, "write one of values: [a, b], log: [low, high], linear"),
