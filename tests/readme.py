@@ -2,7 +2,8 @@
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
 `<!-- benchmark -->`, `<!-- whole -->` or `<!-- precision -->` (measurements in
-`results/benchmark/`), or `<!-- changes -->` (since the first edition), and end with `<!-- end -->`.
+`results/benchmark/`), `<!-- changes -->` (since the first edition) or `<!-- stopping -->` (when
+trainings stop), and end with `<!-- end -->`.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 from first_edition import changes_table
+from stopping import stopping_table
 
 PROJECT = Path(__file__).parent.parent
 PAGES = (
@@ -20,7 +22,8 @@ PAGES = (
     "docs/explanation/performance.md",
 )
 BLOCK = re.compile(
-    r"(<!-- (reference: \S+|benchmark|whole|precision|changes) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+    r"(<!-- (reference: \S+|benchmark|whole|precision|changes|stopping) -->\n)(.*?)(<!-- end -->)",
+    re.DOTALL,
 )
 
 
@@ -46,6 +49,8 @@ def made(name: str, project: Path) -> str:
         return table(json.loads(text)) + "\n"
     if name == "changes":
         return changes_table(project) + "\n"
+    if name == "stopping":
+        return stopping_table(project) + "\n"
     path = project / f"results/reference/tables/{name.removeprefix('reference: ')}.md"
     return path.read_text(encoding="utf-8").partition("\n\n")[2]
 

@@ -149,3 +149,40 @@ def test_precision_and_memory_of_the_machines() -> None:
     peaks = sorted((record.peak_memory_bytes / 1e9, record.run) for record in records)[-3:]
     assert {(run.dataset, run.model) for _, run in peaks} == {("ml-1m", "bert4rec")}
     assert f"{peaks[0][0]:.1f} to {peaks[-1][0]:.1f} GB" in PROSE
+
+
+def shares_of_the_best(model: str, dataset: str, epoch: int) -> list[float]:
+    """Validation in an epoch as a share of its best, for each seed."""
+    curves = [r.history().set_index("epoch")[STOPPING_METRIC] for r in models()[dataset, model]]
+    return [curve[epoch] / curve.max() for curve in curves]
+
+
+def test_what_stopping_explains() -> None:
+    shares = shares_of_the_best("sasrec", "beauty", 26)
+    assert f"between {min(shares):.0%} and {max(shares):.0%} of their best validation" in PROSE
+    share = published("beauty", "sasrec") / fmean(ndcg("beauty", "sasrec"))
+    assert f"the paper's value is {share:.0%} of our mean" in PROSE
+    runs = models()["ml-1m", "sasrec+100"]
+    ratios = [run.test[STOPPING_METRIC] / run.validation[STOPPING_METRIC] for run in runs]
+    assert f"between {min(ratios):.0%} and {max(ratios):.0%} of that of validation" in PROSE
+    fourth = [
+        record.history().set_index("epoch")[STOPPING_METRIC][4]
+        for record in models()["ml-1m", "sasrec+10"]
+    ]
+    assert f"against {min(fourth):.4f} to {max(fourth):.4f} of our runs" in PROSE
+
+
+def test_the_papers_values_beside_what_stopping_alone_gives() -> None:
+    table = (ROOT / "results/README.md").read_text().split("<!-- stopping -->")[1]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()[3:10]]
+    beyond = {}
+    for _, dataset, model, *_, ours, paper, by_stopping, shorter, _ in rows:
+        low, high = map(float, by_stopping.split("–"))
+        assert low < float(paper) < 1.015 * high
+        if float(paper) > high:
+            beyond[model] = dataset
+        closer = abs(float(shorter) - float(paper)) < abs(float(ours) - float(paper))
+        assert closer == (
+            (dataset, model) in (("MovieLens-1M", "SASRec+ 10"), ("Amazon Beauty", "SASRec"))
+        )
+    assert beyond.keys() == {"SASRec+", "SASRec+ 100"}
