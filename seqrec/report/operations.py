@@ -23,7 +23,7 @@ class _Hyperparameters(BaseModel):
 class _Network(BaseModel):
     """What the operations of a built-in network follow from."""
 
-    implementation: Literal["sasrec", "bert4rec", "gpt4rec", "gru4rec"]
+    implementation: Literal["sasrec", "bert4rec", "gpt4rec", "gru4rec", "ligr", "hstu"]
     max_length: PositiveInt
     hyperparameters: _Hyperparameters
 

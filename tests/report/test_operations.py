@@ -11,6 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from seqrec.models.bert4rec import BERT4Rec
 from seqrec.models.gpt4rec import GPT4Rec
 from seqrec.models.gru4rec import GRU4Rec
+from seqrec.models.hstu import HSTU
+from seqrec.models.ligr import LiGR
 from seqrec.models.sasrec import SASRec
 from seqrec.records.record import Record
 from seqrec.report.operations import operations_to_best
@@ -39,6 +41,8 @@ def config(implementation: str, **hyperparameters: Any) -> dict[str, Any]:
         ("gpt4rec", GPT4Rec, {"layers": 3}),
         ("bert4rec", BERT4Rec, {"layers": 2, "heads": 2, "mask_probability": 0.5}),
         ("gru4rec", GRU4Rec, {"layers": 1}),
+        ("ligr", LiGR, {"blocks": 2, "expansion": 4}),
+        ("hstu", HSTU, {"blocks": 2, "heads": 2}),
     ],
 )
 @pytest.mark.parametrize("negatives", [None, 99])
