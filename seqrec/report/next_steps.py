@@ -38,8 +38,10 @@ def next_steps(results: Path, evidence: Evidence) -> list[str]:
             commands.append(["seqrec", "recommend", str(record.folder), "--history", ids])
             break
     papers = {dataset for dataset, _ in evidence.paper.results}
-    on = ["seqrec", "metrics", str(results), "1", "5", "20"]
-    commands.append(on if papers.intersection(evidence.datasets) else ["make", "paper"])
+    if evidence.found.missing or papers.intersection(evidence.datasets):
+        commands.append(["seqrec", "metrics", str(results), "1", "5", "20"])
+    else:
+        commands.append(["make", "paper"])
     return [shlex.join(words) for words in commands]
 
 

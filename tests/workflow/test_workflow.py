@@ -469,6 +469,34 @@ def test_make_stops_where_nothing_could_be_done_and_says_why_last(project: Proje
     assert not project.path("run").exists()
 
 
+def test_make_ends_with_what_was_found_in_plain_text_and_says_it_again_when_asked(
+    project: Project,
+) -> None:
+    project.with_make()
+    done = project.call("make", "experiment", "EXPERIMENT=tiny")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Building DAG" not in done.stdout
+    assert not re.search(r"\x1b|^\||[━│┃]|Markdown", done.stdout, re.MULTILINE)
+    lines = done.stdout.splitlines()
+    assert lines.index("Page     results/tiny/report.html") > [
+        line.split()[:1] for line in lines
+    ].index(["SASRec+"])
+    assert (project.results / "report.html").is_file()
+    again = project.call("make", "tables", "EXPERIMENT=tiny")
+    assert again.stdout.strip() in done.stdout
+
+
+def test_make_says_last_why_a_table_could_not_be_made(project: Project) -> None:
+    project.with_make()
+    project.append("seqrec/report/tables/__init__.py", "raise ValueError('no table today')\n")
+    done = project.call("make", "tables", "EXPERIMENT=tiny")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    *_, error, frame, make = [line for line in done.stderr.splitlines() if line]
+    assert (error, set(frame)) == ("ValueError: no table today", {"="})
+    assert make.startswith("make: ***")
+
+
 # From records alone
 
 

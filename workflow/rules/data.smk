@@ -24,9 +24,9 @@ rule download:
         "../../environment.yml"
     params:
         source=lambda wildcards: planning.dataset_source(wildcards.dataset),
-    # The progress bar goes to the terminal and to the log.
+    # The progress bar and the terms of use go to the terminal and to the log.
     shell:
-        'seqrec download {wildcards.dataset:q} --results "$results" 2>&1 | tee {log:q}'
+        'seqrec download {wildcards.dataset:q} --results "$results" 2>&1 >> {log:q} | tee -a {log:q}'
 
 
 rule preprocess:
