@@ -10,6 +10,7 @@ import torch
 from small_runs import ROOT, preprocessed_log, simulated_log, small_config, without_dropout
 
 from seqrec.experiment.grid import load_experiment
+from seqrec.experiment.schema import BUILT_IN_LOSSES
 from seqrec.layout import ConfigFiles
 from seqrec.models import Network
 from seqrec.protocol.metrics import metrics_from_ranks
@@ -215,6 +216,28 @@ def test_a_whole_training_is_measured_as_the_workflow_runs_it(
     assert found["training_seconds"] > 0
     assert found["epochs"] >= found["best_epoch"] >= 1
     assert 0 < found["test"]["ndcg@10"] < 1
+
+
+def test_every_loss_is_timed_against_a_textbook_that_computes_the_same(
+    benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import losses  # the fixture makes it known
+
+    size = losses.Size(sequences=3, length=4, items=20, width=5, rounds=1)
+    for kind in BUILT_IN_LOSSES:
+        hidden, table = torch.randn(12, 5), torch.randn(21, 5)
+        found = [
+            compute(hidden, table)
+            for compute in losses.sides(losses.configured(kind), size).values()
+        ]
+        assert len(found) == 3
+        for each in found:
+            torch.testing.assert_close(each, found[-1])
+    losses.main(["--quick", "--output", str(tmp_path / "losses.json"), "--threads", "1"])
+    rows = json.loads((tmp_path / "losses.json").read_text())["losses"]
+    assert [row["loss"] for row in rows] == [*BUILT_IN_LOSSES]
+    assert all(row["ratio"] == row["textbook, s"] / row["ours, s"] for row in rows)
+    assert capsys.readouterr().out.count("\n| ") >= len(rows)
 
 
 def test_products_inside_a_gpus_attention_are_counted_too(benchmark: Any) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqrec.experiment.built_in import built_in_loss
 from seqrec.experiment.schema import BUILT_IN_LOSSES, Loss
-from seqrec.training.losses import formulas
+from seqrec.training.losses import formulas, sampled
 from seqrec.training.losses.generic import Formula, full_by_autograd, sampled_by_autograd
 from seqrec.training.losses.registry import formula_of, full_loss, function_of, sampled_loss_of
 from seqrec.training.losses.sampled import Sampled
@@ -139,6 +139,30 @@ def test_cross_entropy_by_hand_and_by_autograd_agree(logits_per_chunk: int, **si
         value_and_gradients(by_autograd, hidden, targets, table),
         value_and_gradients(by_hand, hidden, targets, table, logits_per_chunk, None),
     )
+
+
+@pytest.mark.parametrize("kind", ["gbce", "bpr"])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_picked_from_all_logits_or_gathered_negatives_are_the_same(
+    kind: str, corrected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, targets, table, _, _ = drawn(0, [30], 20, 4, 1, 1.0)
+    negatives = torch.randint(20, (30, 12))  # some of them several times
+    correction = torch.randn(30, 12, dtype=torch.float64) if corrected else None
+    arguments = Sampled(targets, negatives, [1] * 30, 200, correction=correction)
+    found = []
+    for logits_per_gather in (0, 1_000):
+        monkeypatch.setattr(sampled, "LOGITS_PER_GATHER", logits_per_gather)
+        loss = sampled_loss_of(configured(kind, 12), ITEMS)
+        found.append(
+            value_and_gradients(
+                lambda hidden, targets, table, loss=loss: loss(hidden, table, arguments),
+                hidden,
+                targets,
+                table,
+            )
+        )
+    assert_same(*found)
 
 
 def hinge(target: Tensor, negatives: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ def _in_rows_of_a_chunk(arguments: Sampled) -> Sampled:
     most -= most % 8 if most > 8 else 0  # see `chunks.rounded_length`
     if not counts or max(counts) <= most:
         # Gathered: a formula has no use for the logits of items that are no negatives.
-        return arguments._replace(distinct=False)
+        return arguments._replace(distinct=False, may_pick=True)
     pieces = [[len(range(part.start, part.stop)) for part in slices(n, most)] for n in counts]
     rows = torch.tensor([row for row, piece in enumerate(pieces) for _ in piece])
     rows = rows.to(negatives.device)

@@ -27,6 +27,10 @@ from seqrec.training.losses.chunks import (
 from seqrec.training.losses.gradients import mean_gradients
 from seqrec.training.losses.terms import TermsOf, binary_terms, softmax_terms
 
+LOGITS_PER_GATHER = 40
+"""Logits that a product with the table gives in the time that it takes to gather one vector, and to
+add its gradient."""
+
 
 class Sampled(NamedTuple):
     """Arguments of a sampled loss besides the hidden states and the table."""
@@ -45,6 +49,8 @@ class Sampled(NamedTuple):
     """Whether the negatives of a row are known to differ from each other."""
     correction: Tensor | None = None
     """What to subtract from the negatives' logits, `[rows, N]`."""
+    may_pick: bool = False
+    """Whether negatives of single positions may be picked from the logits of all items."""
 
 
 def sampled_loss(hidden: Tensor, table: Tensor, terms: TermsOf, arguments: Sampled) -> Tensor:
@@ -105,7 +111,11 @@ class _SampledLoss(torch.autograd.Function):
         # Products for single positions are too small to gain from another type.
         kind = (arguments.product_type if shared else None) or hidden.dtype
         mostly = shared and arguments.distinct and 2 * negatives.shape[1] > len(table)
-        pieces = _against_table if mostly else _against_negatives
+        pick = arguments.may_pick and len(counts) == len(hidden) and set(counts) == {1}
+        if pick and len(table) < LOGITS_PER_GATHER * negatives.shape[1]:
+            pieces = _picked_from_table
+        else:
+            pieces = _against_table if mostly else _against_negatives
         total, weights, grad_hidden, grad_table = pieces(
             hidden.to(kind), target_logits, table.to(kind), table, terms, arguments
         )
@@ -164,7 +174,8 @@ def _against_negatives(
     arguments: Sampled,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Compute the same as `_against_table`, gathering each sequence's negatives from the table."""
-    _, negatives, counts, limit, *_, correction = arguments
+    _, negatives, counts, limit, *_ = arguments
+    correction = arguments.correction
     weights, grad_hidden = torch.empty_like(target_logits), table.new_empty(states.shape)
     grad_table, total = torch.zeros_like(table), table.new_zeros(())
     for group, part in sequence_chunks(counts, negatives.shape[1], table.shape[1], limit):
@@ -186,3 +197,33 @@ def _against_negatives(
         by_vectors = found.by_negatives.transpose(1, 2) @ (padded * scale).to(rows.dtype)
         grad_table.index_add_(0, items.flatten(), by_vectors.flatten(0, 1).to(table.dtype))
     return total, weights, grad_hidden, grad_table
+
+
+def _picked_from_table(
+    states: Tensor,
+    target_logits: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    terms: TermsOf,
+    arguments: Sampled,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the same as `_against_negatives` where each position has negatives of its own.
+
+    Gathering the vectors of many negatives takes longer than computing all logits and picking.
+    """
+    negatives, correction = arguments.negatives, arguments.correction
+    total, weights = table.new_zeros(()), torch.empty_like(target_logits)
+    grad_hidden, grad_rows = table.new_empty(states.shape), table.new_zeros(table.T.shape)
+    for part in slices(len(states), max(1, arguments.logits_per_chunk // len(table))):
+        items = negatives[part]
+        logits = (states[part] @ rows.T).gather(1, items)
+        if correction is not None:
+            logits -= correction[part]
+        found = terms(target_logits[part], logits, items.shape[1], None)
+        total += found.loss.sum()
+        weights[part] = found.by_target
+        by_logits = rows.new_zeros(len(items), len(rows))
+        by_logits.scatter_add_(1, items, found.by_negatives * found.scale[:, None])
+        grad_hidden[part] = by_logits @ rows
+        grad_rows += states[part].T @ by_logits
+    return total, weights, grad_hidden, grad_rows.T.contiguous()
