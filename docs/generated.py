@@ -31,7 +31,11 @@ CONFIG = ConfigFiles(Path(__file__).parents[1] / "config")
 
 MARK = re.compile(r"^<!-- generated: (\S+) -->$", re.MULTILINE)
 
-FULL = {schema.TrainingValues: schema.Training, schema.EvaluationValues: schema.Evaluation}
+FULL = {
+    schema.SplitValues: schema.SplitRule,
+    schema.TrainingValues: schema.Training,
+    schema.EvaluationValues: schema.Evaluation,
+}
 """Sections whose keys are all optional, and the models that have their defaults."""
 
 
