@@ -1,8 +1,11 @@
 """The conda environment, the lock and the package ask for the same versions."""
 
+import ast
 import itertools
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import yaml
@@ -83,3 +86,22 @@ def test_conda_brings_a_python_that_the_package_takes_and_the_package_itself() -
     assert f"{version}.0" in SpecifierSet(PROJECT["requires-python"])
     assert "pip" in plain
     assert any(line.split()[0] == "--editable" and line.split()[1][0] == "." for line in pip[-1:])
+
+
+def test_what_the_package_imports_is_there_without_the_tools_of_developers() -> None:
+    """Apart from the libraries of trackers, which are imported when they are asked for."""
+    provided = packages_distributions()
+    wanted = {*requirements(PROJECT["dependencies"]), "pydantic-core"}  # a part of pydantic
+    optional = {"clearml", "mlflow", "wandb"}
+    for path in [*(ROOT / "seqrec").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules = [node.module]
+            else:
+                continue
+            for name in {module.partition(".")[0] for module in modules} - optional:
+                if name not in sys.stdlib_module_names and name != PROJECT["name"]:
+                    found = {canonicalize_name(one) for one in provided[name]}
+                    assert found & wanted, f"{path}: {name} is no dependency"
