@@ -7,7 +7,9 @@
 
 rule train:
     input:
-        lambda wildcards: str(layout.LogFiles.of(plan.candidates(wildcards)[0].dataset).digest),
+        digest=lambda wildcards: str(
+            layout.LogFiles.of(plan.candidates(wildcards)[0].dataset).digest
+        ),
         trials=lambda wildcards: plan.trials(wildcards),
         grid=lambda wildcards: ancient(GRID_FILE) if plan.trials(wildcards) else [],
     output:
@@ -24,11 +26,11 @@ rule train:
     resources:
         gpu=lambda wildcards: int(planning.uses_gpu(plan.candidates(wildcards), options.device)),
         mem_mb=lambda wildcards, input, attempt: (
-            attempt * planning.memory_mb(plan.candidates(wildcards), input[0], options.device)
+            attempt * planning.memory_mb(plan.candidates(wildcards), input.digest, options.device)
         ),
         runtime=lambda wildcards, input, attempt, threads: (
             attempt
-            * planning.minutes(plan.candidates(wildcards), input[0], options.device, threads)
+            * planning.minutes(plan.candidates(wildcards), input.digest, options.device, threads)
         ),
     params:
         config=lambda wildcards: plan.configuration(wildcards),
@@ -38,6 +40,6 @@ rule train:
         "config={params.config:q}; "
         '[ -n "$config" ] || config=$(seqrec choose "$results" {wildcards.task:q}'
         " {wildcards.model:q} --seed {wildcards.seed} 2>> {log:q}); "
-        'seqrec execute --config "$config" --data "$(dirname {input[0]:q})"'
+        'seqrec execute --config "$config" --data "$(dirname {input.digest:q})"'
         ' --output "$run" "${{engine[@]}}" --threads {threads} $retrain'
         ' >> {log:q} 2>&1; cp "$run/$record" {output:q}.part; mv {output:q}.part {output:q}'
