@@ -21,7 +21,7 @@ REFERENCE = "reference"
 REFERENCE_RESULTS = RESULTS / REFERENCE
 RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
-PUBLISHED = ("results", "num_negatives", "datasets")
+PUBLISHED = ("results", "num_negatives", "datasets", "splits")
 """Files of `config/published/`."""
 
 FOLDER_NAME = r"(?!\.)[^{}\x00-\x1f\x7f\ud800-\udfff]+"

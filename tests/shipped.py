@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-EXPERIMENTS = ("beyond", "demo", "paper", "real", "smoke", "standins")
+EXPERIMENTS = ("beyond", "demo", "paper", "real", "smoke", "standins", "time")
 MODELS = (
     *("bert4rec", "bpr-mf", "esasrec", "gpt4rec", "gru4rec", "gsasrec", "hstu"),
     *("hstu-timed", "ligr", "popularity", "sasrec", "sasrec+", "sasrec+N"),

@@ -100,9 +100,7 @@ class _DatasetClaims:
         self.scores = {name: one.scores[STOPPING_METRIC] for name, one in self.models.items()}
         self.scatter = scatters(self.models, STOPPING_METRIC)
         paper = evidence.paper
-        self.published = {
-            model: row for (name, model), row in paper.results.items() if name == dataset
-        }
+        self.published = {model: row for model in self.wanted if (row := paper.of(dataset, model))}
         self.curve = {
             int(n): row[STOPPING_METRIC]
             for (name, n), row in paper.curve.items()

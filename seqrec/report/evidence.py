@@ -9,7 +9,7 @@ from pathlib import Path
 from seqrec.layout import ConfigFiles, Run
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
-from seqrec.records.survey import Survey, grouped, survey, task_and_model
+from seqrec.records.survey import Survey, grouped, survey
 from seqrec.report.cells import NO_MARK, Mark, Piece
 from seqrec.report.measured import (
     Measured,
@@ -138,5 +138,5 @@ def _models(runs: Iterable[Run]) -> set[tuple[str, str]]:
 def read_evidence(results: Path, config: ConfigFiles) -> Evidence:
     """Read an experiment's records beside the paper's numbers and settings in `config`."""
     found = survey(results)
-    paper = read_paper(config, map(task_and_model, found.records))
+    paper = read_paper(config, found.records)
     return Evidence.of(found, paper, read_timing(results))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seqrec.errors import SeqrecError
 from seqrec.layout import RunFiles, run_folder
-from seqrec.records.record import Record
+from seqrec.records.record import KnownSplit, Record
 from seqrec.records.survey import Missing, Survey, grouped
 from seqrec.report.inference import Interval, Scores, Targets, bootstrap_interval
 
@@ -132,6 +132,14 @@ def require_same_users(records: Sequence[Record]) -> None:
                 f"{files.target_counts}: differs from {first_files.target_counts}, on the same "
                 "data. One of them is damaged: train it again."
             )
+
+
+LEAVE_ONE_OUT = KnownSplit()
+
+
+def split_of(records: Sequence[Record]) -> KnownSplit:
+    """Return the split that the records of one task have in common; leave-one-out without any."""
+    return records[0].known_config.split if records else LEAVE_ONE_OUT
 
 
 def tested_under(record: Record) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,9 +18,11 @@ from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.experiment.registry import Registry
 from seqrec.experiment.settings import flat_settings
 from seqrec.files import read_regular
-from seqrec.layout import ConfigFiles
+from seqrec.layout import SPLIT_MARK, ConfigFiles, task_of
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
-from seqrec.records.record import Record
+from seqrec.records.record import KnownSplit, Record
+from seqrec.records.survey import grouped, task_and_model
+from seqrec.report.measured import LEAVE_ONE_OUT, split_of
 from seqrec.report.settings import Settings
 from seqrec.wording import shortened
 
@@ -33,63 +35,137 @@ MOST_PUBLISHED_BYTES = 1 << 20
 OF_MODELS = (*REPORTED_METRICS, "training_seconds", "best_epoch")
 """What is published of each model."""
 
-FREE_SETTINGS = {"seed", "evaluation"}
+FREE_SETTINGS = {"seed", "evaluation", "split"}
 """Settings that a run may choose freely and still be the paper's model."""
+
+FOLLOW_UP_SPLITS = {
+    "leave-one-out": LEAVE_ONE_OUT,
+    **{
+        name: KnownSplit(kind="global-temporal", quantile=0.9, validation=validation)
+        for name, validation in (
+            ("temporal-by-time", "by-time"),
+            ("temporal-by-user", "by-user"),
+            ("temporal-last-item", "last-train-item"),
+        )
+    },
+}
+"""The splits of the follow-up study, by their names in `config/time.yaml` and in its numbers."""
 
 
 @dataclass(frozen=True)
 class Paper:
-    """What the paper reports, and how its models are trained."""
+    """What the paper and its follow-up report, and how their models are trained.
+
+    Both are by task: the paper's numbers are under leave-one-out.
+    """
 
     results: PublishedNumbers
-    """By dataset and model."""
+    """By task and model."""
     curve: PublishedNumbers
-    """Quality of SASRec+ N by dataset and number of negatives N."""
+    """Quality of SASRec+ N by task and number of negatives N."""
     sizes: PublishedNumbers
     """By dataset."""
     settings: Mapping[tuple[str, str], Settings | SeqrecError]
-    """By dataset and model: what a run by that name must have been trained with, or why this is
+    """By task and model: what a run by that name must have been trained with, or why this is
     unknown."""
+    follow_up: PublishedNumbers
+    """By task and model: what the follow-up study reports."""
+    datasets: Set[str]
+    """Those of the paper."""
 
     @property
     def metrics(self) -> list[str]:
         """The metrics that were published, such as `ndcg@10`."""
-        return list(dict.fromkeys(c for row in self.results.values() for c in row if "@" in c))
+        rows = (*self.results.values(), *self.follow_up.values())
+        return list(dict.fromkeys(column for row in rows for column in row if "@" in column))
+
+    def of(self, task: str, model: str) -> Mapping[str, float]:
+        """Return what is published of a model: by the paper, or else by its follow-up."""
+        key = task, model
+        return self.results.get(key) or self.follow_up.get(key) or {}
 
 
-def read_paper(config: ConfigFiles, models: Iterable[tuple[str, str]]) -> Paper:
-    """Read the published numbers, and the settings of those `models` that bear a paper's name.
+def read_paper(config: ConfigFiles, records: Sequence[Record]) -> Paper:
+    """Read the published numbers, and the settings of those models that bear a paper's name.
 
-    `models` are pairs of dataset and model.
-
-    Raises `SeqrecError` if a file of published numbers is missing or damaged.
+    `records` are those of the experiment, whose tasks and models count. Raises `SeqrecError` if a
+    file of published numbers is missing or damaged.
     """
     results = read_published(config.published("results"), "dataset", "model", needed=OF_MODELS)
     curve = read_published(
         config.published("num_negatives"), "dataset", "negatives", needed=[STOPPING_METRIC]
     )
     sizes = read_published(config.published("datasets"), "dataset")
+    later = read_published(
+        config.published("splits"), "dataset", "model", "split", needed=REPORTED_METRICS
+    )
+    splits = {task: split_of(some) for task, some in grouped(records, lambda r: r.task).items()}
     datasets, registry = {dataset for dataset, _ in results}, Registry(config.folder)
-    settings = {
-        (dataset, model): _settings_of(dataset, model, registry, dataset in datasets)
-        for dataset, model in dict.fromkeys(models)
-        if is_the_papers(model)
+    follow_up, settings = _of_follow_up(later, splits), {}
+    for task, model in dict.fromkeys(map(task_and_model, records)):
+        dataset = _dataset_of(task)
+        if is_the_papers(model) and dataset in datasets:
+            settings[task, model] = _settings_of(dataset, model, registry, "paper")
+        elif is_the_papers(model) and (task, model) in follow_up:
+            same = task_of(dataset, _in_follow_up(splits[task]))
+            settings[task, model] = _settings_of(same, model, registry, "time")
+        elif is_the_papers(model):
+            settings[task, model] = _settings_of(dataset, model, registry)
+    return Paper(
+        _under_leave_one_out(results, splits),
+        _under_leave_one_out(curve, splits),
+        sizes,
+        settings,
+        follow_up,
+        datasets,
+    )
+
+
+def _under_leave_one_out(
+    numbers: PublishedNumbers, splits: Mapping[str, KnownSplit]
+) -> PublishedNumbers:
+    """Put published numbers, by dataset and more, under the tasks whose split is leave-one-out."""
+    tasks = grouped(splits, _dataset_of)
+    return {
+        (task, rest): row
+        for (dataset, rest), row in numbers.items()
+        for task in dict.fromkeys([dataset, *tasks.get(dataset, [])])
+        if splits.get(task, LEAVE_ONE_OUT) == LEAVE_ONE_OUT
     }
-    return Paper(results, curve, sizes, settings)
+
+
+def _of_follow_up(numbers: PublishedNumbers, splits: Mapping[str, KnownSplit]) -> PublishedNumbers:
+    """Put the follow-up's numbers, by dataset, model and split, under the tasks that have them."""
+    return {
+        (task, model): row
+        for (dataset, model, split), row in numbers.items()
+        for task, ours in splits.items()
+        if (dataset, split) == (_dataset_of(task), _in_follow_up(ours))
+    }
+
+
+def _in_follow_up(split: KnownSplit) -> str | None:
+    """Return what the follow-up calls a split; None if it is none of its own."""
+    return next((name for name, one in FOLLOW_UP_SPLITS.items() if one == split), None)
+
+
+def _dataset_of(task: str) -> str:
+    return task.partition(SPLIT_MARK)[0]
 
 
 def _settings_of(
-    dataset: str, model: str, registry: Registry, papers: bool
+    task: str, model: str, registry: Registry, experiment: str = ""
 ) -> Settings | SeqrecError:
     """Resolve what a model of the paper is trained with.
 
-    On the paper's datasets it is what `config/paper.yaml` resolves to; on others, only the network
-    and the loss of the model's entry. An entry that was edited or removed must not stop all tables,
-    so its error is returned.
+    On the paper's datasets it is what `config/paper.yaml` resolves to, and for what the follow-up
+    has published what `config/time.yaml` does; elsewhere, only the network and the loss of the
+    model's entry. An entry that was edited or removed must not stop all tables, so its error is
+    returned.
     """
     try:
-        if papers:
-            run = resolve_cell("paper", dataset, model, registry.files.folder)
+        if experiment:
+            run = resolve_cell(experiment, task, model, registry.files.folder)
             return flat_settings(run.model_dump(mode="json", exclude=FREE_SETTINGS))
         entry = registry.model(model)
         return flat_settings(entry.model_dump(mode="json", include={"implementation", "loss"}))

@@ -12,9 +12,8 @@ from seqrec.records.survey import grouped
 from seqrec.report.cells import MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
+from seqrec.report.measured import LEAVE_ONE_OUT, split_of
 from seqrec.report.numbers import number
-
-LEAVE_ONE_OUT = KnownSplit()
 
 MISS = np.iinfo(np.int32).max
 """Rank of a target that is never ranked; as in `seqrec.protocol.ranking`, which needs torch."""
@@ -52,11 +51,6 @@ def in_words(split: KnownSplit) -> str:
 def title_of(split: KnownSplit) -> str:
     """Name a kind of split: `global temporal split`."""
     return f"{split.kind.replace('-', ' ')} split"
-
-
-def split_of(records: Sequence[Record]) -> KnownSplit:
-    """Return the split that the records of one task have in common."""
-    return records[0].known_config.split if records else LEAVE_ONE_OUT
 
 
 def with_splits(table: Table, evidence: Evidence, item: Item) -> Table:

@@ -26,6 +26,7 @@ KINDS = (
     "metrics of the paper's table",
     "best epochs of the paper's table",
     "points of the paper's figure",
+    "metrics of the follow-up study",
 )
 """The kinds of published values, of which each is counted apart."""
 
@@ -54,10 +55,11 @@ class Outcome(StrEnum):
 
 
 class ShownIn(StrEnum):
-    """Where the paper shows a value."""
+    """Where a value was published: in the paper, or by the study that followed it."""
 
     TABLE = "table"
     FIGURE = "figure"
+    FOLLOW_UP = "follow-up"
 
 
 class PublishedValue(NamedTuple):
@@ -127,9 +129,11 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, Counter[Outcome]]:
 
 
 def _kind(published: PublishedValue) -> str:
-    metrics, epochs, points = KINDS
+    metrics, epochs, points, later = KINDS
     if published.source is ShownIn.FIGURE:
         return points
+    if published.source is ShownIn.FOLLOW_UP:
+        return later
     return epochs if published.quantity == BEST_EPOCH else metrics
 
 
@@ -138,6 +142,10 @@ def _published(evidence: Evidence) -> Iterator[PublishedValue]:
         for name in (*evidence.paper.metrics, BEST_EPOCH):
             if name in row:
                 yield PublishedValue(dataset, model, name, ShownIn.TABLE, row[name])
+    for (dataset, model), row in evidence.paper.follow_up.items():
+        if model in evidence.wanted(dataset):
+            for name, value in row.items():
+                yield PublishedValue(dataset, model, name, ShownIn.FOLLOW_UP, value)
     for (dataset, negatives), row in evidence.paper.curve.items():
         point, tolerance = row[STOPPING_METRIC], row.get("tolerance", 0.0)
         model = f"sasrec+{negatives}"

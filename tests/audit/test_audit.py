@@ -41,7 +41,7 @@ def log_of(
 
 def described(log: Sequences) -> Interactions:
     times = () if log.times is None else (log.times,)
-    statistics = describe(log, times, NOTHING_REMOVED, Dropped())
+    statistics = describe(log, times, NOTHING_REMOVED, Dropped(), {})
     return Interactions(log.items, log.offsets, log.num_items, statistics, "d", times=log.times)
 
 

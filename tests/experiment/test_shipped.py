@@ -133,6 +133,30 @@ def test_beyond_has_three_networks_of_one_size_with_three_losses_trained_alike()
     }
 
 
+def test_time_has_the_settings_of_the_follow_up_study_under_its_four_splits() -> None:
+    runs = load_experiment("time", config=CONFIG).runs
+    assert {run.dataset for run in runs} == {"beauty-5core", "ml-100k"}
+    rules = {(run.split.kind, run.split.quantile, run.split.validation) for run in runs}
+    assert rules == {
+        ("leave-one-out", None, None),
+        *(("global-temporal", 0.9, one) for one in ("by-time", "by-user", "last-train-item")),
+    }
+    trained = [run.training for run in runs if run.training]
+    assert {(one.batch_size, one.patience, one.max_epochs) for one in trained} == {(256, 10, 300)}
+    assert {run.max_length for run in runs} == {128}
+    (bert,) = {tuple(sorted(r.hyperparameters.items())) for r in runs if r.model == "bert4rec"}
+    assert dict(bert) == {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "layers": 2,
+        "heads": 1,
+        "dropout": 0.1,
+        "mask_probability": 0.2,
+    }
+    (plus,) = {tuple(sorted(r.hyperparameters.items())) for r in runs if r.model == "sasrec+"}
+    assert dict(plus) == {"hidden_size": 64, "blocks": 2, "heads": 1, "dropout": 0.1}
+
+
 def test_smoke_runs_everything_for_one_epoch() -> None:
     runs = load_experiment("smoke", config=CONFIG).runs
     assert {run.dataset for run in runs} == {"ml-1m", "beauty"}

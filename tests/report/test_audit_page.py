@@ -28,7 +28,7 @@ from seqrec.report.page.audit import write_audit_page
 def log_of(timed: bool) -> Interactions:
     log = simulate(users=300, items=60, mean_length=12, max_length=30)
     times = np.arange(len(log.items)) * 1000 if timed else None
-    statistics = describe(log, (times,) if timed else (), Removed(0, 0, 0, 0, 0, 0), Dropped())
+    statistics = describe(log, (times,) if timed else (), Removed(0, 0, 0, 0, 0, 0), Dropped(), {})
     return Interactions(log.items, log.offsets, log.num_items, statistics, "d", times=times)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from reading_tables import CONFIG, notes, rows, write
+from reading_tables import CONFIG, notes, ranks_with_hits, rows, write
 from record_factory import make_record
 
 from seqrec.errors import SeqrecError
+from seqrec.experiment.grid import resolve_cell
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.protocol.ranking import MISS as RANKED_AS_MISS
 from seqrec.records.reading import read_record
@@ -194,3 +195,63 @@ def test_sets_of_targets_are_measured_as_sets(tmp_path: Path) -> None:
     table = metrics_table([read_record(place)], [10])
     assert table["ndcg@10"][0] == pytest.approx(recorded["ndcg@10"])
     assert "recall@10" in table.columns
+
+
+# What was published under a split
+
+
+def of_time(split: str, model: str, like: str = "") -> dict[str, Any]:
+    """The configuration of a run of `config/time.yaml`."""
+    task = f"beauty-5core@{split}"
+    config = resolve_cell("time", task, like or model, CONFIG.folder).model_dump(mode="json")
+    return {**config, "model": model}
+
+
+@pytest.mark.parametrize(
+    ("split", "published"),
+    [
+        ("leave-one-out", 0.0895),
+        ("temporal-by-time", 0.0367),
+        ("temporal-by-user", 0.0524),
+        ("temporal-last-item", 0.0450),
+    ],
+)
+def test_published_values_are_judged_under_the_split_that_they_are_of(
+    split: str, published: float, tmp_path: Path
+) -> None:
+    make_record(
+        tmp_path, f"beauty-5core@{split}", "sasrec+",
+        ranks=ranks_with_hits(published), config=of_time(split, "sasrec+"),
+    )  # fmt: skip
+    write(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables/verdicts.csv").query("metric == 'hit_rate@10'")
+    assert frame.published.tolist() == [pytest.approx(published, abs=1e-4)]
+    assert frame.source.tolist() == ["follow-up"]
+    assert frame.ours[0] == pytest.approx(published, rel=0.2)
+    assert frame.verdict[0] in ("reproduced", "better", "worse")
+    assert "follow-up study" in notes(tmp_path, f"results/beauty-5core@{split}")
+    assert "metrics of the follow-up study" in notes(tmp_path, "verdicts")
+
+
+def test_other_settings_or_another_split_than_the_follow_ups_take_no_verdict(
+    tmp_path: Path,
+) -> None:
+    config = of_time("temporal-by-time", "sasrec+")
+    other = config | {"training": config["training"] | {"batch_size": 128}}
+    make_record(tmp_path / "a", "beauty-5core@temporal-by-time", "sasrec+", config=other)
+    earlier = config | {"split": config["split"] | {"quantile": 0.8}}
+    make_record(tmp_path / "b", "beauty-5core@temporal-by-time", "sasrec+", config=earlier)
+    for name, verdicts in (("a", {"other settings"}), ("b", set())):
+        write(tmp_path / name)
+        assert set(pd.read_csv(tmp_path / name / "tables/verdicts.csv").verdict) == verdicts
+
+
+def test_the_papers_values_are_those_of_leave_one_out(tmp_path: Path) -> None:
+    for split, rule in (("usual", None), ("temporal", TEMPORAL)):
+        config = resolve_cell("paper", "ml-1m", "sasrec+", CONFIG.folder).model_dump(mode="json")
+        config |= {"split": rule} if rule else {}
+        make_record(tmp_path, f"ml-1m@{split}", "sasrec+", config=config)
+    write(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables/verdicts.csv")
+    assert set(frame[frame.verdict != "not run"].dataset) == {"ml-1m@usual"}
+    assert "ml-1m@temporal" not in set(frame.dataset)

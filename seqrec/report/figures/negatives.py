@@ -88,7 +88,7 @@ def _published(evidence: Evidence, dataset: str, metric: str) -> list[Series]:
     series = [
         _level(evidence.title(dataset, model).text, model, Estimate(row[metric], None), True)
         for model in BASELINES
-        if metric in (row := paper.results.get((dataset, model), {}))
+        if metric in (row := paper.of(dataset, model))
     ]
     points = {
         int(n): row[metric]

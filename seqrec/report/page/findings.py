@@ -79,12 +79,13 @@ def _verdicts(evidence: Evidence) -> list[str]:
 
 
 def _claims(evidence: Evidence) -> list[Claim]:
-    papers = {dataset for dataset, _ in evidence.paper.results}
+    """Decide the paper's claims on its datasets, and on others where an experiment has splits."""
+    names = {task: task.partition(SPLIT_MARK) for task in finished_datasets(evidence)}
     return [
         claim
-        for dataset in finished_datasets(evidence)
-        if dataset in papers
-        for claim in claims(evidence, dataset)
+        for task, (dataset, _, split) in names.items()
+        if dataset in evidence.paper.datasets or split
+        for claim in claims(evidence, task)
     ]
 
 

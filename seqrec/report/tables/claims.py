@@ -9,7 +9,7 @@ from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.levels import ALPHA, CONFIDENCE
 from seqrec.report.rendering import plain
-from seqrec.report.tables.notes import mark_notes, not_run_note
+from seqrec.report.tables.notes import follow_up_note, mark_notes, not_run_note
 
 NOTES: list[MarkedText] = [
     "Quality is test NDCG@10, decided by the paired t-test of the tables of pairs at the "
@@ -55,6 +55,7 @@ def claims_table(evidence: Evidence, item: Item) -> Table:
     headings = ["Dataset", "Claim", "paper", "Verdict", "Evidence"]
     table = Table(item.title, headings, cells, data, columns="lslls")
     table.notes.extend(NOTES if decided else ["None of the paper's claims is about these models."])
+    table.notes.extend(follow_up_note(evidence, dict.fromkeys(one.dataset for one in run)))
     table.notes.extend(not_run_note(evidence, dict.fromkeys(one.dataset for one in decided)))
     table.notes.extend(mark_notes(table.marks))
     return table

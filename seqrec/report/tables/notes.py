@@ -64,6 +64,18 @@ def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText
     return notes
 
 
+def follow_up_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText]:
+    """Say where the published values come from that are not the paper's."""
+    tasks = {task for task, _ in evidence.paper.follow_up}
+    some = [dataset_title(dataset) for dataset in datasets if dataset in tasks]
+    if not some:
+        return []
+    return [
+        f"Published values on {', '.join(some)} are those of the follow-up study (Gusak et al., "
+        "RecSys 2025, arXiv 2507.16289), of one run each."
+    ]
+
+
 def trained_on_different_data(records: Iterable[Record]) -> bool:
     """Whether the runs of a dataset saw more than one log."""
     return len({record.data.sha256 for record in records}) > 1

@@ -19,6 +19,7 @@ from seqrec.report.numbers import number, over_seeds
 from seqrec.report.splits import target_notes
 from seqrec.report.tables.columns import scatter_notes
 from seqrec.report.tables.notes import (
+    follow_up_note,
     mark_notes,
     missing_notes,
     not_run_note,
@@ -120,6 +121,7 @@ def dataset_table(evidence: Evidence, item: Item) -> Table:
     if trained_on_different_data(evidence.records(dataset)):
         notes.append("Not all runs were trained on the same data: compare them with care.")
     notes += target_notes(evidence.records(dataset))
+    notes += follow_up_note(evidence, [dataset])
     notes += missing_notes(evidence, dataset)
     return _table(item, columns, data, notes)
 
@@ -189,7 +191,7 @@ def _quantities(
 def _line(evidence: Evidence, dataset: str, model: str) -> ResultLine:
     records = [record for record in evidence.records(dataset) if record.model == model]
     measured = evidence.measured[dataset].get(model)
-    published = evidence.paper.results.get((dataset, model), {})
+    published = evidence.paper.of(dataset, model)
     tested = evidence.comparable[dataset].get(model)
 
     def value(metric: str) -> Value:

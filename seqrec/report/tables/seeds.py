@@ -69,7 +69,7 @@ def _listed(values: Sequence[float], decimals: int) -> str:
 
 def _published(evidence: Evidence, dataset: str, model: str, metric: str) -> float | None:
     """Return the value of the paper's table, or else that of its figure."""
-    row = evidence.paper.results.get((dataset, model))
-    if row is None:
+    row = evidence.paper.of(dataset, model)
+    if not row:
         row = evidence.paper.curve.get((dataset, str(sampled_negatives(model))), {})
     return row.get(metric)

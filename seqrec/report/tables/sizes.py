@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.layout import SPLIT_MARK
+from seqrec.records.record import Record
 from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
@@ -48,13 +50,14 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 def sizes_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the datasets as the runs saw them."""
-    lines = [_line(evidence, dataset) for dataset in evidence.datasets]
+    names = dict.fromkeys(task.partition(SPLIT_MARK)[0] for task in evidence.datasets)
+    lines = [_line(evidence, dataset) for dataset in names]
     counted = [name for name in COUNTED if any(line.get(name) for line in lines)]
     columns = [*SIZES, *counted]
     cells = [
         [Cell(line["title"]), *(_size(name, line.get(name)) for name in columns)]
         for line in lines
-        if evidence.records(line["dataset"])
+        if _records(evidence, line["dataset"])
     ]
     first = ["dataset", "title", *SIZES]
     others = sorted({name for line in lines for name in line} - set(first))
@@ -71,9 +74,15 @@ def sizes_table(evidence: Evidence, item: Item) -> Table:
 
 def _line(evidence: Evidence, dataset: str) -> dict[str, Any]:
     """Collect what the records say about a dataset; records on the same data agree."""
-    records = evidence.records(dataset)
+    records = _records(evidence, dataset)
     statistics = records[0].data.statistics if records else {}
     return {**statistics, "dataset": dataset, "title": dataset_title(dataset)}
+
+
+def _records(evidence: Evidence, dataset: str) -> list[Record]:
+    """List the records of a dataset under all of its splits."""
+    tasks = [task for task in evidence.datasets if task.partition(SPLIT_MARK)[0] == dataset]
+    return [record for task in tasks for record in evidence.records(task)]
 
 
 def _size(name: str, value: float | None) -> Cell:
@@ -86,7 +95,7 @@ def _notes(evidence: Evidence, lines: list[dict[str, Any]]) -> list[MarkedText]:
     confirmed = []
     for line in lines:
         dataset, title = line["dataset"], line["title"]
-        records = evidence.records(dataset)
+        records = _records(evidence, dataset)
         published = evidence.paper.sizes.get((dataset,), {})
         if trained_on_different_data(records):
             notes.append(f"{title}: not all runs were trained on the same data; one is shown.")

@@ -13,7 +13,12 @@ from seqrec.report.evidence import Evidence
 from seqrec.report.levels import CONFIDENCE, REPRODUCED_WITHIN
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, percent
-from seqrec.report.tables.notes import mark_notes, not_run_note, other_settings_notes
+from seqrec.report.tables.notes import (
+    follow_up_note,
+    mark_notes,
+    not_run_note,
+    other_settings_notes,
+)
 from seqrec.report.verdicts import BEST_EPOCH, Outcome, ShownIn, Verdict, counts, verdicts
 
 COLUMNS = [
@@ -90,6 +95,7 @@ def _notes(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[MarkedText]:
         return ["The paper has none of these datasets."]
     return [
         *_counts(verdicts),
+        *follow_up_note(evidence, dict.fromkeys(one.published.dataset for one in verdicts)),
         *_not_run(evidence, verdicts),
         f"Reproduced: our mean over seeds is within {REPRODUCED_WITHIN:.0%} of the published "
         "value. Plausible: it is not, but the published value lies in the interval of one more "
