@@ -92,8 +92,8 @@ class SplitRule(Strict):
     very moment is for training."""
     validation: Literal["by-time", "last-train-item", "by-user"] | None = None
     """What of the train part of global-temporal is for validation: what comes after a second cut
-    (default), each user's last item, or the last items of 1,024 users who leave training. The
-    target is the last item; where there are more than 1,024 users, as many are drawn."""
+    (default), each user's last item, or the last items of 1,024 users, at most half of all, who
+    leave training. The target is the last item; of more than 1,024 users, as many are drawn."""
     target: Literal["last", "first", "random", "successive", "all"] | None = None
     """Which of a test user's items after the cut of global-temporal is the target: the last
     (default), the first or one at random; or each of them, one by one, or all of them at once."""

@@ -11,19 +11,20 @@ from seqrec.protocol.splits import Split
 class Fitted(ABC):
     """A model that is fitted rather than trained by the loop.
 
-    It is fitted on the histories that it is then evaluated on: the train part for the validation
-    targets, train plus validation for the test targets.
+    One is fitted on the train part for the validation targets, and one on train plus validation for
+    the test targets. With leave-one-out these are the very histories that it is evaluated on.
     """
 
     by_user = True
-    """Whether it scores only the users that it was fitted on; if not, all users get the same."""
+    """Whether it scores users by what it learned of each; if not, all users get the same."""
 
     def __init__(self, num_items: int, max_length: int) -> None:
         self.num_items = num_items
 
     @abstractmethod
     def fit(self, split: Split, seed: int, threads: int) -> None:
-        """Learn from the histories of `split`. All randomness comes from `seed`."""
+        """Learn from the histories of `split`, one for each user of the log; a user who is not for
+        training has an empty one. All randomness comes from `seed`."""
 
     @abstractmethod
     def score(self, users: np.ndarray) -> Tensor:

@@ -114,8 +114,9 @@ def _last_train_item(both: Split, rule: SplitRule) -> tuple[Split, Split, float 
 
 
 def _by_user(both: Split, rule: SplitRule) -> tuple[Split, Split, float | None]:
-    """Take some users out of training altogether."""
-    chosen = _drawn(np.flatnonzero(both.ends > both.starts))
+    """Take some users out of training altogether, at most half of them."""
+    users = np.flatnonzero(both.ends > both.starts)
+    chosen = _drawn(users, min(MOST_VALIDATION_USERS, len(users) // 2))
     ends = both.ends.copy()
     ends[chosen] = both.starts[chosen]
     return replace(both, ends=ends), _last_items_of(both, chosen), None
@@ -123,16 +124,15 @@ def _by_user(both: Split, rule: SplitRule) -> tuple[Split, Split, float | None]:
 
 def _last_items_of(both: Split, users: np.ndarray) -> Split:
     """Make the last train item of `users`, or of some of them, their target."""
-    users = _drawn(users)
+    users = _drawn(users, MOST_VALIDATION_USERS)
     starts, ends = both.starts[users], both.ends[users] - 1
     return replace(both, starts=starts, ends=ends, users=users)
 
 
-def _drawn(users: np.ndarray) -> np.ndarray:
-    if len(users) <= MOST_VALIDATION_USERS:
+def _drawn(users: np.ndarray, most: int) -> np.ndarray:
+    if len(users) <= most:
         return users
-    rng = np.random.default_rng(SEED)
-    return np.sort(rng.choice(users, MOST_VALIDATION_USERS, replace=False))
+    return np.sort(np.random.default_rng(SEED).choice(users, most, replace=False))
 
 
 VALIDATIONS: dict[str, Validation] = {

@@ -263,7 +263,6 @@ def test_recommendations_hold_seen_items_only_if_the_split_keeps_them(
     [
         (TEMPORAL | {"at": "1960-01-01"}, "leaves 0 users to train"),
         (TEMPORAL | {"at": "2030-01-01"}, "0 to test"),
-        (TEMPORAL | {"validation": "by-user"}, "leaves 0 users to train"),
     ],
 )
 def test_a_split_that_leaves_nobody_is_refused_before_training(
