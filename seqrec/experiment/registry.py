@@ -64,10 +64,10 @@ class Registry:
         """
         samples = loss.negatives is not None
         if (loss.kind, samples) not in self._loss_parameters:
-            custom = is_custom(loss.kind)
-            signature = custom_signature(loss.kind, LOSS) if custom else built_in_loss(loss.kind)
-            found = LossParameters(loss.kind, signature, samples)
-            self._loss_parameters[loss.kind, samples] = found
+            try:
+                self._loss_parameters[loss.kind, samples] = _parameters_of(loss.kind, samples)
+            except SeqrecError as error:
+                raise SeqrecError(f"{where}: {error}") from error
         parameters = self._loss_parameters[loss.kind, samples].resolve(loss.parameters, where)
         return loss.model_copy(update={"parameters": parameters})
 
@@ -91,6 +91,12 @@ class Registry:
         if entry.loss:
             self.with_parameters(entry.loss, str(path))
         return entry
+
+
+def _parameters_of(kind: str, samples: bool) -> LossParameters:
+    """Read what the function of a loss takes. Raises `SeqrecError`."""
+    signature = custom_signature(kind, LOSS) if is_custom(kind) else built_in_loss(kind)
+    return LossParameters(kind, signature, samples)
 
 
 def built_in(implementation: str, where: str = "") -> BuiltIn:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shipped import copied_config
 from small_runs import ROOT, small_config
 
+from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment, load_run
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import Run
@@ -166,3 +167,64 @@ def test_the_hash_of_a_custom_models_configuration_is_what_it_always_was(
     monkeypatch.syspath_prepend(str(tmp_path))
     _, run = load_run("demo", Run("demo", "custom", 0), config=config)
     assert run.hash() == "a4b47608c25fb353135530a5b93946332a3488be3c070236a556286e177923eb"
+
+
+LATER = {
+    "loss": {"sampling": "uniform", "logq": False, "parameters": {}},
+    "training": {
+        "optimiser": "adam",
+        "weight_decay": 0.0,
+        "warmup_steps": 0,
+        "schedule": "constant",
+        "gradient_clipping": None,
+        "stopping_metric": "ndcg@10",
+    },
+}
+OTHER: dict[str, Any] = {
+    "loss": {"sampling": "popularity", "parameters": {"t": 0.5}},
+    "training": {
+        "weight_decay": 0.1,
+        "warmup_steps": 3,
+        "schedule": "cosine",
+        "gradient_clipping": 1.0,
+        "stopping_metric": "mrr@5",
+    },
+}
+
+
+@pytest.mark.parametrize("section", LATER)
+def test_a_later_key_at_its_default_is_left_out_and_any_other_value_counts(section: str) -> None:
+    values = small_config(loss="sampled").model_dump(mode="json")
+    plain = RunConfig.model_validate(values)
+    spelt_out = RunConfig.model_validate({**values, section: values[section] | LATER[section]})
+    assert spelt_out.json() == plain.json()
+    assert not any(f'"{key}"' in plain.json() for key in LATER[section])
+    hashes = {plain.hash()}
+    for key, value in OTHER[section].items():
+        changed = RunConfig.model_validate({**values, section: values[section] | {key: value}})
+        assert changed.model_dump()[section][key] == value
+        assert RunConfig.model_validate_json(changed.json()) == changed
+        hashes.add(changed.hash())
+    assert len(hashes) == 1 + len(OTHER[section])
+
+
+def test_an_override_may_go_back_to_a_default(tmp_path: Path) -> None:
+    config = copied_config(tmp_path)
+    experiment = load_yaml(config / "demo.yaml") | {"models": ["sasrec"]}
+    experiment["training"] |= {"gradient_clipping": 1.0, "stopping_metric": "mrr@5"}
+    back = {"gradient_clipping": None, "stopping_metric": "ndcg@10"}
+    experiment["overrides"] = [{"training": back}]
+    (config / "demo.yaml").write_text(yaml.safe_dump(experiment))
+    (run,) = load_experiment("demo", config=config).runs
+    assert run.training is not None
+    assert (run.training.gradient_clipping, run.training.stopping_metric) == (None, "ndcg@10")
+
+
+def test_adamw_asks_for_a_weight_decay_without_which_it_is_adam(tmp_path: Path) -> None:
+    config = copied_config(tmp_path)
+    settings = ["models=[sasrec]", "training.optimiser=adamw"]
+    with pytest.raises(SeqrecError, match="training: adamw without weight_decay is adam"):
+        load_experiment("demo", settings, "other", config)
+    (run,) = load_experiment("demo", [*settings, "training.weight_decay=0.1"], "other", config).runs
+    assert run.training is not None
+    assert run.training.weight_decay == 0.1
