@@ -127,6 +127,8 @@ class HSTU(Network):
     def _encode(self, rows: Tensor, times: Tensor | None, at: Tensor | None = None) -> Tensor:
         x = self.items(rows) * math.sqrt(self.items.embedding_dim)
         x = self.dropout(x + self.positions.weight[: rows.shape[1]])
+        if (times is None) != (self.task.times is None):
+            raise ValueError("times are needed with a time bias, and with no other")
         buckets = None if times is None else time_buckets(times, rows.shape[1])
         *first, last = self.blocks
         for block in first:
