@@ -34,6 +34,15 @@ class Support(StrEnum):
     UNDECIDED = "undecided"
 
 
+class Tested(NamedTuple):
+    """A difference that a claim is decided by."""
+
+    label: MarkedText
+    difference: Difference
+    relative: float
+    """The difference as a share of what is subtracted; NaN if it is none of two models."""
+
+
 class Claim(NamedTuple):
     """A claim of the paper, and what the records say about it on one dataset."""
 
@@ -43,6 +52,8 @@ class Claim(NamedTuple):
     """What the paper's own numbers say on this dataset, where it has any."""
     verdict: Support
     evidence: MarkedText
+    tested: Sequence[Tested] = ()
+    """The differences that decide it, if it is about quality."""
 
 
 class Answer(NamedTuple):
@@ -50,15 +61,7 @@ class Answer(NamedTuple):
 
     verdict: Support
     evidence: MarkedText
-
-
-class Tested(NamedTuple):
-    """A difference that a claim is decided by."""
-
-    label: MarkedText
-    difference: Difference
-    relative: float
-    """The difference as a share of what is subtracted; NaN if it is none of two models."""
+    tested: Sequence[Tested] = ()
 
 
 @dataclass(frozen=True)
@@ -288,4 +291,4 @@ def _all_positive(tested: Sequence[Tested]) -> Answer:
         p = f"p {p}" if p.startswith("<") else f"p = {p}"
         in_percent = "" if math.isnan(relative) else f" ({percent(relative)})"
         sentences += [label, f": {signed(found.value, 4)}{in_percent} {interval}, {p}.", " "]
-    return Answer(verdict, joined(*sentences[:-1]))
+    return Answer(verdict, joined(*sentences[:-1]), tested)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.layout import SPLIT_MARK
 from seqrec.report.levels import ALPHA, CONFIDENCE, REPRODUCED_WITHIN
 
 TABLE_FORMS = ("md", "tex", "csv")
@@ -41,6 +42,8 @@ class Entry:
     """Whether every dataset has one of its own."""
     of_searches: bool = False
     """Whether only experiments that search for settings have it."""
+    of_splits: bool = False
+    """Whether only experiments with several splits have it."""
 
 
 class Item(NamedTuple):
@@ -146,6 +149,16 @@ TABLES = (
         "finds the difference, does not hold if it finds the opposite, and is undecided otherwise "
         "or while a run is missing. The column paper is what the paper's own numbers say.",
         TABLE_FORMS,
+    ),
+    Entry(
+        "claims_by_split",
+        "Does the claim survive?",
+        Category.PAPER,
+        "Each claim of the paper under each split: whether it holds, with the relative difference "
+        "in test NDCG@10 that decides it. A claim that holds under leave-one-out alone may come "
+        "from training on what happens after the test.",
+        TABLE_FORMS,
+        of_splits=True,
     ),
     Entry(
         "times",
@@ -267,6 +280,16 @@ FIGURES = (
         of_searches=True,
     ),
     Entry(
+        "survival",
+        "Does the claim survive?",
+        Category.FIGURES,
+        "The differences that decide the paper's claims, in percent of what is subtracted, under "
+        f"each split. Bars: {CONFIDENCE:.0%} intervals over users and seeds. To the left of zero, "
+        "where it is shaded, the opposite of the claim is true.",
+        PRINTED,
+        of_splits=True,
+    ),
+    Entry(
         "popularity",
         "Quality by popularity of the target",
         Category.FIGURES,
@@ -352,9 +375,10 @@ def find(entries: Iterable[Entry], name: str, dataset: str = "") -> Item:
 def items(entries: Iterable[Entry], datasets: Iterable[str], searched: bool = False) -> list[Item]:
     """List what these datasets have of each entry, in an experiment that has `searched` or not."""
     datasets = list(datasets)
+    split = any(SPLIT_MARK in dataset for dataset in datasets)
     return [
         item
         for entry in entries
-        if searched or not entry.of_searches
+        if (searched or not entry.of_searches) and (split or not entry.of_splits)
         for item in ([Item(entry, d) for d in datasets] if entry.per_dataset else [Item(entry)])
     ]

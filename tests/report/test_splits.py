@@ -1,5 +1,6 @@
 """The report under several splits: records of different splits are told apart everywhere."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from seqrec.protocol.ranking import MISS as RANKED_AS_MISS
 from seqrec.records.reading import read_record
 from seqrec.records.record import KnownSplit
 from seqrec.report.comparison import compare
+from seqrec.report.evidence import read_evidence
+from seqrec.report.figures import write_figures
+from seqrec.report.figures.survival import survival_chart
 from seqrec.report.page import write_page
 from seqrec.report.splits import MISS, in_words
 from seqrec.report.tables import metrics_table
@@ -255,3 +259,68 @@ def test_the_papers_values_are_those_of_leave_one_out(tmp_path: Path) -> None:
     frame = pd.read_csv(tmp_path / "tables/verdicts.csv")
     assert set(frame[frame.verdict != "not run"].dataset) == {"ml-1m@usual"}
     assert "ml-1m@temporal" not in set(frame.dataset)
+
+
+# Does the claim survive?
+
+
+def shares(results: Path, split: str, **of_models: float) -> None:
+    """Records of `config/time.yaml` on one dataset whose models hit these shares of the users."""
+    for model, share in of_models.items():
+        name = model.replace("plus", "+")
+        config = of_time(split, name)
+        ranks = ranks_with_hits(share, seed=len(name))
+        make_record(results, f"beauty-5core@{split}", name, ranks=ranks, config=config)
+
+
+@pytest.fixture
+def survey_of_claims(tmp_path: Path) -> Path:
+    """SASRec+ is better than BERT4Rec, but under one of three splits it is worse."""
+    shares(tmp_path, "leave-one-out", sasrecplus=0.3, bert4rec=0.2, sasrec=0.1)
+    shares(tmp_path, "temporal-by-time", sasrecplus=0.2, bert4rec=0.3, sasrec=0.1)
+    shares(tmp_path, "temporal-by-user", sasrecplus=0.3, bert4rec=0.2)
+    return tmp_path
+
+
+def test_a_table_shows_under_which_splits_each_claim_holds(survey_of_claims: Path) -> None:
+    write(survey_of_claims)
+    text = (survey_of_claims / "tables/claims_by_split.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if "SASRec+ is better than BERT4Rec" in line]
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[0] == "Beauty 5-core"
+    assert [cell.split(",")[0].strip("*") for cell in cells[2:]] == [
+        *("holds", "does not hold", "holds"),
+        "2 of 3",
+    ]
+    frame = pd.read_csv(survey_of_claims / "tables/claims_by_split.csv")
+    first = frame[frame.claim == "SASRec+ is better than BERT4Rec"].set_index("split")
+    assert first.relative["leave-one-out"] > 0.2
+    assert first.relative["temporal-by-time"] < -0.2
+    one = frame[frame.claim.str.startswith("SASRec, with one")]
+    assert set(one.split) == {"leave-one-out", "temporal-by-time"}
+
+
+def test_a_figure_shows_the_differences_under_each_split(survey_of_claims: Path) -> None:
+    chart = survival_chart(read_evidence(survey_of_claims, CONFIG))
+    first = chart.panels[0]
+    assert first.title == "Beauty 5-core: SASRec+ minus BERT4Rec"
+    points = {tick.label: one for one, tick in zip(first.series, first.y.ticks, strict=True)}
+    assert points["temporal-by-time"].label == "opposite"
+    assert points["leave-one-out"].label == points["temporal-by-user"].label == "holds"
+    point = points["temporal-by-time"].points[0]
+    assert point.y_interval is None
+    assert "temporal-by-time: opposite" in chart.alternative
+    assert write_figures(survey_of_claims, CONFIG)
+
+
+def test_without_several_splits_there_is_no_such_table(tmp_path: Path) -> None:
+    make_record(tmp_path, "ml-1m", "sasrec+")
+    assert not any("claims_by_split" in str(path) for path in write(tmp_path))
+
+
+def test_the_page_of_several_splits_shows_which_claims_survive(survey_of_claims: Path) -> None:
+    text = write_page(survey_of_claims, CONFIG).read_text(encoding="utf-8")
+    ids = re.findall(r' id="([^"]*)"', re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL))
+    assert len(ids) == len(set(ids))
+    assert {"claims_by_split", "survival"} <= set(ids)
+    assert "on Beauty 5-core, leave-one-out" in text

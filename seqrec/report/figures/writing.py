@@ -24,6 +24,7 @@ from seqrec.report.figures.quality import (
 )
 from seqrec.report.figures.settings import settings_chart
 from seqrec.report.figures.style import own_style
+from seqrec.report.figures.survival import survival_chart
 from seqrec.report.figures.targets import history_length_chart, popularity_chart
 from seqrec.report.figures.tries import tries_chart
 
@@ -82,6 +83,7 @@ MAKERS: dict[str, Callable[[Evidence, Item], Chart]] = {
     "convergence_seconds": lambda evidence, _: convergence_by_time_chart(evidence),
     "against_paper": lambda evidence, _: against_paper_chart(evidence),
     "differences": lambda evidence, _: differences_chart(evidence),
+    "survival": lambda evidence, _: survival_chart(evidence),
     "popularity": lambda evidence, _: popularity_chart(evidence),
     "history_length": lambda evidence, _: history_length_chart(evidence),
     "detectable": lambda evidence, _: detectable_chart(evidence),

@@ -50,7 +50,7 @@ def claims_table(evidence: Evidence, item: Item) -> Table:
             ]
             for one in decided
         ],
-        columns=list(Claim._fields),
+        columns=list(Claim._fields[:5]),
     )
     headings = ["Dataset", "Claim", "paper", "Verdict", "Evidence"]
     table = Table(item.title, headings, cells, data, columns="lslls")

@@ -20,6 +20,7 @@ from seqrec.report.tables.results import dataset_table, paper_table
 from seqrec.report.tables.runs import runs_table
 from seqrec.report.tables.seeds import seeds_table
 from seqrec.report.tables.sizes import sizes_table
+from seqrec.report.tables.survival import survival_table
 from seqrec.report.tables.targets import targets_table
 from seqrec.report.tables.tidy import results_table
 from seqrec.report.tables.times import times_table
@@ -58,6 +59,7 @@ MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "recommended": recommended_table,
     "verdicts": verdicts_table,
     "claims": claims_table,
+    "claims_by_split": survival_table,
     "times": times_table,
     "runs": runs_table,
     "missing": missing_table,
