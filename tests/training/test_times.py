@@ -35,6 +35,7 @@ from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
 from seqrec.training.beginning import begin_run
 from seqrec.training.loop import Trainer, train
+from seqrec.training.objective import make_encoder
 from seqrec.training.scoring import network_scorer
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -182,3 +183,18 @@ def test_recommending_needs_the_times_that_a_network_reads() -> None:
         recommender("history").recommend_users(given, 3)
     with pytest.raises(SeqrecError, match=r"hstu: is told when .*cannot recommend"):
         recommender("target").recommend_users(users, 3)
+
+
+@pytest.mark.slow
+def test_compiled_hstu_reads_times_as_it_does_uncompiled() -> None:
+    log = timed(simulated_log())
+    splits, network = begin_run(config_of("target"), log, Engine(CPU))
+    assert isinstance(network, Network)
+    network.eval()
+    sequences = TrainingSequences.of(splits.train, network.task, 10)
+    group = sequences.batch(np.arange(20), torch.Generator(), CPU).groups[0]
+    plain, compiled = (
+        make_encoder(network, Engine(CPU, compile=compile))(*group.arguments)
+        for compile in (False, True)
+    )
+    torch.testing.assert_close(compiled, plain, rtol=1e-4, atol=1e-4)
