@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import NETWORKS, depth_of, preprocessed_log, small_config
+from small_runs import NETWORKS, depth_of, log_of, preprocessed_log, small_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +18,7 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles, run_folder
 from seqrec.models import Fitted, MaskedItem, Network, NextItem, initialise_normal
 from seqrec.models.layers import read_at
-from seqrec.protocol.splits import Split
+from seqrec.protocol.splits import Split, leave_one_out
 from seqrec.running.network_check import check_network
 from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
@@ -371,7 +371,8 @@ def test_scores_of_a_fitted_model_are_checked(
 ) -> None:
     config = config_of(Counts)
     model = Counts(ITEMS, 10)
-    score = fitted_scorer(model, config, ITEMS)
+    split = leave_one_out(log_of([[1, 2, 3]] * 5, ITEMS)).test
+    score = fitted_scorer(model, config, split)
     found = score(np.arange(5))
     found[0, 0] = -torch.inf  # as ranking does, in memory that is not the model's
     assert torch.isfinite(score(np.arange(5))).all()
