@@ -227,3 +227,15 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
     Path(digest).unlink()
     Path(digest).mkdir()
     assert planning.memory_mb(runs, digest, "auto") < found[0][0]
+
+
+def test_each_dataset_under_each_split_is_a_task_of_its_own(project: Project) -> None:
+    splits = {"loo": {"kind": "leave-one-out"}, "time": {"kind": "global-temporal"}}
+    project.write("config/tiny.yaml", {**EXPERIMENT, "splits": splits})
+    plan = Plan.load("tiny", [])
+    assert (plan.datasets, plan.tasks) == (["tiny"], ["tiny@loo", "tiny@time"])
+    folders = {success.parent.relative_to(plan.results.runs) for success in plan.successes}
+    assert len(folders) == len(plan.runs) == 6
+    assert Path("tiny@time/sasrec+/seed-0") in folders
+    (run,) = plan.candidates(SimpleNamespace(task="tiny@time", model="sasrec+", seed="0"))
+    assert (run.dataset, run.split.kind) == ("tiny", "global-temporal")

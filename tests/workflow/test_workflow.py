@@ -370,6 +370,19 @@ def test_the_documented_grid_of_learning_rates_is_planned(finished: Project) -> 
     assert {job for job in plan if job.startswith("train ")} == set().union(*expected)
 
 
+def test_the_documented_experiment_with_two_splits_is_planned(finished: Project) -> None:
+    finished.path("config/two-splits.yaml").write_text(shown_files()["config/two-splits.yaml"])
+    expected = [
+        trainings("sasrec+", "bert4rec", dataset=f"ml-100k@{split}", seed=seed)
+        for split in ("leave-one-out", "temporal")
+        for seed in range(3)
+    ]
+    plan = finished.plan("runs", experiment="two-splits")
+    finished.path("config/two-splits.yaml").unlink()
+    assert {job for job in plan if job.startswith("train ")} == set().union(*expected)
+    assert {job for job in plan if job.startswith("preprocess ")} == {"preprocess ml-100k"}
+
+
 # What fails
 
 
