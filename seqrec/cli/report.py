@@ -67,8 +67,9 @@ def report(results: Path) -> None:
 @click.command()
 @results_argument()
 def summary(results: Path) -> None:
-    """Show what RESULTS found: a table, what stands out, and what to do next.
+    """Show what RESULTS found, and what to do next.
 
+    That is a table, what stands out in it, where all else is, and commands to go on with.
     Fits a terminal of 80 columns. Example: seqrec summary results/demo
     """
     from seqrec.layout import CONFIG_FILES
