@@ -82,7 +82,7 @@ def grid(experiment: str, settings: tuple[str, ...], name: str | None, output: P
 @click.argument("model")
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="Random seed.")
 def choose(results: Path, task: str, model: str, seed: int) -> None:
-    """Print the configuration of a run of the setting that a search has chosen.
+    """Print a run's configuration by what a search has chosen.
 
     The workflow calls this when all trials have finished, and `seqrec execute` takes what it
     prints. TASK is a dataset, or DATASET@SPLIT; MODEL ends with .tuned. Example:
