@@ -1,6 +1,7 @@
 """One record: written whole, read with care."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from record_factory import (
 
 from seqrec.errors import SeqrecError
 from seqrec.json_files import as_json
+from seqrec.layout import Run
 from seqrec.protocol.metrics import metrics_from_ranks
 from seqrec.records import read_record, read_records
 from seqrec.records.arrays import Arrays
@@ -248,3 +250,43 @@ def test_records_tables_and_figures_do_without_torch() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["target_users", "history_lengths"])
+def test_arrays_of_other_targets_than_the_ranks_are_damage(tmp_path: Path, name: str) -> None:
+    folder = make_record(tmp_path, ranks=[1, 2, 3], **{name: [0, 1]})
+    with pytest.raises(SeqrecError, match=rf"{name}\.npy: holds other targets than ranks\.npy"):
+        read_record(folder)
+
+
+def test_users_with_several_targets_are_counted_once(tmp_path: Path) -> None:
+    record = read_record(make_record(tmp_path, ranks=[1, 2, 3], target_users=[4, 4, 9]))
+    assert record.users == 2
+    assert record.test["hit_rate@10"] == 1
+
+
+def test_sets_of_targets_without_their_users_are_damage(tmp_path: Path) -> None:
+    sets = {"config": {"split": {"kind": "global-temporal", "target": "all"}}}
+    folder = make_record(tmp_path, ranks=[1, 2, 3], **sets)
+    with pytest.raises(SeqrecError, match=r"target_users\.npy: is missing"):
+        read_record(folder)
+    # The first user has the ranks 1 and 30, the second a miss: means over users, not targets.
+    ranks, users = [1, 30, 200], [0, 0, 1]
+    right = metrics_from_ranks(ranks, [10, 100], users)
+    assert right["recall@10"] == 0.25
+    made = {"ranks": ranks, "target_users": users, "seed": 1, **sets}
+    assert read_record(make_record(tmp_path, test=right, **made)).has_sets
+    wrong = metrics_from_ranks(ranks, [10, 100])
+    with pytest.raises(SeqrecError, match=r"ranks\.npy gives .* the two are not of one run"):
+        read_record(make_record(tmp_path, test=wrong, **made))
+
+
+def test_a_record_under_a_named_split_lies_in_the_folder_of_its_task(tmp_path: Path) -> None:
+    folder = make_record(tmp_path, "beauty@time")
+    record = read_record(folder)
+    assert (record.dataset, record.split, record.task) == ("beauty", "time", "beauty@time")
+    assert Run.of(folder) == record.run
+    other = folder.parents[2] / "beauty" / folder.parent.name / folder.name
+    shutil.copytree(folder, other)
+    with pytest.raises(SeqrecError, match="holds dataset 'beauty@time'"):
+        read_record(other)
