@@ -18,7 +18,7 @@ from seqrec.models.tasks import NextItem
 
 EPSILON = 1e-6
 BUCKETS = 129
-"""Buckets of time differences; the last holds all from about 10^16 seconds on."""
+"""Buckets of time differences; the last would hold differences above 5e16 seconds."""
 BUCKET_WIDTH = 0.301
 """Width of a bucket, in the natural logarithm of seconds."""
 
