@@ -44,8 +44,8 @@ def global_temporal(log: Sequences, rule: SplitRule) -> tuple[Splits, Cuts]:
     cut = _quantile(_times(whole), rule) if rule.cut is None else float(rule.cut)
     after = _first_after(whole, cut)
     both = _trainable(replace(whole, ends=after))
-    train, validation, second = VALIDATIONS[rule.validation or "by-time"](both, rule)
-    test = TARGETS[rule.target or "last"](whole, after)
+    train, validation, second = VALIDATIONS[str(rule.validation)](both, rule)
+    test = TARGETS[str(rule.target)](whole, after)
     return Splits(train, validation, test, both), Cuts(cut, second)
 
 

@@ -31,7 +31,7 @@ def describe_split(log: Sequences, rule: SplitRule) -> dict[str, Any]:
     users = np.arange(test.num_users) if test.users is None else test.users
     found: dict[str, Any] = {
         "cut": cuts and _moment(cuts.test),
-        "validation_cut": _moment(cuts.validation) if cuts and cuts.validation else None,
+        "validation_cut": cuts and _moment(cuts.validation),
         "train": {
             "users": int(trained.sum()),
             "items": int((counts > 0).sum()),
@@ -51,13 +51,10 @@ def describe_split(log: Sequences, rule: SplitRule) -> dict[str, Any]:
 
 
 def _split(log: Sequences, rule: SplitRule) -> tuple[Splits, Cuts | None]:
-    splits: Splits
-    cuts: Cuts | None
     if rule.kind == "leave-one-out":
-        splits, cuts = leave_one_out(log, rule.seen == "keep"), None
-    else:
-        splits, cuts = global_temporal(log, rule)
-        _require_somebody(splits, cuts)
+        return leave_one_out(log, rule.seen == "keep"), None
+    splits, cuts = global_temporal(log, rule)
+    _require_somebody(splits, cuts)
     return splits, cuts
 
 
@@ -66,7 +63,7 @@ def _require_somebody(splits: Splits, cuts: Cuts) -> None:
     validated, tested = _size(splits.validation)["users"], _size(splits.test)["users"]
     if not (trained and validated and tested):
         raise SeqrecError(
-            f"split: a cut at {_moment(cuts.test)['date']} leaves {counted(trained, 'user')} to "
+            f"split: a cut at {_date(cuts.test)} leaves {counted(trained, 'user')} to "
             f"train, {validated:,} to validate and {tested:,} to test. Choose another "
             "split.quantile or split.at, or another split.validation."
         )
@@ -78,13 +75,18 @@ def _size(split: Split) -> dict[str, int]:
     return {"users": users, "targets": targets}
 
 
-def _moment(seconds: float) -> dict[str, Any]:
-    """Describe a moment, as Unix seconds and as a date."""
+def _moment(seconds: float | None) -> dict[str, Any] | None:
+    """Describe a moment as Unix seconds and as a date; None where there is none."""
+    if seconds is None:
+        return None
+    return {"seconds": int(seconds) if seconds.is_integer() else seconds, "date": _date(seconds)}
+
+
+def _date(seconds: float) -> str:
     try:
-        date = datetime.fromtimestamp(seconds, UTC).isoformat()
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (OverflowError, ValueError, OSError):  # before the year 1 or after the year 9999
-        date = f"{seconds:g} seconds after 1970"
-    return {"seconds": int(seconds) if seconds.is_integer() else seconds, "date": date}
+        return f"{seconds:g} seconds after 1970"
 
 
 def _targets_in_history(test: Split) -> float:
