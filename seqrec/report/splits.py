@@ -76,7 +76,7 @@ def split_notes(splits: Mapping[str, KnownSplit]) -> list[MarkedText]:
         if not alone:
             label += f" ({', '.join(dataset_title(task) for task in tasks)})"
         if name or split != LEAVE_ONE_OUT:
-            notes.append(f"{label}: {in_words(split)}.")
+            notes.append(f"{label}: {in_words(split).removeprefix(f'{name}, ')}.")
     return notes
 
 

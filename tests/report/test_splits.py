@@ -72,10 +72,10 @@ def test_a_note_says_in_words_what_each_split_is(results: Path) -> None:
     said = notes(results, "results/my-shop@temporal")
     assert "temporal: global temporal split at the 0.9 quantile of all times" in said
     assert "validation after a second such cut; test on each user's last item." in said
-    assert "leave-one-out: leave-one-out" in notes(results, "results/my-shop@leave-one-out")
+    assert "leave-one-out: test on each" in notes(results, "results/my-shop@leave-one-out")
     both = notes(results, "recommended")
     assert "temporal: global" in both
-    assert "leave-one-out: leave" in both
+    assert "leave-one-out: test" in both
 
 
 def test_the_page_shows_both_and_every_id_once(results: Path) -> None:
