@@ -19,6 +19,8 @@ that the authors of the test find without sequential structure, but for Steam an
 LITTLE_LOSS = 0.15
 """A dataset on which shuffling takes less of NDCG@10 has no sequential structure to speak of: of
 the datasets that the authors of the test find without, Steam lost most, 12%."""
+FEW_HITS = 50
+"""A model that hits fewer test targets than this loses or gains a share of them by luck."""
 MANY = 0.1
 """A share of the targets, or of training, that decides results."""
 
@@ -299,6 +301,7 @@ def _rules(every: list[Rules]) -> Iterator[Finding]:
 
 
 def _shuffling(shuffling: Shuffling) -> Iterator[Finding]:
+    too_few = shuffling.hits < FEW_HITS
     for metric, title in (("hit_rate@10", "HitRate@10"), ("ndcg@10", "NDCG@10")):
         loss, before = shuffling.loss(metric), shuffling.before[metric]
         after = sum(shuffling.after[metric]) / len(shuffling.after[metric])
@@ -306,18 +309,21 @@ def _shuffling(shuffling: Shuffling) -> Iterator[Finding]:
             Kind.ORDER,
             f"{title} of {shuffling.model} from histories in order and shuffled",
             f"{before:.4f} and {after:.4f} ({-100 * loss:+.0f}%)",
-            "The model loses little when it does not know the order: what it has learned is which "
-            "items, and not in which order."
+            f"The model hits {shuffling.hits} test targets, too few to tell."
+            if too_few
+            else "The model loses little when it does not know the order: what it has learned is "
+            "which items, and not in which order."
             if loss < LITTLE_LOSS
             else "The model needs the order: there is a sequential structure, and it uses it.",
-            loss < LITTLE_LOSS,
+            loss < LITTLE_LOSS and not too_few,
         )
     overlap = sum(shuffling.overlap) / len(shuffling.overlap)
     yield Finding(
         Kind.ORDER,
         f"Overlap of the ten best items of {shuffling.model}, in order and shuffled",
         f"{overlap:.2f}",
-        "The Jaccard overlap: 1 if order changes no recommendation, 0 if it changes all.",
+        "The Jaccard overlap: 1 if order changes no recommendation, 0 if it changes all. The run: "
+        f"{shuffling.run}.",
     )
 
 
@@ -325,7 +331,12 @@ def _sequential(audit: Audit) -> str:
     """Say whether the dataset has a sequential structure; a trained model knows more than rules."""
     if audit.shuffling:
         loss = audit.shuffling.loss("ndcg@10")
-        model = audit.shuffling.model
+        model, hits = audit.shuffling.model, audit.shuffling.hits
+        if hits < FEW_HITS:
+            return (
+                f"{model} hits {hits} of {audit.shuffling.targets:,} test targets, too few to tell "
+                "whether there is a sequential structure. Test a model that is trained to the end."
+            )
         if loss < LITTLE_LOSS:
             change = f"loses {percent(loss)}" if loss >= 0 else f"gains {percent(-loss)}"
             return (

@@ -41,12 +41,19 @@ class Shuffling(Part):
     """The folder of the run."""
     model: str
     """The model's name."""
+    targets: int
+    """Test targets that were ranked."""
     before: dict[str, float]
     """Test metrics from histories as they are."""
     after: dict[str, list[float]]
     """The same from shuffled ones, for each seed."""
     overlap: list[float]
     """Mean Jaccard overlap of a user's ten best items before and after, for each seed."""
+
+    @property
+    def hits(self) -> int:
+        """Test targets among the ten best items of histories as they are."""
+        return round(self.before["hit_rate@10"] * self.targets)
 
     def loss(self, metric: str) -> float:
         """Return which share of a metric is lost by shuffling, the mean over seeds; negative for a

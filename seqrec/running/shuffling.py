@@ -69,6 +69,7 @@ def measure_shuffling(
     return Shuffling(
         run=str(run),
         model=config.model,
+        targets=test.num_users,
         before=before,
         after={name: [one[name] for one in after] for name in REPORTED_METRICS},
         overlap=overlap,

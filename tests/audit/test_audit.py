@@ -195,11 +195,12 @@ def with_rules(audit: Audit, before: int, after: int) -> Audit:
     return audit.model_copy(update={"rules": rules})
 
 
-def with_loss(audit: Audit, before: float, after: float) -> Audit:
+def with_loss(audit: Audit, before: float, after: float, targets: int = 1000) -> Audit:
     metrics = ("hit_rate@10", "ndcg@10")
     shuffling = Shuffling(
         run="r",
         model="sasrec+",
+        targets=targets,
         before=dict.fromkeys(metrics, before),
         after=dict.fromkeys(metrics, [after] * SEEDS),
         overlap=[0.5] * SEEDS,
@@ -218,6 +219,12 @@ def test_a_dataset_whose_order_means_nothing_is_called_unfit_plainly() -> None:
     assert sum(one.warns for one in findings(without) if one.kind is Kind.ORDER) == 2
     with_structure = with_loss(with_rules(audit, 3, 3), 0.1, 0.04)
     assert verdicts(with_structure)[0].startswith("Sequential structure: sasrec+ loses 60.0%")
+
+
+def test_a_model_that_hits_next_to_nothing_decides_nothing() -> None:
+    audit = with_loss(audit_log("small", log_of([[1, 2, 3]] * 30)), 0.1, 0.2, targets=100)
+    assert "sasrec+ hits 10 of 100 test targets, too few to tell" in verdicts(audit)[0]
+    assert not any(one.warns for one in findings(audit) if one.kind is Kind.ORDER)
 
 
 def test_targets_that_are_decided_by_the_file_or_certain_misses_are_warned_of() -> None:
