@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from seqrec.experiment.schema import BUILT_IN_LOSSES, Loss
 from seqrec.layout import RunFiles, run_folder
 from seqrec.records import read_record
 from seqrec.records.fingerprint import is_stale
+from seqrec.records.record import Provenance
 from seqrec.running.loss_check import check_loss
 from seqrec.running.options import EngineOptions
+from seqrec.running.origin import differences, training_key
 from seqrec.running.run import run
+from seqrec.training.arithmetic import Engine
 
 CPU = EngineOptions("cpu", 1, "float32")
 ITEMS = 40
@@ -246,6 +250,22 @@ def test_a_run_trains_with_a_loss_of_ones_own_and_records_its_file(project: Path
     assert not is_stale(again, again.seqrec.training_code)
     file.write_text(MODULE.replace(".mean(1)", ".sum(1)"))
     assert is_stale(again, again.seqrec.training_code)
+
+
+def test_a_training_does_not_go_on_with_another_version_of_the_loss() -> None:
+    config = small_config()
+    log: Any = SimpleNamespace(digest="a")
+    engine = Engine(torch.device("cpu"))
+    keys = [
+        training_key(
+            config,
+            log,
+            Provenance(version="0", commit=None, training_code="b", loss_code=code),
+            engine,
+        )
+        for code in ("c", "d")
+    ]
+    assert differences(*keys) == "other file of the loss"
 
 
 def test_a_record_with_a_loss_of_the_package_says_nothing_about_its_file(project: Path) -> None:

@@ -80,6 +80,33 @@ def test_stopped_after_any_step_it_ends_as_if_nothing_had_happened(
         assert not list(folder.glob("resume*"))
 
 
+def test_stopped_with_a_schedule_and_negatives_of_the_batch_it_ends_as_if_nothing_had_happened(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = {"kind": "gbce", "negatives": 8, "sampling": "in-batch", "parameters": {"t": 0.75}}
+    settings = {
+        "optimiser": "adamw",
+        "weight_decay": 0.1,
+        "warmup_steps": 3,
+        "schedule": "cosine",
+        "gradient_clipping": 0.5,
+        "stopping_metric": "mrr@7",
+    }
+    training = EPOCHS | {"max_epochs": 2} | settings
+    config = RunConfig.model_validate(
+        small_config("sasrec", training=training).model_dump() | {"loss": loss}
+    )
+    run(config, data, tmp_path / "whole", CPU)
+    for steps in (1, 4, 5, 8):
+        folder = tmp_path / f"stopped-{steps}"
+        with monkeypatch.context() as signalled, pytest.raises(Stopped):
+            stop_after(steps, signalled)
+            run(config, data, folder, CPU)
+        torch.manual_seed(steps)
+        run(config, data, folder, CPU)
+        assert outcome(folder) == outcome(tmp_path / "whole"), steps
+
+
 @pytest.mark.parametrize("begun_in_bfloat16", [True, False])
 def test_it_goes_on_in_the_precision_it_was_begun_in_whatever_the_machine_would_choose(
     begun_in_bfloat16: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
