@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqrec.data.datasets import Format
+from seqrec.data.formats import Format
 from seqrec.errors import SeqrecError
 
 MOST_SHOWN = 10

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqrec.data.datasets import Filter
 from seqrec.data.events import Events
+from seqrec.data.formats import Filter
 
 MIN_LENGTH = 3
 """A user needs one item each for training, validation and test."""

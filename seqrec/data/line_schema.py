@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqrec.data.conditions import Condition
-from seqrec.data.datasets import Column, Format, Where
+from seqrec.data.formats import Column, Format, Where
 from seqrec.data.time_columns import TimeColumn
 
 BLANK = b" \r\n"

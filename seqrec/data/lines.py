@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from seqrec.data.bad_lines import BadLines
-from seqrec.data.datasets import Where
+from seqrec.data.formats import Where
 from seqrec.data.line_blocks import UnreadableBlock, read_block
 from seqrec.data.line_checks import LineChecker
 from seqrec.data.line_schema import BLANK, LineSchema

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqrec.data.bad_lines import BadLines
-from seqrec.data.datasets import Where
 from seqrec.data.file_kinds import HEAD_BYTES, kind_of
+from seqrec.data.formats import Where
 from seqrec.data.line_schema import Field, fields_of
 from seqrec.data.missing_ids import MissingIds
+from seqrec.data.parquet_columns import (
+    are_filled,
+    as_ids,
+    as_testable,
+    as_times,
+    holds_text,
+    require_type,
+)
 from seqrec.data.raw_batch import RawBatch
 from seqrec.data.raw_bytes import unpacked_limit
-from seqrec.data.time_columns import TimeColumn, are_times
+from seqrec.data.time_columns import TimeColumn
 from seqrec.errors import SeqrecError
 from seqrec.wording import quoted, shortened
 
@@ -40,7 +48,7 @@ def read_parquet(bad: BadLines, where: Where) -> Iterator[RawBatch]:
         fields = fields_of(bad.format, where)
         names = [_column_name(path, schema.names, field) for field in fields]
         for field, name in zip(fields, names, strict=True):
-            _require_type(path, field, schema.field(name).type)
+            require_type(path, field, schema.field(name).type)
         file = _opened(path, names[:2])
         wanted = list(dict.fromkeys(names))
         _require_plausible_size(path, file.metadata, wanted)
@@ -126,15 +134,15 @@ class _Reader:
 
         good = np.ones(len(columns[0]), bool)
         times, met = [], []
-        ids = pa.table([_ids(column) for column in columns[:2]], names=["user", "item"])
+        ids = pa.table([as_ids(column) for column in columns[:2]], names=["user", "item"])
         if self.missing.listed is None:
             for role in ids.column_names:
-                self._note(first, good, ~_is_filled(ids[role]), f"the {role} is empty")
+                self._note(first, good, ~are_filled(ids[role]), f"the {role} is empty")
         for field, column in zip(self.fields, columns, strict=True):
             if field.time is not None:
                 times.append(self._times(first, good, field, column))
             elif field.condition is not None:
-                holds, unusable = field.condition.test(_testable(column))
+                holds, unusable = field.condition.test(as_testable(column))
                 self._note_values(first, good, unusable, field, column, field.condition.expected)
                 met.append(holds)
         rows = np.flatnonzero(good) + first
@@ -149,10 +157,12 @@ class _Reader:
         import pyarrow as pa
 
         assert field.time is not None
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
         kind = column.type
-        as_text = _holds_text(kind) or (field.time.form and pa.types.is_integer(kind))
+        as_text = holds_text(kind) or (field.time.form and pa.types.is_integer(kind))
         if not as_text:
-            times, finite = _numeric_times(column)
+            times, finite = as_times(column)
             self._note(first, good, ~finite, f"the {field.title} is empty, or no finite number")
             return times
         return self._text_times(first, good, field, column.cast(pa.string()))
@@ -212,35 +222,6 @@ class _Reader:
         good &= ~wrong
 
 
-def _is_filled(ids: "pa.ChunkedArray") -> np.ndarray:
-    """Tell which ids there are and are not empty, as bool [rows]."""
-    import pyarrow.compute as pc
-
-    filled = [
-        pc.not_equal(pc.utf8_trim_whitespace(chunk.dictionary), "")
-        .take(chunk.indices)
-        .fill_null(False)
-        .to_numpy(zero_copy_only=False)
-        for chunk in ids.chunks
-    ]
-    return np.concatenate([np.zeros(0, bool), *filled])
-
-
-def _ids(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """Convert ids to dictionary-encoded text."""
-    import pyarrow as pa
-
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    chunks = [
-        pa.DictionaryArray.from_arrays(
-            chunk.indices.cast(pa.int32()), chunk.dictionary.cast(pa.string())
-        )
-        for chunk in column.chunks
-    ]
-    return pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string()))
-
-
 def _unreadable(time: TimeColumn, text: str) -> str:
     """Return what a time should be instead that looks right and still cannot be read."""
     import pyarrow as pa
@@ -250,89 +231,3 @@ def _unreadable(time: TimeColumn, text: str) -> str:
     except pa.ArrowInvalid:
         return "a time that can be read"
     return ""
-
-
-def _testable(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """Convert values that conditions do not know to text: bytes and decimals."""
-    import pyarrow as pa
-
-    if _holds_text(column.type) or pa.types.is_decimal(column.type):
-        return column.cast(pa.string())
-    return column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
-
-
-def _numeric_times(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
-    """Convert times to numbers or datetime64; also return which are there and finite, as bool."""
-    import pyarrow as pa
-
-    kind, unit = column.type, ""
-    if pa.types.is_date(kind):
-        column, unit = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()), "D"
-    elif pa.types.is_timestamp(kind):
-        column, unit = column.cast(pa.int64()), kind.unit
-    present = column.is_valid().to_numpy()
-    times = column.fill_null(0).to_numpy()
-    if unit:
-        return times.view(f"datetime64[{unit}]"), present
-    return times, present & are_times(times)
-
-
-def _require_type(path: Path, field: Field, kind: "pa.DataType") -> None:
-    """Raise `SeqrecError` unless the column's type is one that the field can have."""
-    import pyarrow as pa
-
-    of = pa.types
-    if of.is_dictionary(kind) and field.time is None:
-        kind = kind.value_type
-    if field.time is not None:
-        expected = "it must hold numbers, dates, timestamps or text"
-        holds = [of.is_integer, of.is_floating, of.is_date, of.is_timestamp, _holds_text]
-    elif field.condition is not None:
-        expected = "conditions are about numbers, text, true and false"
-        holds = [of.is_integer, of.is_floating, of.is_decimal, of.is_boolean, _holds_text]
-    else:
-        expected = "ids must be whole numbers or text"
-        holds = [of.is_integer, _holds_text, _holds_whole_decimals]
-    if not any(each(kind) for each in holds):
-        what = f"the {field.title} column" if field.condition is None else f"the {field.title}"
-        raise SeqrecError(f"{path}: {what} holds {_in_words(kind)}; {expected}.")
-
-
-def _holds_whole_decimals(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_decimal(kind) and kind.scale == 0)
-
-
-def _holds_text(kind: "pa.DataType") -> bool:
-    """Whether a type is text, or bytes, which some writers of Parquet take for text."""
-    import pyarrow as pa
-
-    of = pa.types
-    return bool(
-        of.is_string(kind)
-        or of.is_large_string(kind)
-        or of.is_string_view(kind)
-        or of.is_binary(kind)
-        or of.is_large_binary(kind)
-        or of.is_binary_view(kind)
-    )
-
-
-def _in_words(kind: "pa.DataType") -> str:
-    """Return what a column of a type holds, in words and as Arrow calls it."""
-    import pyarrow as pa
-
-    of = pa.types
-    for words, holds in (
-        ("numbers with a fraction", of.is_floating),
-        ("numbers with a fraction", of.is_decimal),
-        ("true and false", of.is_boolean),
-        ("text", _holds_text),
-        ("dates or times", of.is_temporal),
-        ("several values in each row", of.is_nested),
-        ("nothing", of.is_null),
-    ):
-        if holds(kind):
-            return f"{words} ({shortened(str(kind))})"
-    return shortened(str(kind))

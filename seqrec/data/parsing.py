@@ -12,8 +12,8 @@ import numpy as np
 
 from seqrec.data.bad_lines import BadLines, Dropped
 from seqrec.data.conditions import Condition
-from seqrec.data.datasets import Format, Where
 from seqrec.data.events import Events
+from seqrec.data.formats import Format, Where
 from seqrec.data.lines import read_lines
 from seqrec.data.parquet import read_parquet
 from seqrec.data.raw_batch import RawBatch

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from shipped import DATASETS, copied_config
 
-from seqrec.data.datasets import Dataset, Format, dataset_names, load_dataset
+from seqrec.data.datasets import Dataset, dataset_names, load_dataset
+from seqrec.data.formats import Format
 from seqrec.errors import SeqrecError
 from seqrec.layout import ConfigFiles
 

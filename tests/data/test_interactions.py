@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqrec.data import preprocessing
-from seqrec.data.datasets import Dataset, Filter, load_dataset
+from seqrec.data.datasets import Dataset, load_dataset
 from seqrec.data.download import download
 from seqrec.data.events import Events
 from seqrec.data.filtering import Removed, in_time_order, select
+from seqrec.data.formats import Filter
 from seqrec.data.interactions import Interactions
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.preprocessing import preprocess

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from seqrec.data import parquet, raw_bytes
 from seqrec.data.bad_lines import Dropped
-from seqrec.data.datasets import Columns, Format
+from seqrec.data.formats import Columns, Format
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.errors import SeqrecError
 
@@ -901,7 +901,7 @@ def test_json_lines_like_yelps_are_read_in_bounded_memory(tmp_path: Path) -> Non
     assert path.stat().st_size > 200_000_000
     code = (
         "import resource, sys; from pathlib import Path;"
-        "from seqrec.data.datasets import Format; from seqrec.data.parsing import parse;"
+        "from seqrec.data.formats import Format; from seqrec.data.parsing import parse;"
         "import pyarrow.json, pyarrow.compute;"
         "columns = dict(user='user_id', item='business_id', timestamp='date');"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024;"

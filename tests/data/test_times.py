@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec.data import parquet, raw_bytes
-from seqrec.data.datasets import Dataset, Format
+from seqrec.data.datasets import Dataset
 from seqrec.data.download import download
+from seqrec.data.formats import Format
 from seqrec.data.interactions import Interactions
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.preprocessing import preprocess
@@ -95,6 +96,38 @@ def test_a_form_of_digits_reads_whole_numbers(tmp_path: Path, kind: str) -> None
     path = tmp_path / f"log.{kind}"
     write(path, {"t": [20240228, 20240229]})
     assert np.diff(seconds(read(path, "t", time="%Y%m%d"))).tolist() == [86_400]
+
+
+DAY = date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("values", "type"),
+    [
+        ([DAY], pa.date32()),
+        ([DAY], pa.date64()),
+        ([datetime(2024, 2, 29)], pa.timestamp("s")),
+        ([datetime(2024, 2, 29)], pa.timestamp("ns", "UTC")),
+        (["2024-02-29"], pa.large_string()),
+        ([b"2024-02-29"], pa.binary()),
+        (["2024-02-29"], pa.dictionary(pa.int8(), pa.string())),
+        ([1709164800.0], pa.float64()),
+        ([1709164800], pa.uint32()),
+    ],
+)
+def test_parquet_may_hold_times_in_any_type(
+    tmp_path: Path, values: list[Any], type: pa.DataType
+) -> None:
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"u": ["a"], "i": ["b"], "t": pa.array(values, type)}), path)
+    assert seconds(read(path, "t")) == [1709164800]
+
+
+def test_a_form_does_not_read_numbers_with_a_fraction(tmp_path: Path) -> None:
+    for kind in KINDS:
+        path = tmp_path / f"log.{kind}"
+        write(path, {"t": [20240228.0, 20240229.0]})
+        assert "the timestamp" in refusal(path, timestamp="t", time="%Y%m%d")
 
 
 MOMENTS = st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1))

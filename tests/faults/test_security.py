@@ -23,8 +23,9 @@ from tiny_project import EXPERIMENT, Project
 
 from seqrec.cli.main import main
 from seqrec.data import fetching, raw_bytes
-from seqrec.data.datasets import Dataset, Format
+from seqrec.data.datasets import Dataset
 from seqrec.data.download import download
+from seqrec.data.formats import Format
 from seqrec.data.parsing import parse
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment
