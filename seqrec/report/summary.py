@@ -24,6 +24,8 @@ from seqrec.report.verdicts import BEST_EPOCH
 BEST, ABSENT = "bold green", "dim"
 MOST_DATASETS = 5
 """Datasets that have room beside each other in 80 columns; more go below."""
+MOST_METRICS = 3
+"""Metrics that have room there, beside the paper's; the tables have all."""
 
 
 def summary(results: Path, evidence: Evidence) -> RenderableType:
@@ -42,7 +44,7 @@ def summary(results: Path, evidence: Evidence) -> RenderableType:
         evidence.title(name, model) for name in names for model in evidence.wanted(name)
     )
     notes = [Text(plain(note), ABSENT) for note in mark_notes(marks)]
-    found = [Text(sentence) for sentence in findings(evidence).lead]
+    found = [Text(plain(sentence)) for sentence in findings(evidence).lead]
     parts: list[RenderableType] = [*tables, *notes, *found, _places(ResultFiles(results))]
     return Group(*(piece for part in parts for piece in (Text(), part)), Text())
 
@@ -56,11 +58,11 @@ def way_on(results: Path, evidence: Evidence) -> str:
 
 
 def _of_dataset(evidence: Evidence, dataset: str) -> Table:
-    """Tabulate the shown metrics of one dataset's models, beside the paper's."""
+    """Tabulate the first metrics of one dataset's models, beside the paper's."""
     lines = dataset_lines(evidence, dataset)
     table = _table(f"{dataset}, test")
     columns: list[list[Text]] = []
-    for name in (*evidence.metrics, BEST_EPOCH):
+    for name in (*evidence.metrics[:MOST_METRICS], BEST_EPOCH):
         is_metric = name != BEST_EPOCH
         if not is_metric and not any(line.value(name).seeds for line in lines):
             continue
@@ -70,7 +72,7 @@ def _of_dataset(evidence: Evidence, dataset: str) -> Table:
             table.add_column("paper", justify="right")
             columns.append([_published(line, name) for line in lines])
     for line, *cells in zip(lines, *columns, strict=True):
-        table.add_row(plain((line.title,)), *cells)
+        table.add_row(Text(plain((line.title,))), *cells)
     return table
 
 
@@ -80,7 +82,7 @@ def _of_datasets(evidence: Evidence, datasets: Sequence[str]) -> Table:
     lines = {name: {one.model: one for one in dataset_lines(evidence, name)} for name in datasets}
     table = _table(f"Test {metric_title(metric)}")
     for name in datasets:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(Text(plain(name)), justify="right", overflow="fold")
     for model in dict.fromkeys(model for models in lines.values() for model in models):
         cells = [
             Text.assemble(
@@ -91,13 +93,13 @@ def _of_datasets(evidence: Evidence, datasets: Sequence[str]) -> Table:
             else Text()
             for name in datasets
         ]
-        table.add_row(evidence.found.title(model), *cells)
+        table.add_row(Text(plain(evidence.found.title(model))), *cells)
     return table
 
 
 def _table(first: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, overflow="fold")
+    table.add_column(Text(plain(first)), overflow="fold")
     return table
 
 
@@ -126,5 +128,5 @@ def _places(files: ResultFiles) -> Table:
         ("Tables", files.tables),
     ):
         if path.exists():
-            table.add_row(name, f"{path}{'/' if path.is_dir() else ''}")
+            table.add_row(name, Text(f"{path}{'/' if path.is_dir() else ''}"))
     return table

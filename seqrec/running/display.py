@@ -86,13 +86,15 @@ def _grid(statuses: Sequence[Status]) -> Table:
     """Lay out one row per model and one column per task."""
     tasks = list(dict.fromkeys(status.run.task for status in statuses))
     models = dict.fromkeys(status.run.model for status in statuses)
-    table = Table("", *tasks, box=None, pad_edge=False, header_style="bold")
+    table = Table("", box=None, pad_edge=False, header_style="bold")
+    for task in tasks:
+        table.add_column(Text(task))
     for model in models:
         cells = []
         for task in tasks:
             runs = [s for s in statuses if s.run[:2] == (task, model)]
             cells.append(_cell(runs))
-        table.add_row(model, *cells)
+        table.add_row(Text(model), *cells)
     return table
 
 
@@ -130,11 +132,13 @@ def _running(statuses: Sequence[Status]) -> Table:
     for status in statuses:
         now = status.progress
         if now is None or not now.epoch:
-            table.add_row(status.run.title, f"0/{now.max_epochs}" if now and now.max_epochs else "")
+            table.add_row(
+                Text(status.run.title), f"0/{now.max_epochs}" if now and now.max_epochs else ""
+            )
             continue
         left = now.seconds_left()
         table.add_row(
-            status.run.title,
+            Text(status.run.title),
             f"{now.epoch}/{now.max_epochs}",
             f"{now.stopping_metric:.4f}",
             f"{now.best_stopping_metric:.4f} ({now.best_epoch})",

@@ -25,6 +25,7 @@ ON_RESULTS: list[Words] = [
     *(["missing", R], ["stale", R], ["status", R], ["metrics", R, "10", "1"], ["best", R]),
     *(["compare", R, R], ["compare", MINE, POPULARITY], ["promote", R], ["prepare", "theirs"]),
     *(["recommend", MINE, "--history", "1,2,3"], ["recommend", POPULARITY, "--history", "1"]),
+    *(["summary", R], ["export", MINE, "--all-users", "--output", "vectors"]),
     ["train", "small", "popularity", *THEIRS, "--retrain-stale"],
 ]
 SLOW_ON_RESULTS: list[Words] = [*[["tables", R]] * 6, ["report", R], ["figures", R]]

@@ -100,6 +100,17 @@ def test_many_datasets_take_several_tables_below_each_other(tmp_path: Path) -> N
     assert [line.count("0.2500") for line in lines if line.startswith("SASRec ")] == [5, 2]
 
 
+def test_titles_and_names_from_anybody_are_shown_as_they_are(tmp_path: Path) -> None:
+    name = "[red]odd [x"
+    make_record(tmp_path, name, "sasrec+[bold]", ndcg=0.25)
+    text = " ".join(shown(tmp_path, columns=200))
+    assert f"{name}, test" in text
+    assert "sasrec+[bold]" in text
+    done = CliRunner().invoke(main, ["status", str(tmp_path)], env={"COLUMNS": "200"})
+    assert name in done.output
+    assert "sasrec+[bold]" in done.output
+
+
 def test_where_nothing_has_finished_only_that_is_shown(tmp_path: Path) -> None:
     write_grid(tmp_path, ("small", "sasrec", 0))
     assert [line for line in shown(tmp_path) if line] == [

@@ -149,7 +149,7 @@ def test_touched_reordered_and_unrelated_files_and_trackers_make_nothing_again(
     project.append("seqrec/cli/main.py", "# A new thought.\n")
     project.append("seqrec/running/trackers/tracking.py", "# A new thought.\n")
     touched = ["data/raw/tiny.json", "data/processed/tiny/digest.json"]
-    for name in [*touched, "seqrec/training/losses.py", *project.records()]:
+    for name in [*touched, "seqrec/training/loop.py", *project.records()]:
         project.path(name).touch()
     assert project.plan("track=tensorboard") == set()
 
@@ -165,7 +165,7 @@ def test_a_tree_with_arbitrary_times_is_not_trained_again(project: Project) -> N
 
 
 def test_edited_training_code_trains_nothing_but_marks_tables(project: Project) -> None:
-    project.append("seqrec/training/losses.py", "\n\nTHOUGHT = 'a new one'\n")
+    project.append("seqrec/training/loop.py", "\n\nTHOUGHT = 'a new one'\n")
     assert project.plan() == REPORT
     stale = project.seqrec("stale", "results/tiny").stdout.split()
     successes = [str(Path(name).with_name(".success")) for name in project.records()]
@@ -363,7 +363,8 @@ def test_the_status_and_a_tracker_follow_the_runs_while_they_are_made(project: P
 
 def test_the_documented_grid_of_learning_rates_is_planned(finished: Project) -> None:
     finished.path("config/rates.yaml").write_text(shown_files()["config/rates.yaml"])
-    rates = ("sasrec+1e-4", "sasrec+3e-4", "sasrec+", "sasrec+3e-3")
+    values = ("0.0001", "0.0003", "0.001", "0.003")
+    rates = [f"sasrec+_learning-rate-{value}" for value in values]
     expected = [trainings(*rates, dataset="ml-1m", seed=seed) for seed in range(3)]
     plan = finished.plan("runs", experiment="rates")
     finished.path("config/rates.yaml").unlink()
