@@ -19,6 +19,8 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+TRUTHS = {True: ("true", "yes", "on"), False: ("false", "no", "off")}
+"""Words that YAML reads as true and false, so that an unquoted `yes` is found in a file."""
 COMPARISON = re.compile(r"(>=|<=|!=|>|<)\s*(.*)", re.DOTALL)
 
 
@@ -112,7 +114,7 @@ def _equal(wanted: Wanted, text: str, number: float | None, is_text: bool) -> bo
     Text equals only the same text, so that 007 is not 7; a number equals text that reads as it.
     """
     if isinstance(wanted, bool):
-        return text.lower() == _text(wanted)
+        return text.lower() in TRUTHS[wanted]
     if not isinstance(wanted, str):
         return number == wanted
     if text == wanted.strip():

@@ -322,13 +322,15 @@ def test_what_a_dropped_item_stood_between_counts_as_consecutive(tmp_path: Path)
     assert (statistics.duplicates_removed, statistics.interactions_filtered) == (1, 1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
-def test_order_is_by_user_then_time_then_line(rows: Pairs) -> None:
-    users = np.array([user for user, _ in rows], np.int32)
-    times = np.array([time for _, time in rows])
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=30), st.integers(0, 2))
+def test_order_is_by_user_then_times_then_line(
+    rows: list[tuple[int, int, int]], columns: int
+) -> None:
+    users = np.array([user for user, *_ in rows], np.int32)
+    times = tuple(np.array([row[1 + column] for row in rows]) for column in range(columns))
     numbers = np.arange(len(rows), dtype=np.int32)
-    expected = sorted(range(len(rows)), key=lambda n: (rows[n][0], rows[n][1], n))
-    assert in_time_order(Events(users, numbers, (times,))).items.tolist() == expected
+    expected = sorted(range(len(rows)), key=lambda n: (*rows[n][: 1 + columns], n))
+    assert in_time_order(Events(users, numbers, times)).items.tolist() == expected
 
 
 # --- the digest, and damage -----------------------------------------------------------------------

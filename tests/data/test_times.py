@@ -327,6 +327,13 @@ def test_truth_values_are_those_of_the_format(tmp_path: Path) -> None:
         assert read(path, where={"x": False}).unmet == {"x false": 2}
 
 
+def test_an_unquoted_yes_or_no_is_found_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    write(path, {"x": ["yes", "no", "Yes", "maybe"]})
+    where = yaml.safe_load("{x: [yes, maybe]}")
+    assert read(path, where={"x": tuple(where["x"])}).unmet == {"x true or maybe": 1}
+
+
 def test_conditions_may_name_columns_by_position_where_there_is_no_header(tmp_path: Path) -> None:
     path = tmp_path / "log.tsv"
     path.write_text("1\t7\t3\n1\t8\t4\n1\t9\t5\n")
