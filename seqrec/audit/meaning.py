@@ -245,6 +245,15 @@ def _leaks(leak: Leaks) -> Iterator[Finding]:
         if leak.new_items
         else "A global temporal split knows the item of every test target.",
     )
+    yield Finding(
+        Kind.LEAKS,
+        "Users after the global cut that are new",
+        percent(leak.new_users),
+        "A global temporal split tests these cold users, but has no history of theirs to train on. "
+        "A model that knows users by their numbers alone has nothing to say about them."
+        if leak.new_users
+        else "A global temporal split trains on every user whom it tests.",
+    )
 
 
 def _drift(drift: Drift) -> Iterator[Finding]:

@@ -40,6 +40,9 @@ class Leaks(Part):
     """Share of the test targets whose item occurs in training, but only after the target."""
     new_items: float
     """Share of the test targets whose item occurs nowhere at or before the cut."""
+    new_users: float
+    """Share of the users who interact after the cut that do so at most once up to it: a global
+    temporal split tests them, but cannot train on them."""
 
 
 class Drift(Part):
@@ -88,6 +91,7 @@ def leaks(log: Sequences, times: np.ndarray) -> Leaks:
     training_times = np.sort(times[training])
     later = len(training_times) - np.searchsorted(training_times, target_times, side="right")
     cut = np.quantile(times, CUT)
+    up_to_cut = np.add.reduceat(times <= cut, log.offsets[:-1], dtype=np.int64)
     first_trained = _first_times(log.items[training], times[training], log.num_items)[targets]
     first = _first_times(log.items, times, log.num_items)[targets]
     return Leaks(
@@ -96,6 +100,7 @@ def leaks(log: Sequences, times: np.ndarray) -> Leaks:
         targets_before_cut=_mean(target_times <= cut),
         from_the_future=_mean((first_trained > target_times) & (first_trained < NEVER)),
         new_items=_mean(first > cut),
+        new_users=_mean(up_to_cut[target_times > cut] < 2),
     )
 
 

@@ -99,6 +99,10 @@ def test_leaks_are_measured_from_each_test_target() -> None:
     assert found.cut == 9
     assert found.targets_before_cut == 3 / 4
     assert found.new_items == 1 / 4  # item 5
+    assert found.new_users == 0  # of the last user, who goes on after the cut, two are before it
+    later = leaks(log, np.where(np.arange(12) < 9, log.times, [0] * 9 + [9, 10, 11]))
+    assert later.cut == 9
+    assert later.new_users == 1
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6))

@@ -18,6 +18,7 @@ from seqrec.report.inference import (
     Scatter,
     Scatters,
     Scores,
+    Targets,
     bootstrap_interval,
     contrast,
     difference,
@@ -26,6 +27,7 @@ from seqrec.report.inference import (
     mean_and_deviation,
     seed_scatter,
     trend,
+    user_values,
 )
 
 
@@ -373,3 +375,22 @@ def test_mean_and_deviation_are_those_of_pandas(values: list[float]) -> None:
     mean, deviation = mean_and_deviation([*values, None])
     assert mean == pytest.approx(pd.Series(values).mean())
     assert deviation == pytest.approx(pd.Series(values).std(), abs=1e-12)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 20), min_size=1, max_size=6), min_size=2, max_size=9),
+    st.sampled_from(["hit_rate@10", "ndcg@10", "mrr@5"]),
+)
+def test_values_of_users_have_the_mean_of_all_targets_and_the_spread_of_their_sums(
+    ranks: list[list[int]], metric: str
+) -> None:
+    flat = np.concatenate(ranks)
+    users = np.repeat(np.arange(len(ranks)), [*map(len, ranks)])
+    alone, found = user_values(flat, metric), user_values(flat, metric, Targets(users, False))
+    assert len(found) == len(ranks)
+    assert found.mean() == pytest.approx(alone.mean())
+    if len(flat) == len(ranks):
+        assert found.tolist() == alone.tolist()
+    # Twice every target of every user: the same users, so the same values.
+    twice = user_values(np.repeat(flat, 2), metric, Targets(np.repeat(users, 2), False))
+    assert twice == pytest.approx(found)
