@@ -1,4 +1,8 @@
-"""What tables, verdicts and claims are made from: an experiment's records beside the paper."""
+"""What tables, verdicts and claims are made from: an experiment's records beside the paper.
+
+Wherever the report goes by datasets, a dataset under one of several splits counts as one of its
+own, by the name of the task: `beauty@temporal`. So records of different splits never meet.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +72,7 @@ class Evidence:
 
     @property
     def datasets(self) -> list[str]:
-        """Datasets of the experiment, in order."""
+        """Datasets of the experiment, in order, each under each of its splits."""
         return list(self.measured)
 
     @property
