@@ -16,7 +16,8 @@ from seqrec.training.losses.generic import Formula
 from seqrec.training.losses.registry import formula_of, function_of
 from seqrec.wording import quoted
 
-POSITIONS = 6
+POSITIONS = 32
+"""Enough that a loss which is 0 for many logits, as one with a margin, is not so for all."""
 MOST_LOGITS = 1_000
 """Logits of a position that a loss over all items is tried on."""
 LARGEST_LOGIT = 20.0
@@ -33,10 +34,17 @@ def check_loss(loss: Loss, num_items: int, device: torch.device) -> None:
     """
     with custom_code(loss.kind, "on made-up logits", all_of_it=True, role=LOSS):
         formula = formula_of(loss, num_items)
+        violation, reached = None, set[str]()
         for largest in (1.0, LARGEST_LOGIT):
             inputs = _logits(loss, num_items, largest, device)
-            if violation := _first_violation(formula, inputs, largest):
-                raise SeqrecError(f"loss.kind {quoted(loss.kind)}{_place(loss)}: {violation}")
+            violation = violation or _first_violation(formula, inputs, largest, reached)
+        for name in ("logits",) if loss.negatives is None else ("target", "negatives"):
+            if name not in reached:
+                violation = violation or (
+                    f"no gradient reaches {name}: the loss does not depend on it."
+                )
+        if violation:
+            raise SeqrecError(f"loss.kind {quoted(loss.kind)}{_place(loss)}: {violation}")
 
 
 def _logits(
@@ -50,8 +58,13 @@ def _logits(
     return logits[:, 0].contiguous(), logits[:, 1:].contiguous()
 
 
-def _first_violation(formula: Formula, inputs: tuple[Tensor, Tensor], largest: float) -> str | None:
-    """Describe the first rule that the formula breaks, and its remedy; None if there is none."""
+def _first_violation(
+    formula: Formula, inputs: tuple[Tensor, Tensor], largest: float, reached: set[str]
+) -> str | None:
+    """Describe the first rule that the formula breaks, and its remedy; None if there is none.
+
+    Adds to `reached` the names of the logits that a gradient reaches.
+    """
     leaves = [each.clone() for each in inputs]
     logits = [each.requires_grad_() for each in leaves if each.is_floating_point()]
     losses = formula(*leaves)
@@ -62,7 +75,7 @@ def _first_violation(formula: Formula, inputs: tuple[Tensor, Tensor], largest: f
             f"it is not finite for logits of -{largest:g} to {largest:g}. Write log(sigmoid(x)) as "
             "F.logsigmoid(x), log(1 + exp(x)) as F.softplus(x), log(sum(exp(x))) as x.logsumexp(1)."
         )
-    if violation := _in_gradients(losses, logits, inputs, largest):
+    if violation := _in_gradients(losses, logits, inputs, largest, reached):
         return violation
     return _in_mixing(formula, inputs, losses.detach())
 
@@ -82,7 +95,11 @@ def _in_form(losses: object, positions: int, kind: torch.dtype) -> str | None:
 
 
 def _in_gradients(
-    losses: Tensor, logits: list[Tensor], inputs: tuple[Tensor, Tensor], largest: float
+    losses: Tensor,
+    logits: list[Tensor],
+    inputs: tuple[Tensor, Tensor],
+    largest: float,
+    reached: set[str],
 ) -> str | None:
     """Describe a gradient that is missing, mixes positions, is not finite or has the wrong sign."""
     if not losses.requires_grad:
@@ -97,15 +114,13 @@ def _in_gradients(
     if any(bool(each[1:].any()) for each in first):
         return MIXES
     names = ("logits",) if len(logits) == 1 else ("target", "negatives")
-    for name, each in zip(names, gradients, strict=True):
-        if not bool(each.any()):
-            return f"no gradient reaches {name}: the loss does not depend on it."
+    reached |= {name for name, each in zip(names, gradients, strict=True) if bool(each.any())}
     by_target = gradients[0]
     if len(logits) == 1:
         by_target = by_target.gather(1, inputs[1][:, None])
-    if bool((by_target > 0).all()):
+    if bool((by_target >= 0).all()) and bool(by_target.any()):
         return (
-            "it grows with the logit of the target at every position, so training would push the "
+            "it grows with the logit of the target and never falls, so training would push the "
             "targets down. Is a minus missing?"
         )
     return None

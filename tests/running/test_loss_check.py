@@ -44,6 +44,11 @@ def of_the_catalogue(target: Tensor, negatives: Tensor, num_items: int) -> Tenso
     return F.softplus(-target) + num_items * F.softplus(negatives).mean(1)
 
 
+def bounded(target: Tensor, negatives: Tensor) -> Tensor:
+    """Its gradient is nearly 0 for large logits."""
+    return (negatives.sigmoid() - target.sigmoid()[:, None]).mean(1)
+
+
 def mean_over_all(target: Tensor, negatives: Tensor) -> Tensor:
     return margin(target, negatives).mean()
 
@@ -134,6 +139,8 @@ def check(loss: Loss) -> None:
     [
         loss_of(margin),
         loss_of(margin, negatives=1, margin=2.0),
+        loss_of(margin, margin=-3.0),  # 0 for small logits
+        loss_of(bounded),
         loss_of(full, negatives=None),
         loss_of(noisy),
         loss_of(of_the_catalogue),
@@ -152,9 +159,9 @@ def test_a_loss_without_a_mistake_passes(loss: Loss) -> None:
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (loss_of(mean_over_all), r"gives torch.float32 of shape \[\] for 6.*Leave out a mean"),
-        (loss_of(of_each_negative), r"of shape \[6, 5\] for 6 positions.*of shape \[6\]"),
-        (loss_of(a_number), "gives float for 6 positions"),
+        (loss_of(mean_over_all), r"gives torch.float32 of shape \[\] for 32.*Leave out a mean"),
+        (loss_of(of_each_negative), r"of shape \[32, 5\] for 32 positions.*of shape \[32\]"),
+        (loss_of(a_number), "gives float for 32 positions"),
         (loss_of(squeezed), r"of shape \[\] for 1 position, and must"),
         (loss_of(double), "gives torch.float64"),
         (loss_of(overflows), r"not finite for logits of -20 to 20.*F\.logsigmoid"),
@@ -220,7 +227,7 @@ def mixed(target, negatives):
 
 
 def fails_later(target, negatives):
-    if len(target) > 6:
+    if len(target) > 32:
         raise ValueError("too many")
     return margin(target, negatives)
 """
