@@ -295,7 +295,8 @@ FIGURES = (
         Category.FIGURES,
         "Test quality by how often a user's test target occurs in the train part: targets that "
         "never do, and fifths of the others, at the median of each group. Bands: "
-        f"{CONFIDENCE:.0%} interval of the mean over the group's users and the model's seeds.",
+        f"{CONFIDENCE:.0%} interval of the mean over the group's users, and over seeds as far as "
+        "their scatter is known.",
         PRINTED,
     ),
     Entry(
@@ -304,9 +305,9 @@ FIGURES = (
         Category.FIGURES,
         "Test quality by how many items a user has before the test target: fifths of the targets, "
         f"at the median of each group. Bands: {CONFIDENCE:.0%} interval of the mean over the "
-        "group's users and the model's seeds. Lengths are those of the data, the same for every "
-        "model, also where a model reads only the last items. Records of older versions do not "
-        "tell them: a dataset with no other records is left out.",
+        "group's users, and over seeds as far as their scatter is known. Lengths are those of the "
+        "data, the same for every model, also where a model reads only the last items. Records of "
+        "older versions do not tell them: a dataset with no other records is left out.",
         PRINTED,
     ),
     Entry(

@@ -6,6 +6,7 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
@@ -25,15 +26,22 @@ WITHOUT_CHANCE = "popularity"
 """The implementation whose training involves no chance."""
 
 
-def scatters(models: Mapping[str, Measured], metric: str) -> Scatters:
+def scatters(
+    models: Mapping[str, Measured], metric: str, on: npt.NDArray[np.bool_] | None = None
+) -> Scatters:
     """Estimate how much each of `models` of one dataset scatters between seeds.
+
+    With `on`, only some of the test targets count, `[targets]`.
 
     Models with the same kind of loss scatter alike. The kind matters: a training with a single
     negative may stop almost anywhere and can scatter ten times as much as one with thousands. A
     model without a loss, such as a library's fit or a count, is alone of its kind.
     """
     return Scatters(
-        {name: measured.scores[metric] for name, measured in models.items()},
+        {
+            name: measured.scores[metric] if on is None else measured.on(on, metric)
+            for name, measured in models.items()
+        },
         {name: _kind(name, measured.records[0]) for name, measured in models.items()},
     )
 

@@ -206,6 +206,22 @@ def test_quality_by_length_of_the_history_is_the_metric_of_each_group(tmp_path: 
     draw(chart)
 
 
+def test_in_a_group_of_targets_a_single_seed_is_as_uncertain_as_models_of_its_kind(
+    tmp_path: Path,
+) -> None:
+    """Which it is in tests and in other figures."""
+    counts, hits = np.repeat([1, 1000], 500), {0: 0.2, 1: 0.3, 2: 0.4}
+    for seed, share in hits.items():
+        ranks = np.where(np.tile(np.arange(500), 2) < 500 * share, 1, 99)
+        make_record(tmp_path, "demo", "sasrec+", seed, ranks=ranks, target_counts=counts)
+    make_record(tmp_path, "demo", "bert4rec", ranks=ranks, target_counts=counts)
+    (panel,) = popularity_chart(read(tmp_path)).panels
+    lines = {one.label: one for one in panel.series if one.shape is Shape.LINE}
+    for point in lines["BERT4Rec"].points:
+        assert point.y == pytest.approx(0.4) and point.y_interval
+        assert point.y_interval.low < 0.1, "as one of three seeds from 0.2 to 0.4"
+
+
 def test_datasets_whose_records_do_not_tell_lengths_are_left_out_or_say_so(tmp_path: Path) -> None:
     make_record(tmp_path, "ml-1m")
     (panel,) = history_length_chart(read(tmp_path)).panels

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from seqrec.experiment.naming import dataset_title
 from seqrec.records.record import Record
+from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Series, Shape, Tick
 from seqrec.report.figures.shown import (
@@ -20,7 +21,6 @@ from seqrec.report.figures.shown import (
     marked_line,
     panels_of,
 )
-from seqrec.report.inference import seed_scatter
 from seqrec.report.levels import CONFIDENCE
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
@@ -130,11 +130,16 @@ def _panel(evidence: Evidence, dataset: str, trait: Trait) -> Panel:
     series: list[Series] = []
     if groups:
         chosen = compared_models(evidence, dataset)
+        chosen |= {name: models[name] for name in ALSO_SHOWN if name in models}
+        known = [scatters(chosen, metric, group.targets) for group in groups]
         drawn = looks_in(evidence)
-        for name in [*chosen, *(name for name in ALSO_SHOWN if name in models)]:
-            points = _points(models[name], metric, groups, trait)
-            placed = [point if point.x else point._replace(x=zero) for point in points]
-            series += marked_line(evidence.title(dataset, name).text, drawn[name], placed)
+        for name in chosen:
+            points = [
+                Point(group.middle or zero, found.value, None, found.interval, _name(group, trait))
+                for group, one in zip(groups, known, strict=True)
+                for found in [estimate(one.scores[name], one.of(name))]
+            ]
+            series += marked_line(evidence.title(dataset, name).text, drawn[name], points)
     axis = log_axis(trait.label, sorted(places))
     if any(group.middle == 0 for group in groups):
         further = [tick for tick in axis.ticks if tick.place > 1.5 * zero]
@@ -154,15 +159,9 @@ def _known(models: Mapping[str, Measured], trait: Trait) -> Numbers | None:
     return next((found for one in records if (found := trait.numbers(one)) is not None), None)
 
 
-def _points(measured: Measured, metric: str, groups: Sequence[Group], trait: Trait) -> list[Point]:
-    points = []
-    for group in groups:
-        scores = measured.on(group.targets, metric)
-        found = estimate(scores, seed_scatter([scores]))
-        said = trait.said(span([group.least, group.most]), group.most == 1)
-        name = f"{said}, {counted(int(group.targets.sum()), 'target')}"
-        points.append(Point(group.middle, found.value, None, found.interval, name))
-    return points
+def _name(group: Group, trait: Trait) -> str:
+    said = trait.said(span([group.least, group.most]), group.most == 1)
+    return f"{said}, {counted(int(group.targets.sum()), 'target')}"
 
 
 def _in_words(title: str, trait: Trait, panels: Sequence[Panel]) -> str:
