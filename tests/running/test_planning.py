@@ -194,7 +194,7 @@ def test_tables_depend_on_what_makes_a_record_stale(project: Project) -> None:
     )
     project.write("config/tiny.yaml", {"datasets": ["tiny"], "models": ["mine"]})
     code = set(Plan.load("tiny", []).tables_code)
-    assert {Path("mine.py"), Path("seqrec/training/losses.py")} <= code
+    assert {Path("mine.py"), Path("seqrec/training/losses/full.py")} <= code
 
 
 def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None:
@@ -214,7 +214,8 @@ def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None
     Path(digest).unlink()
     Path(digest).write_text("{}")
     for size in (10**5, 10**7):
-        sizes = dict.fromkeys(Statistics.model_fields, size // 10) | {"interactions": size}
+        sizes = dict.fromkeys(Statistics.model_fields, size // 10)
+        sizes |= {"interactions": size, "where_removed": {}}
         Path(digest).with_name("statistics.json").write_text(json.dumps(sizes))
         found.append(
             (planning.memory_mb(runs, digest, "auto"), planning.minutes(runs, digest, "auto", 1))
