@@ -31,7 +31,7 @@ STYLES: dict[State, str] = {
 MOST_REASONS = 6
 """Reasons for failures that are shown; `seqrec missing` lists all."""
 
-NUMBERS = "Numbers are NDCG@10: test of finished runs, validation of running ones."
+NUMBERS = "Test NDCG@10 of finished runs; what running ones reach is on validation."
 
 
 def terminal() -> Console:

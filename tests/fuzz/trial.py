@@ -32,6 +32,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f]")
 WRITES: dict[str, list[str]] = {
     "download": ["data/raw/*", "data/processed/*"],
     "preprocess": ["data/processed/*"],
+    "audit": ["data/processed/*"],
     "prepare": ["results/*/.success", "data/*/digest.json", "data/raw/*.json", "results/*/*.json"],
     "schema": ["config/schema/*"],
     "train": ["results/*", "data/*"],
