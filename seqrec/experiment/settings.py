@@ -80,7 +80,7 @@ def setting_keys() -> list[str]:
     }
     sections = {*keys_inside(Override), *hyperparameters}
     whole = [key for key in RUN_KEYS if not any(place.startswith(f"{key}.") for place in sections)]
-    return [*GRID_KEYS, *whole, *sorted(sections)]
+    return [*GRID_KEYS, *SEARCH_KEYS, *whole, *sorted(sections)]
 
 
 def split_rule(settings: Sequence[str]) -> SplitRule:
