@@ -239,7 +239,7 @@ def test_no_experiment_takes_the_name_and_results_of_another(
         ("training.max_epochs=yes", "training: max_epochs must not be true"),
         ("training.max_epochs=2.5", "training.max_epochs: must be a whole number (got 2.5)"),
         ("training=5", "training: must be a mapping, such as {key: value} (got 5)"),
-        ("learning_rate=0.1", "did you mean training.learning_rate or hyperparameters.learning_"),
+        ("learning_rate=0.1", "did you mean hyperparameters.learning_rate or training.learning_r"),
         ("patience=3", "unknown key 'patience'; did you mean training.patience?"),
         ("dropuot=0.2", "did you mean hyperparameters.dropout?"),
         (
