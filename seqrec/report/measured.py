@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seqrec.errors import SeqrecError
 from seqrec.layout import RunFiles, run_folder
-from seqrec.records.record import KnownSplit, Record
+from seqrec.records.record import LONGER_LISTS, KnownSplit, Record
 from seqrec.records.survey import Missing, Survey, grouped
 from seqrec.report.inference import Interval, Scores, Targets, bootstrap_interval
 
@@ -43,6 +43,8 @@ class Measured:
 
     def on(self, chosen: npt.NDArray[np.bool_], metric: str) -> Scores:
         """Measure a metric on some of the test targets, `[targets]`."""
+        for record in self.records:
+            record.require_metrics([metric])
         ranks = [record.ranks()[chosen] for record in self.records]
         return Scores.of(ranks, metric, self.targets and self.targets.among(chosen))
 
@@ -62,7 +64,13 @@ class Measured:
 
 
 def measure(records: Sequence[Record], metrics: Iterable[str]) -> Measured:
-    """Measure a model from its records, which differ in their seeds alone, on the same data."""
+    """Measure a model from its records, which differ in their seeds alone, on the same data.
+
+    Raises `SeqrecError` for a metric that a record lacks, as its lists are too short.
+    """
+    metrics = list(metrics)
+    for record in records:
+        record.require_metrics(metrics)
     ranks = [record.ranks() for record in records]
     require_same_users(records)
     targets = targets_of(records[0])
@@ -154,13 +162,29 @@ def _target_bytes(record: Record) -> bytes:
     return record.target_counts().tobytes() + (b"" if users is None else users.tobytes())
 
 
+def without_short_lists(found: Survey, metrics: Sequence[str]) -> Survey:
+    """Move records that lack one of `metrics`, as their lists are too short, to the missing runs."""
+    missing = [
+        Missing(record.run, f"{lacking}.", LONGER_LISTS)
+        for record in found.records
+        if (lacking := record.lacks(metrics))
+    ]
+    if not missing:
+        return found
+    lost = {one.run for one in missing}
+    return replace(
+        found,
+        records=[record for record in found.records if record.run not in lost],
+        missing=sorted([*found.missing, *missing], key=lambda one: found.order(one.run)),
+    )
+
+
 def without_misfits(found: Survey) -> Survey:
     """Move records whose users differ from most others on the same data to the missing runs.
 
     One damaged record must not stop all tables.
     """
     kept, missing = [], [*found.missing]
-    remedy = "Delete the one that is damaged and run the experiment again."
     for group in grouped(found.records, lambda r: (r.task, r.data.sha256)).values():
         alike = grouped(
             group, lambda record: (tested_under(record), sha256(_target_bytes(record)).digest())
@@ -174,11 +198,13 @@ def without_misfits(found: Survey) -> Survey:
                     f"{odd.target_counts.as_posix()}: has other users than "
                     f"{usual.folder.as_posix()}, on the same data."
                 )
+                remedy = "Delete the one that is damaged and run the experiment again."
                 if tested_under(record) != tested_under(most[0]):
                     reason = (
                         f"{odd.metrics.as_posix()}: was tested under another split than "
                         f"{usual.folder.as_posix()}."
                     )
+                    remedy = "Delete the one that you do not want and run the experiment again."
                 missing.append(Missing(record.run, reason, remedy))
     return replace(
         found,
