@@ -22,7 +22,8 @@ class Case:
 
     def damage(self, project: Path, *files: Path | str, dice: Dice) -> None:
         for file in files:
-            if (project / file).is_file():  # the same may be drawn twice
+            # The same may be drawn twice, and may by then be too large to be read.
+            if Path(file) not in self.damaged and (project / file).is_file():
                 self.damages.append(damage(project / file, dice))
                 self.damaged.append(Path(file))
 
