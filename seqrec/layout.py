@@ -1,7 +1,8 @@
 """Where everything lies: configuration, data, and the results of an experiment.
 
 All names of files and folders that more than one module needs are here; nobody else joins them.
-Paths are relative to the project's folder, in which every command is run.
+Paths are relative to the project's folder, in which every command is run: the checkout, or a study
+that `seqrec init` has made.
 """
 
 import os
@@ -16,6 +17,13 @@ RAW = Path("data/raw")
 PROCESSED = Path("data/processed")
 RESULTS = Path("results")
 
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = PACKAGE / "project"
+"""What the package carries for studies outside of the checkout: configuration, workflow, profiles
+and an example. In the checkout its parts are links to the folders at the top."""
+SNAKEFILE = PROJECT / "Snakefile"
+"""The workflow, for other workflows to include or to use as a module."""
+
 REFERENCE = "reference"
 """The results that promoted records are copied into; nothing is ever trained into them."""
 REFERENCE_RESULTS = RESULTS / REFERENCE
@@ -24,6 +32,13 @@ RESERVED_RESULTS = (REFERENCE, "benchmark")
 PUBLISHED = ("results", "num_negatives", "datasets", "splits")
 """Files of `config/published/`."""
 
+
+def near(path: Path) -> Path:
+    """Shorten a path that lies in the project's folder, in which every command is run."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 FOLDER_NAME = r"(?!\.)[^{}\x00-\x1f\x7f\ud800-\udfff]+"
 """Names of folders in results that somebody may have made: UTF-8, and no braces, which Snakemake
 takes for a value's name. Names that an experiment may use are narrower."""
@@ -31,25 +46,31 @@ takes for a value's name. Names that an experiment may use are narrower."""
 
 @dataclass(frozen=True)
 class ConfigFiles:
-    """Files of a configuration folder: experiments, and the registries that they draw on."""
+    """Files of a configuration folder: experiments, and the registries that they draw on.
+
+    Where the folder lacks a file, that of the package counts. Without the folder there is no
+    project here, and nothing is found.
+    """
 
     folder: Path = CONFIG
+    packaged: Path = PROJECT / CONFIG
 
     def experiment(self, name: str) -> Path:
-        return self.folder / f"{name}.yaml"
+        return self._find(f"{name}.yaml")
 
     def dataset(self, name: str) -> Path:
-        return self.datasets / f"{name}.yaml"
+        return self._find("datasets", f"{name}.yaml")
 
     def model(self, name: str) -> Path:
-        return self.models / f"{name}.yaml"
+        return self._find("models", f"{name}.yaml")
 
     def schema(self, kind: str) -> Path:
+        """Where a JSON Schema is written."""
         return self.folder / "schema" / f"{kind}.schema.json"
 
     def published(self, name: str) -> Path:
         """Numbers of the paper: one of `PUBLISHED`."""
-        return self.folder / "published" / f"{name}.csv"
+        return self._find("published", f"{name}.csv")
 
     @property
     def published_files(self) -> list[Path]:
@@ -57,24 +78,52 @@ class ConfigFiles:
         return [self.published(name) for name in PUBLISHED]
 
     @property
-    def datasets(self) -> Path:
-        return self.folder / "datasets"
-
-    @property
-    def models(self) -> Path:
-        return self.folder / "models"
-
-    @property
     def workflow(self) -> Path:
         return self.experiment("workflow")
 
     def experiments(self) -> list[str]:
-        """Names of the experiments in the folder."""
-        return sorted({path.stem for path in self.folder.glob("*.yaml")} - {self.workflow.stem})
+        """Names of the experiments, sorted."""
+        return [name for name in self._names() if name != self.workflow.stem]
+
+    def datasets(self) -> list[str]:
+        """Names of the datasets, sorted."""
+        return self._names("datasets")
+
+    def models(self) -> list[str]:
+        """Names of the models and templates, sorted."""
+        return self._names("models")
+
+    def replaced(self, path: Path) -> Path | None:
+        """Return the package's file that a file of the folder is used instead of, if any."""
+        if path.is_relative_to(self.folder):
+            packaged = self.packaged / path.relative_to(self.folder)
+            if os.path.lexists(packaged) and not packaged.samefile(path):
+                return packaged
+        return None
+
+    def _find(self, *parts: str) -> Path:
+        own, packaged = self.folder.joinpath(*parts), self.packaged.joinpath(*parts)
+        # A link that leads nowhere is a mistake to report, not a file that is absent.
+        is_packaged = os.path.lexists(packaged) and not os.path.lexists(own)
+        return packaged if is_packaged and self.folder.is_dir() else own
+
+    def _names(self, *parts: str) -> list[str]:
+        folders = [self.folder.joinpath(*parts), self.packaged.joinpath(*parts)]
+        if not self.folder.is_dir():
+            return []
+        return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 
 
 CONFIG_FILES = ConfigFiles()
 """Those of the project."""
+
+
+def no_project(config: ConfigFiles) -> str:
+    """Say what is wrong where there is no configuration folder at all."""
+    return (
+        f"{config.folder}/: no such folder. Run from the project's folder, or make one: "
+        "`seqrec init my-study`."
+    )
 
 
 def manifest(dataset: str, raw: Path = RAW) -> Path:

@@ -47,7 +47,7 @@ class Project:
         for part in PARTS:
             if (ROOT / part).is_dir():
                 ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+                shutil.copytree(ROOT / part, folder / part, symlinks=True, ignore=ignored)
             else:
                 shutil.copy2(ROOT / part, folder / part)
         project = cls(folder)

@@ -23,7 +23,7 @@ def completing(names: Callable[[click.Context], Iterable[str]]) -> Complete:
 @completing
 def datasets(context: click.Context) -> Iterable[str]:
     """List the registered datasets."""
-    return _stems(CONFIG_FILES.datasets)
+    return CONFIG_FILES.datasets()
 
 
 @completing
@@ -36,7 +36,7 @@ def experiments(context: click.Context) -> Iterable[str]:
 def models(context: click.Context) -> Iterable[str]:
     """List the registered models, templates filled in, and those that only the experiment has."""
     experiment = _values(CONFIG_FILES.experiment(context.params.get("experiment") or "paper"))
-    for name in _stems(CONFIG_FILES.models):
+    for name in CONFIG_FILES.models():
         if name.endswith("+N"):
             yield from (f"{name[:-1]}{n}" for n in _list(experiment.get("negatives")))
         else:
@@ -75,10 +75,6 @@ def _started() -> Iterator[ResultFiles]:
 def _list(value: Any) -> list[Any]:
     """Return `value` if it is a list; a file that is being edited may hold anything."""
     return value if isinstance(value, list) else []
-
-
-def _stems(folder: Path) -> list[str]:
-    return [path.stem for path in folder.glob("*.yaml")]
 
 
 def _values(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from seqrec.data.formats import Count, Filter, Format, Grown
 from seqrec.errors import SeqrecError
 from seqrec.files import MAX_NAME_BYTES
-from seqrec.layout import CONFIG_FILES, ConfigFiles, manifest
+from seqrec.layout import CONFIG_FILES, ConfigFiles, manifest, no_project
 from seqrec.typed_yaml import Pattern, Strict, check_values, load_yaml, require_name
 from seqrec.wording import nearest, quoted
 
@@ -198,8 +198,7 @@ class Dataset(Strict):
 
 def dataset_names(config: ConfigFiles | None = None) -> list[str]:
     """Return the names of all datasets in the registry, sorted."""
-    folder = (config or CONFIG_FILES).datasets
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+    return (config or CONFIG_FILES).datasets()
 
 
 def load_dataset(name: str, config: ConfigFiles | None = None) -> Dataset:
@@ -208,13 +207,13 @@ def load_dataset(name: str, config: ConfigFiles | None = None) -> Dataset:
     Raises `SeqrecError` if there is none, or if it is not valid.
     """
     config = config or CONFIG_FILES
-    if not config.datasets.is_dir():
-        raise SeqrecError(f"{config.datasets}: no such folder. Run from the project's folder.")
+    if not config.folder.is_dir():
+        raise SeqrecError(no_project(config))
     require_name(name, "dataset")
     path = config.dataset(name)
     if name not in (names := dataset_names(config)):
         raise SeqrecError(
-            f"{config.datasets}: no dataset {quoted(name)} ({nearest(name, names)}). "
+            f"{path.parent}: no dataset {quoted(name)} ({nearest(name, names)}). "
             f"To add a dataset of your own, write {path}."
         )
     dataset = check_values(Dataset, load_yaml(path), str(path))

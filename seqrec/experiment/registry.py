@@ -84,8 +84,9 @@ class Registry:
             path = template
             data = _substitute(load_yaml(path), "N", int(match[2]))
         else:
-            known = [file.stem for file in self.files.models.glob("*.yaml")]
-            raise SeqrecError(f"model {quoted(name)}: no {path}; {nearest(name, known)}")
+            raise SeqrecError(
+                f"model {quoted(name)}: no {path}; {nearest(name, self.files.models())}"
+            )
         entry = check_values(ModelEntry, data, str(path))
         self.hyperparameters(entry.implementation, entry.hyperparameters, str(path))
         if entry.loss:

@@ -11,7 +11,7 @@ from typing import Any
 from seqrec.errors import SeqrecError
 from seqrec.experiment.built_in import built_in_names, find_built_in
 from seqrec.experiment.schema import Experiment, Override, SplitRule
-from seqrec.layout import REFERENCE, RESERVED_RESULTS, ConfigFiles, ResultFiles
+from seqrec.layout import REFERENCE, RESERVED_RESULTS, ConfigFiles, ResultFiles, no_project
 from seqrec.typed_yaml import check_values, keys_inside, load_yaml, parse_yaml, require_name
 from seqrec.wording import nearest, quoted, shortened
 
@@ -27,7 +27,7 @@ def experiment_file(name: str, config: Path) -> Path:
     """Return the file of an experiment. Raises `SeqrecError` if there is none."""
     files = ConfigFiles(config)
     require_name(name, "experiment")
-    if name not in files.experiments():
+    if not files.folder.is_dir() or name not in files.experiments():
         raise _no_experiment(name, files)
     return files.experiment(name)
 
@@ -46,15 +46,20 @@ def results_name(name: str, settings: Sequence[str], rename: str | None, config:
             "of their own that no file in config/ has: name=<new name> for the workflow, "
             "--name <new name> for seqrec train."
         )
-    require_name(title, "experiment name")
-    if title in RESERVED_RESULTS:
-        raise SeqrecError(
-            f"experiment name {title!r}: {REFERENCE!r} is reserved for promoted records, "
-            "'benchmark' for measured speed. Take another."
-        )
+    require_results_name(title)
     if title != name and files.experiment(title).exists():
         raise SeqrecError(f"{path}: {title!r} is the name of another experiment; take a new name.")
     return title
+
+
+def require_results_name(name: str) -> None:
+    """Raise `SeqrecError` unless results may have this name."""
+    require_name(name, "experiment name")
+    if name in RESERVED_RESULTS:
+        raise SeqrecError(
+            f"experiment name {name!r}: {REFERENCE!r} is reserved for promoted records, "
+            "'benchmark' for measured speed. Take another."
+        )
 
 
 def load_changed(path: Path, settings: Sequence[str] = ()) -> tuple[str, Experiment]:
@@ -121,7 +126,7 @@ def _written(settings: Iterable[str]) -> str:
 def _no_experiment(name: str, files: ConfigFiles) -> SeqrecError:
     path, results = files.experiment(name), ResultFiles.of(name).folder
     if not files.folder.is_dir():
-        return SeqrecError(f"{files.folder}/: no such folder. Run from the project's folder.")
+        return SeqrecError(no_project(files))
     if results.is_dir():
         return SeqrecError(
             f"{path}: no such experiment. {results} got its name from NAME= or --name: give the "

@@ -9,9 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from seqrec.experiment.custom import custom_module
+from seqrec.layout import PACKAGE
 from seqrec.records.record import Record
-
-PACKAGE = Path(__file__).parents[1]
 
 DECISIVE_ROOMS = ("protocol", "models", "training")
 """The rooms of the package that decide what a training results in."""
@@ -57,7 +56,10 @@ def is_stale(record: Record, training_code: str) -> bool:
 
     That is so unless training code with this fingerprint, or with the same results, made the
     record, and the code in the files of its custom model and loss has not changed or is not here.
+    What another library predicted is not trained here, and so never stale.
     """
+    if record.predictions is not None:
+        return False
     made_by = record.seqrec.training_code
     while made_by != training_code and made_by in SAME_RESULTS:
         made_by = SAME_RESULTS[made_by]

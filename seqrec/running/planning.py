@@ -24,15 +24,22 @@ from seqrec.experiment.naming import dataset_title, model_title
 from seqrec.experiment.schema import RunConfig
 from seqrec.experiment.variants import tuned_name
 from seqrec.files import holds, require_writable
-from seqrec.layout import CONFIG_FILES, REFERENCE, LogFiles, ResultFiles, Run, RunFiles
+from seqrec.layout import (
+    CONFIG_FILES,
+    PACKAGE,
+    REFERENCE,
+    LogFiles,
+    ResultFiles,
+    Run,
+    RunFiles,
+    near,
+)
 from seqrec.records.fingerprint import DECISIVE_ROOMS
 from seqrec.records.grid_file import GridFile, promoted_datasets, promoted_tasks
 from seqrec.running import costs
 from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
 from seqrec.typed_yaml import check_values
-
-SOURCES = Path("seqrec")
 
 REPORT_ROOMS = ("data", "experiment", *DECISIVE_ROOMS, "records", "report")
 """The rooms of the package whose code writes tables and figures, or makes a record stale."""
@@ -204,8 +211,9 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
 
 def _code(*rooms: str) -> list[Path]:
     """List the package's files in these rooms, and those that every room stands on."""
-    ground = SOURCES.glob("*.py")
-    return sorted({*ground, *(path for room in rooms for path in (SOURCES / room).rglob("*.py"))})
+    sources = near(PACKAGE)
+    ground = sources.glob("*.py")
+    return sorted({*ground, *(path for room in rooms for path in (sources / room).rglob("*.py"))})
 
 
 def grid_digest(experiment: str) -> str:

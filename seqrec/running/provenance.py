@@ -4,22 +4,25 @@ import os
 import platform
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 
 import seqrec
 from seqrec.experiment.schema import RunConfig
+from seqrec.layout import PACKAGE
 from seqrec.records.fingerprint import model_code, training_code_fingerprint
 from seqrec.records.record import Provenance
 
 
-def code_version(config: RunConfig) -> Provenance:
-    """Return the version of the code that would train this configuration now."""
+def code_version(config: RunConfig | None = None) -> Provenance:
+    """Return the version of the code that would train this configuration now.
+
+    Without one, it is that of the code which judges what others have trained.
+    """
     return Provenance(
         version=seqrec.__version__,
         commit=_commit(),
         training_code=training_code_fingerprint(),
-        model_code=model_code(config.implementation),
-        loss_code=model_code(config.loss.kind) if config.loss else None,
+        model_code=model_code(config.implementation) if config else None,
+        loss_code=model_code(config.loss.kind) if config and config.loss else None,
     )
 
 
@@ -37,11 +40,17 @@ def cluster_job() -> dict[str, str] | None:
 
 
 def _commit() -> str | None:
-    """Return the checkout's commit, with `-dirty` where files differ from it; None outside git."""
+    """Return the checkout's commit, with `-dirty` where files differ from it; None outside git.
+
+    An installed package may lie in somebody else's checkout, in its `.venv`.
+    """
+    checkout = PACKAGE.parent
+    if not (checkout / ".git").exists():
+        return None
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
+            cwd=checkout,
             capture_output=True,
             text=True,
             timeout=20,

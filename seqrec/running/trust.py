@@ -27,9 +27,9 @@ def require_trusted(config: RunConfig, where: str) -> None:
 def _named_by_user() -> set[str]:
     """Read the implementations that the entries of `config/models/` name."""
     found = set()
-    for path in CONFIG_FILES.models.glob("*.yaml"):
+    for name in CONFIG_FILES.models():
         with suppress(SeqrecError, OSError):
-            entry = load_yaml(path)
+            entry = load_yaml(CONFIG_FILES.model(name))
             implementation = entry.get("implementation") if isinstance(entry, dict) else None
             if isinstance(implementation, str):
                 found.add(implementation)

@@ -26,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a project's folder with a dataset `mine`, and work in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEQREC_MIRROR", raising=False)
-    for folder in (RAW, ConfigFiles().datasets):
+    for folder in (RAW, ConfigFiles().dataset("x").parent):
         folder.mkdir(parents=True)
     (RAW / "mine.txt").write_text(TEXT)
     edit_dataset()

@@ -154,7 +154,7 @@ def test_configuration_files_are_valid(block: Block, config: ConfigFiles) -> Non
 def test_parts_of_configuration_are_valid(block: Block, config: ConfigFiles) -> None:
     shown = yaml.safe_load(block.text)
     if "sources" in shown:
-        (config.datasets / "shown.yaml").write_text(block.text)
+        config.dataset("shown").write_text(block.text)
         assert load_dataset("shown", config)
     else:
         models = ["bpr-mf", "gru4rec", "bert4rec", "sasrec"]
