@@ -185,7 +185,8 @@ def _ties(ties: Ties, users: int) -> Iterator[Finding]:
         Kind.TIES,
         "Successive interactions of a user within the same second",
         percent(ties.tied),
-        "Times are whole days, so that the order within a day is that of the file."
+        "Times are whole days, so that the order within a day is that of the file, or of ids where "
+        "the dataset says `ties: item`."
         if ties.whole_days
         else "Among them, the order is that of the file."
         if ties.tied
@@ -194,11 +195,12 @@ def _ties(ties: Ties, users: int) -> Iterator[Finding]:
     share = ties.test_targets / users
     yield Finding(
         Kind.TIES,
-        "Test targets that the file's order decides",
+        "Test targets that time does not decide",
         _of(ties.test_targets, users),
-        f"For {percent(share)} of the users the order of the file, and nothing else, says which "
+        f"For {percent(share)} of the users the order of equal times, and nothing else, says which "
         "item is the test target of leave-one-out. Small differences between models may come from "
-        "how the file was sorted, and a file with another order gives other results."
+        "how the file was sorted, and a file with another order gives other results; `ties: item` "
+        "makes them the same for all."
         if share > MANY
         else "Too few to change results."
         if share

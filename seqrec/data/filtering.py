@@ -1,6 +1,7 @@
 """Sort interactions, and keep those that a dataset's filter asks for."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -24,16 +25,15 @@ class Removed:
     users_left_out: int
 
 
-def in_time_order(events: Events) -> Events:
-    """Sort by user, then by time; ties keep the order of the file."""
+def in_time_order(events: Events, ties: Literal["file", "item"] = "file") -> Events:
+    """Sort by user, then by time; equal times by item, or they keep the order of the file."""
     users, times = events.users, events.times
-    if not times:
-        if np.all(users[1:] >= users[:-1]):
-            return events
-        return events.take(np.argsort(users, kind="stable"))
-    order = np.argsort(times[-1], kind="stable")
-    for more_important in (*times[-2::-1], users):
-        order = order[np.argsort(more_important[order], kind="stable")]
+    if not times and np.all(users[1:] >= users[:-1]):
+        return events
+    *more_important, least = (users, *times, *([events.items] if ties == "item" else []))
+    order = np.argsort(least, kind="stable")
+    for key in reversed(more_important):
+        order = order[np.argsort(key[order], kind="stable")]
     return events.take(order)
 
 

@@ -97,7 +97,7 @@ class Format(Grown):
     """How to read a file. Its first bytes tell whether it is compressed (gzip, bzip2, xz, Zstandard
     or zip)."""
 
-    added = frozenset({"missing", "on_bad_line", "time"})
+    added = frozenset({"missing", "on_bad_line", "ties", "time"})
 
     kind: Literal["text", "csv", "semicolon", "tsv", "double-colon", "parquet", "jsonl"] = "text"
     """text: fields separated by white space; csv, semicolon: fields separated by `,` or `;`, which
@@ -116,6 +116,9 @@ class Format(Grown):
     time: TimeForm | None = None
     """How dates are written if not by ISO 8601, in the letters of Python's strptime, such as
     "%d/%m/%y". With several columns of times, those are read so whose first value has this form."""
+    ties: Literal["file", "item"] = "file"
+    """Order of a user's interactions at the same time: that of the file, or that of the items' ids,
+    which is the same in whatever order a file is handed on."""
     on_bad_line: Literal["error", "drop"] = "error"
     """What to do with malformed lines: report them, or drop and count them unless they are more
     than half of all lines."""
@@ -137,6 +140,8 @@ class Format(Grown):
             raise ValueError(
                 "'time' says how a column is read: give it as 'timestamp' in 'columns'"
             )
+        if self.ties == "item" and not self.columns.times:
+            raise ValueError("'ties: item' orders equal times: give 'timestamp' in 'columns'")
         return self
 
     @property

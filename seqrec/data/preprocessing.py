@@ -43,7 +43,7 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
 
     with _unchanged(raw, recorded):
         parsed = parse(raw, format, member, filter.where)
-    events, removed = select(in_time_order(parsed.events), filter)
+    events, removed = select(in_time_order(parsed.events, format.ties), filter)
     log, ids = _numbered(events, parsed)
     if log.num_users == 0 or log.num_items < 2:
         meeting = f" that meet {' and '.join(parsed.unmet)}" if parsed.unmet else ""

@@ -40,8 +40,8 @@ class Statistics(BaseModel):
     unseen_test_targets: int
     """The same for the test target."""
     tied_targets: int | None = None
-    """Users with a target that shares its time with another item, so that the order of the file
-    decided between the two; None if the file has no times."""
+    """Users with a target that shares its time with another item, so that not time but the order of
+    the file, or of ids, decided between the two; None if the file has no times."""
     first_time: int | None = None
     """When the earliest interaction happened, in unix seconds; None if the file has no times."""
     last_time: int | None = None
@@ -126,8 +126,9 @@ class Statistics(BaseModel):
             )
         if tied := self.tied_targets:
             found.append(
-                f"{self._share(tied)} users have a target at the same time as another item: the "
-                "order in the file decided which of the two is held out"
+                f"{self._share(tied)} users have a target at the same time as another item: not "
+                "time but the order of the file (of ids, with `ties: item`) decided which of the "
+                "two is held out"
             )
         return found
 

@@ -235,7 +235,7 @@ def test_targets_that_are_decided_by_the_file_or_certain_misses_are_warned_of() 
     times = [[10, 20, 20]] * 9 + [[10, 20, 30]]
     audit = audit_log("small", log_of([[1, 2, 3]] * 9 + [[1, 2, 1]], times))
     said = " ".join(verdicts(audit))
-    assert "For 90.0% of the users the order of the file" in said
+    assert "For 90.0% of the users the order of equal times" in said
     assert "10.0% of the test targets are certain misses" not in said  # a tenth is not many
     found = {one.name: one for one in findings(audit)}
     repeats = found["Test targets that the user has met before"]

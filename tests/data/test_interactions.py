@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from seqrec.data import preprocessing
 from seqrec.data.datasets import Dataset, load_dataset
@@ -331,6 +332,23 @@ def test_order_is_by_user_then_times_then_line(
     numbers = np.arange(len(rows), dtype=np.int32)
     expected = sorted(range(len(rows)), key=lambda n: (*rows[n][: 1 + columns], n))
     assert in_time_order(Events(users, numbers, times)).items.tolist() == expected
+
+
+def test_with_ties_by_item_a_log_does_not_depend_on_the_order_of_its_file(tmp_path: Path) -> None:
+    lines = ["a,y,1", "a,x,1", "a,z,0", "b,z,5", "b,y,5", "b,x,5"]
+    columns = {"user": "u", "item": "i", "timestamp": "t"}
+    for number, order in enumerate((lines, lines[::-1])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        text = "\n".join(["u,i,t", *order, ""])
+        dataset = own(format={"kind": "csv", "columns": columns, "ties": "item"})
+        _, log = made(folder, text, dataset)
+        assert log_of(log) == {"a": ["z", "x", "y"], "b": ["x", "y", "z"]}
+
+
+def test_ties_by_item_need_times() -> None:
+    with pytest.raises(ValidationError, match="give 'timestamp' in 'columns'"):
+        own(format={"kind": "csv", "ties": "item"})
 
 
 # --- the digest, and damage -----------------------------------------------------------------------

@@ -26,7 +26,7 @@ from seqrec.report.page.tables import table_html
 CAPTIONS = {
     Kind.SHAPE: "How much there is, and how unevenly",
     Kind.REPEATS: "What users come back to",
-    Kind.TIES: "What the order of the file decides",
+    Kind.TIES: "What time does not decide",
     Kind.UNSEEN: "What no model can have learned",
     Kind.LEAKS: "How far training looks ahead of the test",
     Kind.DRIFT: "How long popular items stay popular",

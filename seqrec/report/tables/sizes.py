@@ -35,8 +35,8 @@ COUNTED = {
     "unseen_test_targets": ("Unseen test targets", "items that occur in no user's train part"),
     "tied_targets": (
         "Tied targets",
-        "users with a target that has the same time as another item, so that the order in the file "
-        "decided",
+        "users with a target that has the same time as another item, so that the order of "
+        "equal times decided",
     ),
 }
 """Statistics that are shown, and explained, where a dataset has any."""
