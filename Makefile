@@ -39,7 +39,7 @@ OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark losses whole readme docs lint format lock setup clean architecture
+.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark losses whole readme docs lint format lock setup clean architecture terminal
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -181,6 +181,9 @@ lock: ## pin the versions that a new environment gets today
 
 clean: ## remove the environment (never data or results)
 	rm -rf .venv
+
+terminal: $(READY) ## draw the end of `make demo` as docs/terminal.svg
+	$(BIN)/python tests/draw_terminal.py
 
 architecture: $(READY) ## draw docs/architecture.svg from what the modules import
 	$(BIN)/python tests/draw_architecture.py
