@@ -110,7 +110,7 @@ class SplitRule(Strict):
         if not isinstance(data, dict) or data.get("kind") != "global-temporal":
             return data
         defaults = {"quantile": 0.9, "validation": "by-time", "target": "last"}
-        return data | {key: data.get(key) or value for key, value in defaults.items()}
+        return data | {key: value for key, value in defaults.items() if data.get(key) is None}
 
     @model_validator(mode="after")
     def _keys_fit_the_kind(self) -> "SplitRule":

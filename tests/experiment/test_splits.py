@@ -101,6 +101,10 @@ def test_settings_replace_or_add_to_splits_by_name(tmp_path: Path) -> None:
             {"split": {"kind": "global-temporal", "quantile": 1}},
             "split.quantile: must be less than 1",
         ),
+        (
+            {"splits": {"x": {"kind": "global-temporal", "quantile": 0}}},
+            "splits.x.quantile: must be greater than 0",
+        ),
         ({"split": {"kind": "global-temporal", "at": "may"}}, "split.at: write a date, such as"),
         ({"splits": {"a/b": TEMPORAL}}, "splits.*letter"),
         ({"splits": {"a@b": TEMPORAL}}, "splits.*letter"),
