@@ -252,7 +252,7 @@ def _leaks(leak: Leaks) -> Iterator[Finding]:
         "Users after the global cut that are new",
         percent(leak.new_users),
         "A global temporal split tests these cold users, but has no history of theirs to train on. "
-        "A model that knows users by their numbers alone has nothing to say about them."
+        "A model that knows users by their numbers alone cannot tell them apart."
         if leak.new_users
         else "A global temporal split trains on every user whom it tests.",
     )

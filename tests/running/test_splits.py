@@ -18,7 +18,7 @@ from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError, Stopped
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import LogFiles, Run, RunFiles, run_folder
-from seqrec.models import Network
+from seqrec.models import Fitted, Network
 from seqrec.models.sasrec import SASRec
 from seqrec.protocol.metrics import set_metric
 from seqrec.protocol.ranking import MISS
@@ -135,6 +135,22 @@ def test_models_that_fit_themselves_see_nothing_after_the_cut(data: Path, tmp_pa
     kept = before.groupby("user").filter(lambda events: len(events) > 1)
     expected = kept.item.value_counts().reindex(range(1, log.num_items + 1), fill_value=0)
     assert counts.tolist() == expected.tolist()
+
+
+def test_bpr_mf_ranks_alike_for_all_users_it_has_not_seen_and_not_at_random(
+    data: Path, tmp_path: Path
+) -> None:
+    config, log = config_of("bpr-mf", quantile=0.2), Interactions.load(data)
+    folder = tmp_path / run_folder(*config.run)
+    run(config, data, folder, CPU)
+    learned = split_log(log, config.split).train_and_validation
+    new = np.flatnonzero(learned.lengths(np.arange(log.num_users)) == 0)
+    model = Recommender.load(folder, data).model
+    assert isinstance(model, Fitted)
+    scores = model.score(new)
+    assert len(scores) > 1
+    assert torch.equal(scores, scores[:1].expand_as(scores))
+    assert len(scores[0].unique()) > 1
 
 
 def count_steps(done: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
