@@ -117,7 +117,7 @@ def drift(log: Sequences, times: np.ndarray) -> Drift:
     return Drift(
         starts=[int(times[order[np.searchsorted(period, n)]]) for n in range(PERIODS)],
         top=top,
-        with_previous=_overlaps(popular[1:], popular[:-1]),
+        with_previous=_successive(popular),
         with_first=_overlaps(popular[1:], popular[:1].repeat(PERIODS - 1, axis=0)),
         by_chance=_mean(_successive(_popular(items, dealt, log.num_items, top))),
         new_items=_mean(first[items[period == PERIODS - 1]] == PERIODS - 1),
@@ -143,6 +143,7 @@ def _popular(items: np.ndarray, period: np.ndarray, num_items: int, top: int) ->
 
 
 def _successive(popular: np.ndarray) -> list[float]:
+    """Return the overlap of each period's items with those of the one before."""
     return _overlaps(popular[1:], popular[:-1])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from seqrec.cli import completion
-from seqrec.cli.parameters import Folder, dataset_argument, device_option
+from seqrec.cli.parameters import Folder, dataset_argument, device_option, trust_option
 
 
 @click.command()
@@ -16,12 +16,7 @@ from seqrec.cli.parameters import Folder, dataset_argument, device_option
     shell_complete=completion.runs,
     help="Also test the model of this finished run on shuffled histories.",
 )
-@click.option(
-    "--trust",
-    is_flag=True,
-    help="Import the run's custom model, and so run its code, even if no file of config/models/ "
-    "names it.",
-)
+@trust_option
 @device_option
 def audit(dataset: str, run: Path | None, trust: bool, device: str) -> None:
     """Say what the numbers of DATASET mean for results on it.
