@@ -207,8 +207,9 @@ class Recommender:
         if told is not None and split.times is None:
             raise SeqrecError(
                 f"{self.config.model}: reads when interactions happened, and these histories have "
-                "no times. Give users of the dataset (a file with the column 'user' alone, for "
-                "--users), or take a model that reads items alone."
+                "no times: those of a table only order its lines. Give users of the dataset (a "
+                "file with the column 'user' alone, for --users), or take a model that reads items "
+                "alone."
             )
 
     def scorer(self, split: Split) -> ScoreUsers:
