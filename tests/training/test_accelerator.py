@@ -5,6 +5,7 @@ depends on numbers, is an error there, and so is computing with a tensor left on
 on it therefore runs on any accelerator without once waiting for it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.fx.experimental import _config as meta_device
 from seqrec.experiment.schema import RunConfig
 from seqrec.models import Network
 from seqrec.protocol.ranking import rank_and_recommend, rank_users
-from seqrec.protocol.splits import leave_one_out
+from seqrec.protocol.splits import Split, leave_one_out
 from seqrec.training.arithmetic import Engine
 from seqrec.training.building import seeded_model
 from seqrec.training.loop import Trainer
@@ -25,6 +26,8 @@ from seqrec.training.scoring import network_scorer
 META = torch.device("meta")
 SPLITS = leave_one_out(timed(simulated_log(users=40, items=400)))
 """Enough users for a whole batch and a smaller one."""
+SEVERAL_TARGETS = replace(SPLITS.test, ends=SPLITS.test.ends - 1, stops=SPLITS.test.ends + 1)
+"""Two targets at once for each user."""
 CASES = [
     *((network, loss, "float32") for network in NETWORKS for loss in LOSSES),
     *(("sasrec", loss, "bfloat16") for loss in LOSSES),  # which is the loss's own affair
@@ -84,13 +87,17 @@ def test_the_host_waits_for_nothing_within_an_epoch(config: RunConfig, precision
 
 
 @pytest.mark.parametrize("config", [*map(small_config, NETWORKS), *TIMED])
-@pytest.mark.parametrize("recommended", [False, True])
+@pytest.mark.parametrize(
+    ("split", "recommended"),
+    [(SPLITS.test, False), (SPLITS.test, True), (SEVERAL_TARGETS, True)],
+    ids=["one target", "one target and recommended items", "several targets"],
+)
 def test_the_host_waits_once_for_all_ranks_and_recommended_items(
-    config: RunConfig, recommended: bool, monkeypatch: pytest.MonkeyPatch
+    config: RunConfig, split: Split, recommended: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = network_of(config).eval()
     scored: list[int] = []
-    score = network_scorer(network, SPLITS.test, config.max_length, META)
+    score = network_scorer(network, split, config.max_length, META)
 
     def counted(users: np.ndarray) -> torch.Tensor:
         scored.append(len(users))
@@ -102,7 +109,7 @@ def test_the_host_waits_once_for_all_ranks_and_recommended_items(
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
     with torch.no_grad(), pytest.raises(Waited):
         if recommended:
-            rank_and_recommend(counted, SPLITS.test, 16)
+            rank_and_recommend(counted, split, 16)
         else:
-            rank_users(counted, SPLITS.test, np.arange(SPLITS.test.num_users), 16)
+            rank_users(counted, split, np.arange(split.num_users), 16)
     assert scored == [16, 16, 8]
