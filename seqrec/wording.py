@@ -65,6 +65,11 @@ def counted(count: int, noun: str) -> str:
 METRIC_TITLES = {"hit_rate": "HitRate", "ndcg": "NDCG", "mrr": "MRR"}
 
 
+def and_more(count: int) -> str:
+    """Add to a message about the first of `count` mistakes that there are more."""
+    return f" ({count - 1} more like it)" if count > 1 else ""
+
+
 def metric_title(metric: str) -> str:
     """Name a metric such as `ndcg@10` for readers."""
     name, _, cutoff = metric.partition("@")

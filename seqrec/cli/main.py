@@ -15,6 +15,7 @@ from seqrec.cli import (
     recommend,
     records,
     report,
+    score,
     split,
     status,
     training,
@@ -30,7 +31,7 @@ COMMANDS = {
     "Training": (training.train, training.execute, status.status),
     "Results": (
         *(report.summary, report.tables, report.figures, report.report),
-        *(report.compare, report.best, report.metrics),
+        *(report.compare, report.best, report.metrics, score.score),
     ),
     "Records": (records.missing, records.stale, records.promote),
     "Recommendations": (recommend.recommend, export.export),

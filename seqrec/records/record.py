@@ -1,6 +1,7 @@
 """The record of a finished run: what `metrics.json` holds, and the files beside it."""
 
 import hashlib
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 FROM_JSON = {"values": "plain"}
 """The context of values that were read from JSON and need no conversion."""
 
+LONGER_LISTS = "Score longer lists, or ask for smaller cutoffs."
+"""What to do about a metric that a record lacks."""
+
 MOST_RECORD_BYTES = 1 << 30
 """Size that no file of a record reaches but its weights: ranks of 250 million users."""
 
@@ -46,6 +50,7 @@ OPTIONAL = (
     "test_sampled",
     "recommended_popularity",
     "pieces",
+    "predictions",
     "digests",
 )
 """Keys of `metrics.json` that are left out where there is nothing to say."""
@@ -106,8 +111,22 @@ def _with_reported_metrics(test: dict[str, float]) -> dict[str, float]:
     return test
 
 
-def _with_stopping_metric(validation: dict[str, float]) -> dict[str, float]:
-    if STOPPING_METRIC not in validation:
+class Predictions(Part):
+    """The lists of another library that a record was made from, by `seqrec score`."""
+
+    sha256: str
+    """Digest of the file with the lists of the test users."""
+    validation_sha256: str | None
+    """Digest of the file with those of the validation users; None if there was none."""
+    list_length: Positive | None
+    """Items in the longest list: ranks beyond it are unknown, and such targets count as misses.
+    None if every list holds all items."""
+
+
+def _with_stopping_metric(validation: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+    """Refuse a record without it, unless another library predicted for the test alone."""
+    is_for_test_alone = not validation and info.data.get("predictions")
+    if STOPPING_METRIC not in validation and not is_for_test_alone:
         raise ValueError(f"lacks {STOPPING_METRIC}")
     return validation
 
@@ -220,8 +239,12 @@ class Record(Part):
     refit_seconds: Duration | None = None
     """Duration of the training anew on train and validation, whose weights are kept; None if there
     was none."""
+    predictions: Predictions | None = None
+    """What another library predicted, if the record was made from that; None for a training of
+    seqrec."""
     validation: Annotated[Metrics, AfterValidator(_with_stopping_metric)]
-    """Validation metrics of the best epoch, by names such as `ndcg@10`."""
+    """Validation metrics of the best epoch, by names such as `ndcg@10`; empty where another library
+    predicted for the test alone."""
     test: Annotated[Metrics, AfterValidator(_with_reported_metrics)]
     """Test metrics of the best epoch."""
     test_sampled: dict[str, Metrics] | None = None
@@ -251,6 +274,24 @@ class Record(Part):
     @property
     def files(self) -> RunFiles:
         return RunFiles(self.folder)
+
+    @property
+    def list_length(self) -> int | None:
+        """The largest cutoff at which there are metrics; None where there is no limit."""
+        return self.predictions.list_length if self.predictions else None
+
+    def lacks(self, metrics: Iterable[str]) -> str:
+        """Say which metrics, such as `ndcg@20`, lie beyond the lists; empty if none does."""
+        length = self.list_length
+        if length is None:
+            return ""
+        beyond = [one for one in metrics if int(one.partition("@")[2] or 0) > length]
+        return f"its lists hold {length} items: no {', '.join(beyond)}" if beyond else ""
+
+    def require_metrics(self, metrics: Iterable[str]) -> None:
+        """Raise `SeqrecError` for a metric beyond the lists that the ranks follow from."""
+        if lacking := self.lacks(metrics):
+            raise SeqrecError(f"{self.folder}: {lacking}. {LONGER_LISTS}")
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -35,9 +35,11 @@ def choose(records: Sequence[Record]) -> list[Choice]:
 
     That is on each dataset, and by validation alone, averaged over seeds: the best of many on the
     test set would owe that to luck, too. Models of one name in several experiments are several
-    models. A search's runs with new seeds are no candidates.
+    models. A search's runs with new seeds are no candidates, and neither are predictions of another
+    library, whose settings are unknown.
     """
     experiments, chosen = Experiments(), []
+    records = [record for record in records if record.predictions is None]
     tuned, others = _split_off_tuned(records, experiments)
     for candidates in grouped(others, lambda one: _rivals(one, experiments.of(one))).values():
         settings = dict(

@@ -30,6 +30,7 @@ from seqrec.report.measured import (
     measure_dataset,
     require_same_users,
     without_misfits,
+    without_short_lists,
 )
 
 
@@ -170,7 +171,8 @@ def _with_several_seeds(
     records = [r for r in found.records if (r.task, r.data.sha256) == of_data]
     of_model = grouped(records, task_and_model)
     several = [r for r in records if len(of_model[task_and_model(r)]) > 1]
-    kept = without_misfits(replace(found, records=several)).records
+    fitting = without_misfits(replace(found, records=several))
+    kept = without_short_lists(fitting, metrics).records
     return measure_dataset(kept, like.task, metrics)
 
 

@@ -121,7 +121,8 @@ class TargetGroup(NamedTuple):
     value: float
     interval: Interval
     median_rank: float
-    """Median rank of the targets among all items, from 1, over all seeds."""
+    """Median rank of the targets among all items, from 1, over all seeds; NaN where it lies beyond
+    the lists of another library."""
 
 
 def by_target(models: Mapping[str, Measured], metrics: Sequence[str]) -> list[TargetGroup]:
@@ -133,11 +134,13 @@ def by_target(models: Mapping[str, Measured], metrics: Sequence[str]) -> list[Ta
     for name, measured in models.items():
         trained_on = measured.records[0].target_counts() > 0
         ranks = np.stack([record.ranks() for record in measured.records])
+        longest = min(record.list_length or math.inf for record in measured.records)
         for metric, occurs in product(metrics, (True, False)):
             group = trained_on == occurs
             if group.any():
                 users = measured.on(group, metric).users
                 mean, interval = float(users.mean()), bootstrap_interval(users)
                 rank = float(np.median(ranks[:, group]))
+                rank = math.nan if rank > longest else rank
                 found.append(TargetGroup(name, occurs, len(users), metric, mean, interval, rank))
     return found

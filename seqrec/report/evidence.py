@@ -21,6 +21,7 @@ from seqrec.report.measured import (
     datasets_of,
     measure_dataset,
     without_misfits,
+    without_short_lists,
 )
 from seqrec.report.paper import Paper, read_paper
 from seqrec.report.searches import ModelSearch, searches, with_tuned_models_alone
@@ -52,10 +53,10 @@ class Evidence:
     @classmethod
     def of(cls, found: Survey, paper: Paper, timing: Timing | None = None) -> "Evidence":
         """Measure all that an experiment has finished, in the metrics that anything asks for."""
-        everything = without_misfits(found)
+        metrics = list(dict.fromkeys([*found.shown.metrics, STOPPING_METRIC, *paper.metrics]))
+        everything = without_short_lists(without_misfits(found), metrics)
         made = searches(everything)
         found = with_tuned_models_alone(everything, made)
-        metrics = list(dict.fromkeys([*found.shown.metrics, STOPPING_METRIC, *paper.metrics]))
         measured = {
             name: measure_dataset(found.records, name, metrics) for name in datasets_of(found)
         }

@@ -163,7 +163,7 @@ def _target_bytes(record: Record) -> bytes:
 
 
 def without_short_lists(found: Survey, metrics: Sequence[str]) -> Survey:
-    """Move records that lack one of `metrics`, as their lists are too short, to the missing runs."""
+    """Move records whose lists are too short for one of `metrics` to the missing runs."""
     missing = [
         Missing(record.run, f"{lacking}.", LONGER_LISTS)
         for record in found.records

@@ -90,7 +90,9 @@ def target_notes(records: Sequence[Record]) -> list[MarkedText]:
         return []
     split = split_of(records)
     notes: list[MarkedText] = []
-    missed = float((records[0].ranks() == MISS).mean())
+    # In lists that do not hold all items, other targets are missed, too.
+    whole = [record for record in records if record.list_length is None][:1]
+    missed = float((whole[0].ranks() == MISS).mean()) if whole else 0.0
     if split.seen == "drop" and missed:
         notes.append(
             f"{_percent(missed)} of the test targets are items that the user has met before. Seen "

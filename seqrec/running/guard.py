@@ -62,8 +62,9 @@ def _strangers(finished: list[Path], grid: Grid) -> list[str]:
     found = []
     for folder in finished:
         with suppress(SeqrecError):  # a damaged record is reported where it is read
-            made_by = read_json(RunFiles(folder).metrics).get("config_hash")
-            if asked.get(Run.of(folder)) != made_by:
+            record = read_json(RunFiles(folder).metrics)
+            made_elsewhere = record.get("predictions") is not None
+            if not made_elsewhere and asked.get(Run.of(folder)) != record.get("config_hash"):
                 found.append(Run.of(folder).title)
     return found
 

@@ -12,7 +12,7 @@ import pandas as pd
 from seqrec.data.parsing import CANONICAL_INTEGER
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
-from seqrec.wording import LONGEST_QUOTE, counted, quoted, shortened
+from seqrec.wording import LONGEST_QUOTE, and_more, counted, quoted, shortened
 
 
 class SkippedIds(UserWarning):
@@ -34,8 +34,8 @@ class Ids:
         """
         found = self._found(ids)
         if (unknown := np.flatnonzero(found < 0)).size:
-            hint = self._hint(str(ids.iloc[int(unknown[0])]))
-            raise SeqrecError(f"{self._unknown(ids, unknown, where)}{hint}{_more(unknown.size)}.")
+            hint = self._hint(str(ids.iloc[int(unknown[0])])) + and_more(unknown.size)
+            raise SeqrecError(f"{self._unknown(ids, unknown, where)}{hint}.")
         return found
 
     def known(self, ids: pd.Series, where: str, strict: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ class Ids:
             return self.places(ids, where), known
         if (unknown := np.flatnonzero(~known)).size:
             warnings.warn(
-                f"{self._unknown(ids, unknown, where)}; skipped{_more(unknown.size)}.",
+                f"{self._unknown(ids, unknown, where)}; skipped{and_more(unknown.size)}.",
                 SkippedIds,
                 stacklevel=2,
             )
@@ -119,7 +119,8 @@ def texts_of(values: pd.Series, kind: Literal["item", "user"], where: str) -> pd
         first = int(places[0])
         raise SeqrecError(
             f"{where}: row {int(values.index[first]) + 1}: {kind} {quoted(values.iloc[first])} is "
-            f"neither text nor a whole number{_more(places.size)}. Write ids as the dataset does."
+            f"neither text nor a whole number{and_more(places.size)}. Write ids as the dataset "
+            "does."
         )
     return pd.Series([str(value).strip() for value in values], index=values.index, dtype=object)
 
@@ -160,7 +161,7 @@ def require_filled(values: pd.Series, column: str, where: str) -> None:
     blank = np.array([isinstance(value, str) and not value.strip() for value in values], bool)
     if (gaps := np.flatnonzero(values.isna() | blank)).size:
         row = int(values.index[gaps[0]]) + 1
-        raise SeqrecError(f"{where}: row {row}: no {column}{_more(gaps.size)}.")
+        raise SeqrecError(f"{where}: row {row}: no {column}{and_more(gaps.size)}.")
 
 
 def _times(values: pd.Series, where: str) -> pd.Series:
@@ -182,7 +183,3 @@ def _times(values: pd.Series, where: str) -> pd.Series:
             f"{where}: timestamp: write numbers, or dates as 2024-01-31 or 2024-01-31T12:00."
         )
     return times
-
-
-def _more(count: int) -> str:
-    return f" ({count - 1} more like it)" if count > 1 else ""

@@ -51,7 +51,13 @@ def _record_in(files: RunFiles) -> Record:
             f"{files.folder}: holds no finished run. Name a run's folder, such as "
             "results/<experiment>/runs/<dataset>/<model>/seed-<n>."
         )
-    return read_metrics(files.folder)
+    record = read_metrics(files.folder)
+    if record.predictions is not None:
+        raise SeqrecError(
+            f"{files.folder}: was made by `seqrec score` from the predictions of another library, "
+            "which has the model. Name a run that seqrec has trained."
+        )
+    return record
 
 
 def _config_of(record: Record) -> RunConfig:

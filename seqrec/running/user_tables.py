@@ -3,6 +3,7 @@
 import csv
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,15 +17,21 @@ USER_COLUMNS = ("user", "item", "timestamp")
 
 
 def read_users(path: Path) -> pd.DataFrame:
-    """Read a table of users from a CSV or Parquet file; ids in a CSV are kept as text.
+    """Read a table of users from a CSV or Parquet file; see `read_table`."""
+    return read_table(path, USER_COLUMNS)
 
-    Raises `SeqrecError` if the file cannot be read.
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read `columns`, as far as they are there, from a CSV or Parquet file.
+
+    Of other columns there are the names alone. What stands in a CSV is kept as text. Raises
+    `SeqrecError` if the file cannot be read.
     """
     if not path.is_file():
         raise SeqrecError(f"{path}: no such file.")
     _require_known_suffix(path)
     try:
-        return _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        return _read_parquet(path, columns) if path.suffix == ".parquet" else _read_csv(path)
     except (OSError, ValueError, NotImplementedError, pd.errors.ParserWarning) as error:
         reason = shortened(str(error).strip())
         raise SeqrecError(f"{path}: cannot be read as {path.suffix[1:]} ({reason}).") from None
@@ -77,7 +84,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table.iloc[1:].reset_index(drop=True).set_axis(names, axis="columns")
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read the columns that count; of others, which may be of any type, the names alone."""
     import pyarrow.parquet as pq
 
@@ -86,7 +93,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"it has two columns {quoted(twice)}")
-        table = file.read([name for name in USER_COLUMNS if name in names])
+        table = file.read([name for name in columns if name in names])
     # Whole numbers beside gaps would become floats, which lose digits of long ids.
     found = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
     return found.reindex(columns=names)

@@ -92,6 +92,8 @@ def _by_time(evidence: Evidence, dataset: str, metric: str) -> Panel:
     for model, one in shown_models(evidence, dataset).items():
         title = evidence.title(dataset, model).text
         for record, quality in zip(one.records, one.scores[metric].seeds, strict=True):
+            if record.predictions is not None:
+                continue  # nobody knows how long its training took
             seconds, shape = record.training_seconds, Shape.POINTS
             point = Point(seconds, float(quality), name=f"{model}/seed-{record.seed}")
             if seconds < LEAST_SECONDS:

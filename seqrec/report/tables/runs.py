@@ -26,7 +26,8 @@ def runs_table(evidence: Evidence, item: Item) -> Table:
     records = evidence.everything.records
     headings = ["Dataset", "Model", "Seed", "Best epoch", "Memory, GB", "Device", "Commit"]
     data = pd.DataFrame(map(_line, records), columns=NAMES)
-    data = data.astype({"epochs": "Int64", "best_epoch": "Int64"})
+    whole = ["epochs", "best_epoch", "peak_memory_bytes", "threads", "runs_sharing_device"]
+    data = data.astype(dict.fromkeys(whole, "Int64"))
     cells = [_cells(evidence, record) for record in records]
     table = Table(item.title, headings, cells, data, columns="llrrrll")
     table.notes.append(_note(records))
@@ -35,12 +36,16 @@ def runs_table(evidence: Evidence, item: Item) -> Table:
 
 
 def _line(record: Record) -> list[object]:
-    """Return the values of a run under `NAMES`."""
+    """Return the values of a run under `NAMES`; of another library's training little is known."""
+    training: list[object] = [record.training_seconds, record.epochs, record.best_epoch]
+    machine: list[object] = [record.peak_memory_bytes, record.device, record.threads]
+    machine += [record.runs_sharing_device, record.precision]
+    if record.predictions is not None:
+        training, machine = [None] * 3, [None, record.device, *[None] * 3]
     return [
-        *(record.task, record.model, record.seed, record.training_seconds),
-        *(record.epochs, record.best_epoch),
-        *(record.peak_memory_bytes, record.device, record.threads),
-        *(record.runs_sharing_device, record.precision),
+        *(record.task, record.model, record.seed),
+        *training,
+        *machine,
         *(record.seqrec.version, record.seqrec.commit, record.seqrec.training_code),
         *(record.config_hash, record.data.sha256),
     ]
@@ -49,13 +54,18 @@ def _line(record: Record) -> list[object]:
 def _cells(evidence: Evidence, record: Record) -> list[Cell]:
     sharing = record.runs_sharing_device
     shared = f", shared by {sharing} runs" if sharing > 1 else ""
+    memory, device = number(record.peak_memory_bytes / 1e9, 2), device_title(record)
+    if record.predictions is None:
+        device += f", {record.precision}{shared}"
+    else:
+        memory = ""
     return [
         Cell(dataset_title(record.task)),
         Cell((evidence.title(record.task, record.model),)),
         Cell(str(record.seed)),
         Cell("" if record.epochs is None else f"{record.best_epoch} of {record.epochs}"),
-        Cell(number(record.peak_memory_bytes / 1e9, 2)),
-        Cell(f"{device_title(record)}, {record.precision}{shared}"),
+        Cell(memory),
+        Cell(device),
         Cell((record.seqrec.commit or "")[:7]),
     ]
 

@@ -1,6 +1,7 @@
 """How models do on test targets that occur in training, and on the others."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import pandas as pd
 
@@ -35,7 +36,8 @@ def targets_table(evidence: Evidence, item: Item) -> Table:
         for occurs in groups:
             measured = [shown[model, occurs, metric] for metric in evidence.metrics]
             row += [Cell(number(one.value, 4)) for one in measured]
-            row.append(Cell(number(measured[0].median_rank)))
+            rank = measured[0].median_rank
+            row.append(Cell("" if isnan(rank) else number(rank)))
         cells.append(row)
     data = pd.DataFrame(
         [[*one[:5], *one.interval, one.median_rank] for one in found],

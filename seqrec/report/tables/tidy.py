@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from seqrec.layout import results_of
-from seqrec.protocol.metrics import STOPPING_METRIC, metrics_from_ranks
+from seqrec.protocol.metrics import GAINS, STOPPING_METRIC, metrics_from_ranks
 from seqrec.records.record import Record
 from seqrec.report.settings import differing_settings
 
@@ -25,7 +25,8 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
             [r.task, r.model, r.negatives, r.seed]
             + [r.test.get(name) for name in metrics]
             + [r.validation.get(STOPPING_METRIC)]
-            + [r.training_seconds, r.epochs, r.best_epoch, r.device]
+            + [r.training_seconds if r.predictions is None else None]
+            + [r.epochs, r.best_epoch, r.device]
             for r in records
         ],
         columns=[
@@ -41,9 +42,12 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
 def metrics_table(records: Iterable[Record], cutoffs: Iterable[int]) -> pd.DataFrame:
     """List the finished runs with their test metrics at any cutoffs, computed from their ranks.
 
-    Where they lie in several experiments, their folders are listed, too.
+    Where they lie in several experiments, their folders are listed, too. Raises `SeqrecError` for
+    a cutoff beyond the lists that a record was made from.
     """
     records, cutoffs = list(records), sorted(set(cutoffs))
+    for record in records:
+        record.require_metrics(f"{name}@{k}" for k in cutoffs for name in GAINS)
     several = len({results_of(record.folder) for record in records}) > 1
     return pd.DataFrame(
         {
