@@ -102,14 +102,7 @@ def test_a_sampled_loss_is_its_formula_of_all_logits_at_once(
     each = rows_of(counts)
 
     def ours(hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
-        arguments = Sampled(
-            targets,
-            negatives,
-            counts,
-            logits_per_chunk,
-            distinct=not corrected,
-            correction=correction,
-        )
+        arguments = Sampled(targets, negatives, counts, logits_per_chunk, correction=correction)
         return sampled_loss_of(loss, ITEMS)(hidden, table, arguments)
 
     def generic(hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:

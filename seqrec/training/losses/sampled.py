@@ -110,7 +110,8 @@ class _SampledLoss(torch.autograd.Function):
         shared = len(counts) < len(hidden)
         # Products for single positions are too small to gain from another type.
         kind = (arguments.product_type if shared else None) or hidden.dtype
-        mostly = shared and arguments.distinct and 2 * negatives.shape[1] > len(table)
+        maskable = arguments.distinct and arguments.correction is None
+        mostly = shared and maskable and 2 * negatives.shape[1] > len(table)
         pick = arguments.may_pick and len(counts) == len(hidden) and set(counts) == {1}
         if pick and len(table) < LOGITS_PER_GATHER * negatives.shape[1]:
             pieces = _picked_from_table
@@ -139,8 +140,8 @@ def _against_table(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Compute the sum of the losses, their derivatives by target logits, and negatives' gradients.
 
-    It suits distinct negatives that are most of the table: computing all logits and masking the
-    others costs less than gathering the negatives.
+    It suits distinct negatives that are most of the table, and that nothing corrects: computing all
+    logits and masking the others costs less than gathering the negatives.
     """
     count, (_, negatives, counts, limit, *_) = len(states), arguments
     asked_for = rows.new_full((len(counts), len(table)), -torch.inf).scatter_(1, negatives, 0.0)
