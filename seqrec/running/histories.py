@@ -38,15 +38,17 @@ class Ids:
             raise SeqrecError(f"{self._unknown(ids, unknown, where)}{hint}.")
         return found
 
-    def known(self, ids: pd.Series, where: str, strict: bool) -> tuple[np.ndarray, np.ndarray]:
+    def known(
+        self, ids: pd.Series, where: str, strict: bool, at_least_one: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find the places of the known among `ids`, and which of `ids` these are, bool `[ids]`.
 
-        Warns of the others, `SkippedIds`. Raises `SeqrecError` if none is known, and with `strict`
-        as `places` does.
+        Warns of the others, `SkippedIds`. Raises `SeqrecError` as `places` does if none is known
+        but `at_least_one` is needed, and with `strict`.
         """
         found = self._found(ids)
         known = found >= 0
-        if strict or not known.any():
+        if strict or (at_least_one and not known.any()):
             return self.places(ids, where), known
         if (unknown := np.flatnonzero(~known)).size:
             warnings.warn(

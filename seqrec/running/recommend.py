@@ -120,7 +120,7 @@ class Recommender:
 
         Returns `user`, `rank`, `item` and `score`, ids in the way that the dataset has them.
         Raises `SeqrecError` for a table without these columns, gaps in it, unknown users, no known
-        item, and a `k` below 1.
+        item in it or in `only`, and a `k` below 1.
         """
         if k < 1:
             raise SeqrecError(f"k is {k}; ask for at least 1 item for each user.")
@@ -159,15 +159,15 @@ class Recommender:
     ) -> np.ndarray:
         """Find the places of items that may not be recommended."""
 
-        def places(ids: Sequence[Any], where: str) -> np.ndarray:
-            listed = _listed(ids, where)
-            return self._items.known(texts_of(listed, "item", where), where, strict)[0]
+        def places(ids: Sequence[Any], where: str, at_least_one: bool) -> np.ndarray:
+            texts = texts_of(_listed(ids, where), "item", where)
+            return self._items.known(texts, where, strict, at_least_one)[0]
 
         excluded = np.full(self.log.num_items, only is not None)
         if only is not None:
-            excluded[places(only, "only")] = False
+            excluded[places(only, "only", at_least_one=True)] = False
         if len(without):
-            excluded[places(without, "without")] = True
+            excluded[places(without, "without", at_least_one=False)] = True
         return np.flatnonzero(excluded)
 
     def _require_reader_of_histories(self) -> None:

@@ -326,6 +326,11 @@ def test_items_may_be_chosen_and_left_out(project: Path) -> None:
     both = recommender.recommend(["product 7"], only=chosen, without=chosen[:2])
     assert both["item"].tolist() == ["product 28"]
     assert recommender.recommend(["product 7"], only=["product 7"]).empty
+    with pytest.warns(SkippedIds, match=r"without: row 1: item gone .*; skipped\."):
+        rest = recommender.recommend(["product 7"], k=1000, without=["gone"])
+    pd.testing.assert_frame_equal(rest, every)
+    with pytest.raises(SeqrecError, match="only: row 1: item gone is not among"):
+        recommender.recommend(["product 7"], only=["gone"])
     with pytest.raises(SeqrecError, match="only: 'product 7' is not a list"):
         recommender.recommend(["product 7"], only="product 7")
 
