@@ -42,7 +42,10 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
         member, checksummed = source.member, source.checksummed
 
     with _unchanged(raw, recorded):
-        parsed = parse(raw, format, member, filter.where)
+        try:
+            parsed = parse(raw, format, member, filter.where)
+        except SeqrecError as error:  # of a file that may be right, and the YAML not
+            raise SeqrecError(f"{name}: {error}") from None
     events, removed = select(in_time_order(parsed.events, format.ties), filter)
     log, ids = _numbered(events, parsed)
     if log.num_users == 0 or log.num_items < 2:
