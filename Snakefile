@@ -6,6 +6,9 @@
 #
 # Targets: all (default), data, runs; tables, figures and both (evidence), from the records that
 # exist. Parsing changes nothing on disk: `seqrec prepare` repairs what Snakemake would overlook.
+#
+# Options are those of config/workflow.yaml. Other workflows may include this file or use it as a
+# module, see docs/how-to/studies.md.
 
 import sys
 
@@ -14,9 +17,6 @@ from snakemake.logging import logger
 
 from seqrec.errors import SeqrecError
 from seqrec.running import making, planning, preparation
-
-
-configfile: "config/workflow.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -86,6 +86,9 @@ rule all:
 
 onstart:
     try:
-        making.begin(plan, {job.rule.name for job in workflow.dag.needrun_jobs()})
+        needed = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        # Where this is a module, its rules may go by other names.
+        named = [name for name in ("preprocess", "train") if rules.has(name)]
+        making.begin(plan, {name for name in named if getattr(rules, name).rule.name in needed})
     except SeqrecError as error:
         raise WorkflowError(str(error)) from None

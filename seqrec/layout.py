@@ -102,16 +102,18 @@ class ConfigFiles:
         return None
 
     def _find(self, *parts: str) -> Path:
-        own, packaged = self.folder.joinpath(*parts), self.packaged.joinpath(*parts)
+        own, *packaged = (folder.joinpath(*parts) for folder in self._folders)
         # A link that leads nowhere is a mistake to report, not a file that is absent.
-        is_packaged = os.path.lexists(packaged) and not os.path.lexists(own)
-        return packaged if is_packaged and self.folder.is_dir() else own
+        return next((path for path in (own, *packaged) if os.path.lexists(path)), own)
 
     def _names(self, *parts: str) -> list[str]:
-        folders = [self.folder.joinpath(*parts), self.packaged.joinpath(*parts)]
-        if not self.folder.is_dir():
-            return []
+        folders = [folder.joinpath(*parts) for folder in self._folders]
         return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        """Where to look, in this order."""
+        return (self.folder, self.packaged) if self.folder.is_dir() else (self.folder,)
 
 
 CONFIG_FILES = ConfigFiles()

@@ -33,6 +33,8 @@ LAYERS = (
 HEIGHTS = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 
 GROUND_MODULES = {"errors", "files", "json_files", "layout", "signals", "typed_yaml", "wording"}
+CARRIED = "project"
+"""What the package carries for studies, which is no code of its own."""
 ENTRIES = {"__init__": GROUND, "__main__": "cli"}
 """The package's own two files, by the room that each counts to."""
 
@@ -83,6 +85,8 @@ def read_modules(package: Path = PACKAGE) -> list[Module]:
     """List the files of a package in the order of their names."""
     modules = []
     for file in package.rglob("*.py"):
+        if file.is_relative_to(package / CARRIED):
+            continue
         parts = file.relative_to(package).with_suffix("").parts
         if len(parts) > 1 and parts[-1] == "__init__":
             parts = parts[:-1]

@@ -18,6 +18,7 @@ from seqrec.cli import (
     score,
     split,
     status,
+    study,
     training,
 )
 from seqrec.errors import SeqrecError, explained
@@ -25,7 +26,7 @@ from seqrec.errors import SeqrecError, explained
 COMMANDS = {
     "Data": (data.download, data.preprocess, audit.audit, split.split, data.simulate),
     "Experiments": (
-        *(experiments.check, experiments.prepare, experiments.grid),
+        *(study.init, experiments.check, experiments.prepare, experiments.grid),
         *(experiments.choose, experiments.schema),
     ),
     "Training": (training.train, training.execute, status.status),

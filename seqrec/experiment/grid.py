@@ -48,6 +48,8 @@ class Grid:
     """The trials of a search by their names, with the model that each is a trial of."""
     tuned: Sequence[Run] = ()
     """Runs of the settings that will be chosen, each with a new seed."""
+    files: Sequence[Path] = ()
+    """The files of the configuration that say all this."""
 
     @property
     def datasets(self) -> list[str]:
@@ -89,6 +91,7 @@ def load_experiment(
         {one: variant.differs for one, variant in resolver.variants.items()},
         {one: variant.base for one, variant in resolver.variants.items() if variant.is_trial},
         _tuned(resolver),
+        [experiment_file(name, config), *resolver.registry.used],
     )
 
 

@@ -21,6 +21,8 @@ class Registry:
 
     def __init__(self, config: Path = CONFIG) -> None:
         self.files = ConfigFiles(config)
+        self.used: list[Path] = []
+        """The files that entries were read from."""
         self._models: dict[str, ModelEntry] = {}
         self._datasets: dict[str, Dataset] = {}
         self._hyperparameters: dict[str, Hyperparameters] = {}
@@ -30,6 +32,7 @@ class Registry:
         """Read `config/datasets/<name>.yaml`. Raises `SeqrecError`."""
         if name not in self._datasets:
             self._datasets[name] = load_dataset(name, self.files)
+            self.used.append(self.files.dataset(name))
         return self._datasets[name]
 
     def model(self, name: str) -> ModelEntry:
@@ -87,6 +90,7 @@ class Registry:
             raise SeqrecError(
                 f"model {quoted(name)}: no {path}; {nearest(name, self.files.models())}"
             )
+        self.used.append(path)
         entry = check_values(ModelEntry, data, str(path))
         self.hyperparameters(entry.implementation, entry.hyperparameters, str(path))
         if entry.loss:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from seqrec.experiment.grid import Grid
 from seqrec.experiment.schema import RunConfig
-from seqrec.layout import ResultFiles
+from seqrec.layout import CONFIG_FILES, ConfigFiles, ResultFiles
 from seqrec.running import costs
 from seqrec.running.costs import LogSize
 from seqrec.running.display import duration
@@ -71,7 +72,21 @@ def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableT
         lines.append(
             f"Not counted: {', '.join(unknown)}, whose sizes are known after `seqrec preprocess`."
         )
-    return Group(table, Text(), *map(Text, lines))
+    return Group(table, Text(), *map(Text, [*lines, *_origins(grid.files, CONFIG_FILES)]))
+
+
+def _origins(files: Sequence[Path], config: ConfigFiles) -> list[str]:
+    """Say which files are the package's, and which are used instead of one; none of a checkout's.
+
+    Of the others it is clear from where they are.
+    """
+    packaged = [path for path in files if path.is_relative_to(config.packaged)]
+    replacing = [path for path in files if config.replaced(path)]
+    names = ", ".join(str(path.relative_to(config.packaged)) for path in packaged)
+    return [
+        *([f"From the package ({config.packaged}): {names}."] if packaged else []),
+        *([f"Instead of the package's: {', '.join(map(str, replacing))}."] if replacing else []),
+    ]
 
 
 def _negatives(run: RunConfig) -> str:

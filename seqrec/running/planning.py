@@ -39,7 +39,7 @@ from seqrec.records.grid_file import GridFile, promoted_datasets, promoted_tasks
 from seqrec.running import costs
 from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
-from seqrec.typed_yaml import check_values
+from seqrec.typed_yaml import check_values, load_yaml
 
 REPORT_ROOMS = ("data", "experiment", *DECISIVE_ROOMS, "records", "report")
 """The rooms of the package whose code writes tables and figures, or makes a record stale."""
@@ -190,6 +190,8 @@ class Plan:
 def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
     """Check the workflow's configuration, and load the experiment that it names.
 
+    What `config` lacks is that of `config/workflow.yaml`.
+
     Raises `SeqrecError` for every mistake in it, for a folder whose path Snakemake cannot handle,
     and for results that cannot be written although the experiment has changed.
     """
@@ -198,7 +200,10 @@ def read(config: dict[str, Any]) -> tuple[WorkflowConfig, Plan]:
             f"{Path.cwd()}: Snakemake takes braces in a path for a value's name. "
             "Rename that folder."
         )
-    options = check_values(WorkflowConfig, config, f"{CONFIG_FILES.workflow} or --config")
+    defaults = CONFIG_FILES.workflow
+    options = check_values(
+        WorkflowConfig, {**load_yaml(defaults), **config}, f"{defaults} or --config"
+    )
     try:
         settings = shlex.split(options.set)
     except ValueError as error:

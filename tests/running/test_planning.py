@@ -15,6 +15,7 @@ from tiny_project import EXPERIMENT, Project
 
 from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
+from seqrec.layout import PACKAGE
 from seqrec.records.grid_file import GridFile
 from seqrec.running import planning
 from seqrec.running.planning import Plan
@@ -178,12 +179,14 @@ def test_tables_and_figures_depend_on_every_module_that_they_import(
     code = f"import json, sys, seqrec.report.{module}; print(json.dumps([*sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = [name.replace(".", "/") for name in json.loads(done.stdout) if "seqrec." in name]
-    files = [path for name in loaded for path in (Path(f"{name}.py"), Path(name, "__init__.py"))]
+    places = [PACKAGE.parent / name for name in loaded]
+    files = [path for place in places for path in (Path(f"{place}.py"), place / "__init__.py")]
     needed = {path for path in files if path.is_file()}
-    assert any(path.is_relative_to("seqrec/report") for path in needed)
+    assert any(path.is_relative_to(PACKAGE / "report") for path in needed)
     depends_on = set(plan.tables_code if module == "tables" else plan.figures_code)
     assert needed <= depends_on
-    assert not {path for path in depends_on if path.parts[1] in ("running", "cli")}
+    for room in ("running", "cli"):
+        assert not any(path.is_relative_to(PACKAGE / room) for path in depends_on)
 
 
 def test_tables_depend_on_what_makes_a_record_stale(project: Project) -> None:
@@ -194,7 +197,7 @@ def test_tables_depend_on_what_makes_a_record_stale(project: Project) -> None:
     )
     project.write("config/tiny.yaml", {"datasets": ["tiny"], "models": ["mine"]})
     code = set(Plan.load("tiny", []).tables_code)
-    assert {Path("mine.py"), Path("seqrec/training/losses/full.py")} <= code
+    assert {Path("mine.py"), PACKAGE / "training/losses/full.py"} <= code
 
 
 def test_requests_wait_for_the_data_and_grow_with_them(project: Project) -> None:
