@@ -72,7 +72,10 @@ def _as_moment(value: Any) -> Any:
         moment = datetime.combine(value, time())
     if not isinstance(moment, datetime):
         return value
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).replace(microsecond=0)
+    try:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).replace(microsecond=0)
+    except OverflowError:  # its time zone leads out of the years 1 to 9999
+        raise ValueError(MOMENT) from None
     at_midnight = moment.time() == time()
     return moment.date().isoformat() if at_midnight else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 

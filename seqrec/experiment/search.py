@@ -18,7 +18,9 @@ from seqrec.typed_yaml import Strict
 from seqrec.wording import counted
 
 MOST_TRIALS = 10_000
-"""Most trials of one model on one dataset."""
+"""Most trials, or combinations of a grid, of one model on one dataset."""
+MOST_NEW_SEEDS = 1_000
+"""Most seeds that a chosen setting is run with anew."""
 DIGITS = 3
 """Significant digits of a number drawn from a range: what is shown is what is run."""
 
@@ -42,7 +44,7 @@ class Tried(Strict):
     """A range `[low, high]` of numbers above 0, in which every factor is equally likely."""
     linear: Range | None = None
     """A range `[low, high]` of numbers, all equally likely."""
-    models: list[str] | None = None
+    models: Annotated[list[str], Field(min_length=1)] | None = None
     """Models that the setting is tried of, by names or patterns such as `sasrec*`; all by
     default."""
 
@@ -89,6 +91,8 @@ class Tried(Strict):
 
 
 def _as_values(given: Any) -> Any:
+    if not isinstance(given, list | dict | Tried):
+        raise ValueError("write a list of values, as in [0.1, 0.3]")
     return {"values": given} if isinstance(given, list) else given
 
 
@@ -117,13 +121,18 @@ class Search(Strict):
     """What the drawn settings come from."""
     space: SearchSpace
     """What is tried of each setting, by names such as `training.learning_rate`."""
-    reseed: PositiveInt | None = None
+    reseed: Annotated[PositiveInt, Field(le=MOST_NEW_SEEDS)] | None = None
     """Run the chosen setting with this many new seeds, and report those."""
 
 
 def combinations(space: Mapping[str, Tried]) -> list[dict[str, Any]]:
     """List every combination of listed values, in the order of the file; the last key is the
-    quickest to change."""
+    quickest to change. Raises `ValueError` if there are more than `MOST_TRIALS`."""
+    number = math.prod(len(tried.values or ()) for tried in space.values())
+    if number > MOST_TRIALS:
+        raise ValueError(
+            f"{number:,} combinations are more than {MOST_TRIALS:,}; list fewer values"
+        )
     found: list[dict[str, Any]] = [{}]
     for key, tried in space.items():
         found = [{**one, key: value} for one in found for value in tried.values or ()]

@@ -152,7 +152,11 @@ def _combinations(
     config: RunConfig,
 ) -> Iterator[tuple[str, Variant]]:
     words = setting_words(tried)
-    for values in combinations(tried):
+    try:
+        settings = combinations(tried)
+    except ValueError as error:
+        raise SeqrecError(f"{source}: grid: {base}: {error}.") from None
+    for values in settings:
         parts = [f"{words[key].replace(' ', '-')}-{value}" for key, value in values.items()]
         name = re.sub(r"[^A-Za-z0-9+._-]+", "-", "_".join([base, *parts])).rstrip("-")
         yield name, Variant(base, values)

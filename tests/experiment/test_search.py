@@ -309,7 +309,8 @@ def test_keys_of_one_name_keep_their_sections(tmp_path: Path) -> None:
         ({"training.learning_rate": {"log": [0.1]}}, "search.space.training.learning_rate.log"),
         ({"training.learning_rate": {"lag": [0.1, 1]}}, "unknown key 'lag'; did you mean 'log'?"),
         ({"training.learning_rate": {}}, "write one of values: [a, b], log: [low, high], linear"),
-        ({"training.learning_rate": 3}, "search.space.training.learning_rate: must be"),
+        ({"training.learning_rate": 3}, "learning_rate: write a list of values, as in [0.1, 0.3]"),
+        ({"training.learning_rate": {"values": [1], "models": []}}, "models: must not be empty"),
         ({"training.learning_rate": []}, "search.space.training.learning_rate: must not be empty"),
         ({"training.learning_rate": [1, 1]}, "1 is listed twice"),
         ({"training.learning_rate": [0.1, -0.1]}, "training.learning_rate: must be greater than 0"),
@@ -332,12 +333,20 @@ def test_a_mistake_in_a_search_is_told_with_its_place(
         ({"search": {"space": SPACE}}, "search.trials: is missing"),
         ({"search": {"trials": 0, "space": SPACE}}, "search.trials: must be at least 1"),
         ({"search": {"trials": 2, "space": SPACE, "reseed": 0}}, "search.reseed: must be greater"),
+        (
+            {"search": {"trials": 2, "space": SPACE, "reseed": 10**12}},
+            "reseed: must be at most 1000",
+        ),
         ({"search": {"trials": 2, "spaces": SPACE}}, "unknown key 'spaces'; did you mean 'space'?"),
         (
             {"search": {"trials": 2, "space": SPACE}, "grid": {"training.batch_size": [1]}},
             "give 'grid' for every combination or 'search' for trials, not both",
         ),
         ({"grid": RATES}, "a grid needs a list of values; ranges are for 'search'"),
+        (
+            {"grid": {f"training.{key}": [*range(1, 301)] for key in ("patience", "max_epochs")}},
+            "grid: sasrec+: 90,000 combinations are more than 10,000; list fewer values.",
+        ),
         ({"grid": {"training.rate": [1]}}, "grid: sasrec+ has no 'training.rate'; did you mean"),
         (
             {"models": ["sasrec+N"], "search": {"trials": 2, "space": SPACE}},

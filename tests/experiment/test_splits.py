@@ -106,6 +106,10 @@ def test_settings_replace_or_add_to_splits_by_name(tmp_path: Path) -> None:
             "splits.x.quantile: must be greater than 0",
         ),
         ({"split": {"kind": "global-temporal", "at": "may"}}, "split.at: write a date, such as"),
+        (
+            {"split": {"kind": "global-temporal", "at": "9999-12-31T23:59:59-10:00"}},
+            "split.at: write a date, such as",
+        ),
         ({"splits": {"a/b": TEMPORAL}}, "splits.*letter"),
         ({"splits": {"a@b": TEMPORAL}}, "splits.*letter"),
         ({"splits": {"x": TEMPORAL, "y": TEMPORAL}}, "ml-1m@x and ml-1m@y are one split"),
