@@ -313,7 +313,8 @@ class Run(NamedTuple):
     @property
     def split(self) -> str | None:
         """The name of the split; None where there is but one."""
-        return self.task.partition(SPLIT_MARK)[2] or None
+        _, mark, split = self.task.partition(SPLIT_MARK)
+        return split if mark else None
 
     @property
     def title(self) -> str:

@@ -141,8 +141,9 @@ def test_a_run_of_an_experiment_with_several_splits_names_one(tmp_path: Path) ->
     ):
         with pytest.raises(SeqrecError, match=message):
             load_run("mine", Run(task, "sasrec+", 3), config=config)
-    with pytest.raises(SeqrecError, match="splits: no 'time'; write ml-1m"):
-        load_run("demo", Run("ml-1m@time", "sasrec+", 3), config=config)
+    for split in ("time", ""):
+        with pytest.raises(SeqrecError, match=f"splits: no '{split}'; write ml-1m"):
+            load_run("demo", Run(f"ml-1m@{split}", "sasrec+", 3), config=config)
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)))
