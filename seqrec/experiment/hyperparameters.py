@@ -119,11 +119,13 @@ class LossParameters(Arguments):
     def __init__(self, kind: str, signature: inspect.Signature, samples: bool) -> None:
         by_place = [p.name for p in signature.parameters.values() if p.kind in BY_PLACE]
         wanted = ("target", "negatives") if samples else ("logits", "target")
-        if len(by_place) < 2 or {*by_place[:2]} & {"logits", "negatives"} - {*wanted}:
+        others = {"logits", "negatives"} - {*wanted}
+        swapped = by_place[:1] == [wanted[1]] or by_place[1:2] == [wanted[0]]
+        if len(by_place) < 2 or swapped or {*by_place[:2]} & others:
             raise SeqrecError(
                 f"loss.kind {quoted(kind)}: it takes ({', '.join(signature.parameters)}). Give "
                 "'negatives: N' for a loss that takes (target, negatives) and leave it out for one "
-                "that takes (logits, target), each before the parameters."
+                "that takes (logits, target), in this order and before the parameters."
             )
         super().__init__(kind, signature, "loss.parameters", (*by_place[:2], "num_items"))
 

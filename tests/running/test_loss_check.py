@@ -124,6 +124,10 @@ def full_across(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits - logits.mean(0), target, reduction="none")
 
 
+def turned_round(negatives: Tensor, target: Tensor) -> Tensor:
+    return margin(target, negatives)
+
+
 def loss_of(function: Callable[..., Any], negatives: int | None = 5, **parameters: Any) -> Loss:
     kind = f"{__name__}:{function.__name__}"
     return Loss(kind=kind, negatives=negatives, parameters=parameters)
@@ -194,6 +198,7 @@ def test_each_mistake_is_named_with_the_line(loss: Loss, message: str) -> None:
         (loss_of(margin, margin="wide"), "loss.parameters: margin: must be a number"),
         (loss_of(margin, negatives=None), "Give 'negatives: N'"),
         (loss_of(full), "Give 'negatives: N'"),
+        (loss_of(turned_round), r"takes \(negatives, target\).* in this order"),
         (Loss(kind="my_losses:none"), "loss.kind 'my_losses:none' cannot be imported"),
         (Loss(kind=f"{__name__}:ITEMS"), "ITEMS is not a function"),
         (Loss(kind="gbce", negatives=3, parameters={"t": 2}), "loss.parameters: t: must be at mo"),
