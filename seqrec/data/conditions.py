@@ -40,6 +40,9 @@ class Condition:
     def of(cls, written: Wanted | tuple[Wanted, ...]) -> "Condition":
         """Read a condition of a YAML file; raises `ValueError` if it makes no sense."""
         if isinstance(written, tuple):
+            for each in written:
+                if isinstance(each, str) and _is_comparison(each):
+                    raise ValueError(f"{each!r} is a comparison, which stands alone, in no list")
             return cls(" or ".join(map(_text, written)), written)
         found = COMPARISON.fullmatch(written.strip()) if isinstance(written, str) else None
         if found is None:
@@ -100,6 +103,12 @@ def is_number(value: Any) -> bool:
         return math.isfinite(float(value)) and not re.search("_", str(value))
     except (ValueError, OverflowError):
         return False
+
+
+def _is_comparison(text: str) -> bool:
+    """Whether text compares with a number, or with anything by !=; `<none>` is a word."""
+    found = COMPARISON.fullmatch(text.strip())
+    return found is not None and (found[1] == "!=" or is_number(found[2]))
 
 
 def _text(value: Any) -> str:

@@ -14,11 +14,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from seqrec.data import parquet, raw_bytes
 from seqrec.data.datasets import Dataset
 from seqrec.data.download import download
-from seqrec.data.formats import Format
+from seqrec.data.formats import Filter, Format
 from seqrec.data.interactions import Interactions
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.preprocessing import preprocess
@@ -317,6 +318,13 @@ def test_a_list_keeps_exactly_what_equals_one_of_its_values(
             assert sum(found.unmet.values()) == len(cells) - len(kept)
         else:
             assert "meets 'where'" in refusal(path, where={"x": tuple(wanted)})
+
+
+@pytest.mark.parametrize("written", [[">= 2", "<= 4"], ["view", "!= cart"]])
+def test_a_comparison_in_a_list_is_refused_and_not_looked_for_as_a_word(written: list[str]) -> None:
+    with pytest.raises(ValidationError, match="is a comparison, which stands alone, in no list"):
+        Filter.model_validate({"where": {"x": written}})
+    assert Filter.model_validate({"where": {"x": ["a", "<none>"]}}).where["x"] == ("a", "<none>")
 
 
 def test_truth_values_are_those_of_the_format(tmp_path: Path) -> None:
