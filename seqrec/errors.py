@@ -38,7 +38,7 @@ def explained(error: OSError) -> SeqrecError:
     return SeqrecError(f"{place}: cannot be used ({error.strerror or error}). {remedy}")
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out; torch, CUDA and its libraries sometimes say so only in a message."""
     text = str(error).lower()
     return (

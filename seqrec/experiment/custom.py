@@ -49,7 +49,7 @@ def import_custom(implementation: str, role: Role = MODEL) -> Any:
         found = getattr(importlib.import_module(module_name), class_name)
         if not (inspect.isclass(found) if role is MODEL else callable(found)):
             raise TypeError(f"{class_name} is not a {role.kind}")
-    except Exception as error:  # a file may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a file may raise anything while it is imported
         not_found = isinstance(error, ImportError | AttributeError | TypeError | ValueError)
         if not_found and not custom_lines(error, implementation):
             raise SeqrecError(
@@ -99,7 +99,7 @@ def custom_module(implementation: str) -> Path | None:
     return None
 
 
-def custom_lines(error: Exception, implementation: str) -> list[str]:
+def custom_lines(error: BaseException, implementation: str) -> list[str]:
     """List the places `file:line` in a custom model's package that `error` passed through.
 
     The innermost comes last. There are none for a built-in model.
@@ -126,14 +126,16 @@ def custom_code(
         yield
     except SeqrecError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = custom_lines(error, implementation)
         if is_out_of_memory(error) or not (lines or (all_of_it and is_custom(implementation))):
             raise
         raise mistake(error, implementation, doing, role) from error
 
 
-def mistake(error: Exception, implementation: str, doing: str, role: Role = MODEL) -> SeqrecError:
+def mistake(
+    error: BaseException, implementation: str, doing: str, role: Role = MODEL
+) -> SeqrecError:
     """Build the message for an error that custom code raised, with the line of its file."""
     lines = custom_lines(error, implementation)
     where = f" in {lines[-1]}" if lines else ""

@@ -194,13 +194,19 @@ FORWARD = "        x = self.items(rows)\n"
             r"while it is run in .*my_models.py:LINE \(AssertionError\)",
         ),
         (
+            FORWARD,
+            FORWARD + "        raise SystemExit(0)\n",
+            "raise SystemExit",
+            r"my_models.py:LINE \(SystemExit: 0\)",
+        ),
+        (
             "num_items: int, max_length: int, hid",
             "num_items: int, hid",
             "",
             r"\(num_items, hidden_",
         ),
     ],
-    ids=["looks ahead", "sizes", "constructor", "in training", "arguments"],
+    ids=["looks ahead", "sizes", "constructor", "in training", "exit", "arguments"],
 )
 def test_a_mistake_in_a_network_is_one_message_with_its_line(
     project: Path, old: str, new: str, failing: str, expected: str
@@ -235,6 +241,7 @@ def test_a_fitted_model_that_lacks_a_method_is_told_so(project: Path) -> None:
     ("line", "expected"),
     [
         ("def broken(:", "SyntaxError: invalid syntax (my_models.py, line 1)"),
+        ("raise SystemExit(0)", "while it is imported in"),
         ("unknown_name", "my_models.py:1 (NameError: name 'unknown_name' is not defined)"),
     ],
 )
