@@ -151,9 +151,10 @@ def split_of(records: Sequence[Record]) -> KnownSplit:
 
 
 def tested_under(record: Record) -> tuple[object, ...]:
-    """Return what of a split decides which targets are ranked, and among which items."""
+    """Return what of a split decides which targets are ranked, among which items, and how often
+    these occur in the train part."""
     split = record.known_config.split
-    return split.kind, split.quantile, split.at, split.target, split.seen
+    return split.kind, split.quantile, split.at, split.validation, split.target, split.seen
 
 
 def _target_bytes(record: Record) -> bytes:

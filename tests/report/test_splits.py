@@ -145,10 +145,13 @@ def test_a_record_under_another_split_than_the_others_of_its_task_is_set_apart(
     assert "runs/my-shop/gru4rec/seed-0/metrics.json: was tested under another split" in said
 
 
-def test_results_of_different_splits_are_not_compared(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [None, {**TEMPORAL, "validation": "by-user"}])
+def test_results_of_different_splits_are_not_compared(
+    tmp_path: Path, first: dict[str, Any] | None
+) -> None:
     one, other = (
         make_record(tmp_path / name, "my-shop", config=config_of(split))
-        for name, split in (("a", None), ("b", TEMPORAL))
+        for name, split in (("a", first), ("b", TEMPORAL))
     )
     with pytest.raises(SeqrecError, match="was tested under another split"):
         compare(one, other)
