@@ -86,6 +86,11 @@ def recommend(
     with saying_what_is_skipped():
         if table is None:
             found = recommender.recommend(read_history(history or ""), k, **choices)
+            if found.empty:
+                raise SeqrecError(
+                    "recommend: no item is left for this history. Give more items in --only or "
+                    "fewer in --without, or let items of the history come again by --seen keep."
+                )
         else:
             found = recommender.recommend_users(table, k, str(users), **choices)
     if output:

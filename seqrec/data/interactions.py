@@ -153,5 +153,6 @@ def _read_ids(path: Path | None, count: int) -> np.ndarray:
 
 def _damaged(folder: Path, why: str) -> SeqrecError:
     return SeqrecError(
-        f"{folder}: not a complete interaction log: {why}. Remove the folder and preprocess again."
+        f"{folder}: not a complete interaction log: {why.rstrip('.')}. Remove the folder and "
+        "preprocess again."
     )

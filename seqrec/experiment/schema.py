@@ -364,9 +364,9 @@ class NamedModel(Strict):
 class Override(Strict):
     """Values for the runs of the named datasets and models; a key left out means all of them."""
 
-    datasets: list[str] | None = None
+    datasets: Annotated[list[str], Field(min_length=1)] | None = None
     """Names, or patterns such as `ml-*`."""
-    models: list[str] | None = None
+    models: Annotated[list[str], Field(min_length=1)] | None = None
     """Names, or patterns such as `sasrec*`."""
     seeds: Seeds | None = None
     """Seeds to run in place of the experiment's."""

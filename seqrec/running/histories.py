@@ -35,7 +35,8 @@ class Ids:
         found = self._found(ids)
         if (unknown := np.flatnonzero(found < 0)).size:
             hint = self._hint(str(ids.iloc[int(unknown[0])])) + and_more(unknown.size)
-            raise SeqrecError(f"{self._unknown(ids, unknown, where)}{hint}.")
+            end = "" if hint.endswith("?") else "."
+            raise SeqrecError(f"{self._unknown(ids, unknown, where)}{hint}{end}")
         return found
 
     def known(

@@ -150,6 +150,7 @@ def test_a_mistake_in_a_models_entry_is_told_with_its_file(
         ({"seeds": [2**63]}, "seeds.0: must be at most 922337203685477580"),
         ({"overrides": [{"seeds": [4, 4]}]}, "overrides.0.seeds: 4 is listed twice"),
         ({"overrides": [None]}, "overrides.0: must be a mapping"),
+        ({"overrides": [{"models": []}]}, "overrides.0.models: must not be empty"),
         ({"overrides": None}, "overrides: must be a list"),
         ({"training": {"learning_rate": float("inf")}}, "finite number (got inf)"),
         (

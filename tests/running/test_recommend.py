@@ -360,6 +360,10 @@ def test_the_command_chooses_items_by_files_and_says_what_it_skips(
     refused = seqrec(*words, "--strict")
     assert refused.exit_code == 1
     assert "Error: history: row 2: item gone" in refused.stderr
+    (tmp_path / "only.csv").write_text("item\nproduct 7\n")
+    refused = seqrec(*words, *only)
+    assert refused.exit_code == 1
+    assert "no item is left for this history" in refused.stderr
     (tmp_path / "only.csv").write_text("user\na\n")
     refused = seqrec(*words, *only)
     assert "only.csv: must have a column 'item'" in refused.stderr
@@ -524,7 +528,7 @@ def users_file(folder: Path, text: str) -> Path:
             ("--history", "product 7,prodct 14", "--strict"),
             "row 2: item prodct 14 is not among the",
         ),
-        (("--history", "prodct 14"), "did you mean 'product 14'?"),
+        (("--history", "prodct 14"), "did you mean 'product 14'?\n"),
         (("--users", "none.csv"), "none.csv: no such file"),
         (("--users", "results"), None),
         (("--history", "product 7", "--output", "top.xlsx"), "name a .csv or .parquet file"),
