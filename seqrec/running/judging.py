@@ -11,6 +11,7 @@ import torch
 
 from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
+from seqrec.experiment.naming import is_the_papers
 from seqrec.experiment.schema import Evaluation, RunSplit
 from seqrec.files import sha256
 from seqrec.layout import ResultFiles, Run, RunFiles
@@ -156,14 +157,18 @@ def _config(run: Run, split: RunSplit) -> dict[str, Any]:
 
 
 def _require_free_name(results: Path, run: Run, files: RunFiles) -> None:
-    """Raise `SeqrecError` if seqrec trains, or has trained, a model of this name itself."""
-    taken = run.model in {asked.model for asked in GridFile.read(results).wanted()}
+    """Raise `SeqrecError` if seqrec trains, or has trained, a model of this name itself.
+
+    That includes the paper's models, beside whose published numbers it would stand.
+    """
+    taken = is_the_papers(run.model)
+    taken = taken or run.model in {asked.model for asked in GridFile.read(results).wanted()}
     if has_record(files.folder):
         taken = taken or read_metrics(files.folder).predictions is None
     else:
         taken = taken or files.resume.exists() or files.weights.exists()
     if taken:
         raise SeqrecError(
-            f"{files.folder}: {run.model} is a model that seqrec trains in {results}. Give another "
-            f"--model, such as rectools-{run.model}, or another --name."
+            f"{files.folder}: {run.model} is the name of a model that seqrec trains itself. Give "
+            f"another --model, such as theirs-{run.model}."
         )

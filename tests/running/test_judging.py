@@ -199,7 +199,7 @@ def changed(column: str, value: Any) -> pd.DataFrame:
     return table
 
 
-MISTAKES: dict[str, tuple[pd.DataFrame, str]] = {
+MISTAKES: dict[str, tuple[Any, str]] = {
     "no such column": (
         tiny_table().rename(columns={"item": "item_id"}),
         "must have the columns 'user', 'item', and 'score' or 'rank'; it has columns user, "
@@ -304,7 +304,7 @@ def test_lists_may_differ_in_length_and_the_longest_says_what_is_measured(
 
 
 def test_a_model_of_ours_is_never_replaced(data: Path, log: Interactions, tmp_path: Path) -> None:
-    config = small_config("popularity")
+    config = small_config("popularity", model="ours")
     results = ResultFiles(tmp_path / "results")
     folder = results.run(*config.run).folder
     run(config, data, folder, CPU)
@@ -312,9 +312,14 @@ def test_a_model_of_ours_is_never_replaced(data: Path, log: Interactions, tmp_pa
     scores = np.random.default_rng(0).random((test.num_users, log.num_items))
     path = written(predicted(scores, log, test), tmp_path / "all.parquet")
     before = (folder / "metrics.json").read_bytes()
-    with pytest.raises(SeqrecError, match=r"popularity is a model that seqrec trains .* another"):
+    with pytest.raises(
+        SeqrecError, match=r"is the name of a model that seqrec trains.* such as theirs-"
+    ):
         judge(config.run, RunSplit(), data, results.folder, path)
     assert (folder / "metrics.json").read_bytes() == before
+    for model in ("sasrec", "sasrec+300"):  # the paper's, which have published numbers
+        with pytest.raises(SeqrecError, match="name of a model that seqrec trains"):
+            judge(Run("small", model, 0), RunSplit(), data, results.folder, path)
     record = judge(Run("small", "theirs", 0), RunSplit(), data, results.folder, path).record
     with pytest.raises(SeqrecError, match="was made by `seqrec score`"):
         Recommender.load(record.folder, data)

@@ -64,6 +64,18 @@ def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText
     return notes
 
 
+def elsewhere_note(evidence: Evidence, dataset: str) -> list[MarkedText]:
+    """Name the models that other libraries have trained."""
+    records = [one for one in evidence.records(dataset) if one.predictions is not None]
+    titles = dict.fromkeys(evidence.found.title(record.model) for record in records)
+    if not titles:
+        return []
+    return [
+        f"Trained by other libraries and judged by what these predict: {', '.join(titles)}. A "
+        "target that is not in their lists is a miss."
+    ]
+
+
 def follow_up_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText]:
     """Say where the published values come from that are not the paper's."""
     tasks = {task for task, _ in evidence.paper.follow_up}

@@ -19,6 +19,7 @@ from seqrec.report.numbers import number, over_seeds
 from seqrec.report.splits import target_notes
 from seqrec.report.tables.columns import scatter_notes
 from seqrec.report.tables.notes import (
+    elsewhere_note,
     follow_up_note,
     mark_notes,
     missing_notes,
@@ -121,6 +122,7 @@ def dataset_table(evidence: Evidence, item: Item) -> Table:
     if trained_on_different_data(evidence.records(dataset)):
         notes.append("Not all runs were trained on the same data: compare them with care.")
     notes += target_notes(evidence.records(dataset))
+    notes += elsewhere_note(evidence, dataset)
     notes += follow_up_note(evidence, [dataset])
     notes += missing_notes(evidence, dataset)
     return _table(item, columns, data, notes)
