@@ -114,7 +114,7 @@ def test_a_log_like_a_real_one_has_its_size_and_its_long_tail(name: str, minimum
 
 def test_a_dataset_of_unknown_size_cannot_be_imitated(tmp_path: Path) -> None:
     registry = ConfigFiles(tmp_path)
-    registry.datasets.mkdir()
+    registry.dataset("own").parent.mkdir()
     registry.dataset("own").write_text("title: Own\nmax_length: 9\nsources: [{file: a}]\n")
     with pytest.raises(SeqrecError, match="Add 'expected'"):
         simulate_like("own", config=registry)

@@ -87,9 +87,9 @@ def test_a_model_is_the_papers_by_its_network_and_loss_and_not_by_its_name(tmp_p
     assert numbers == [10, None, None, None, 100]
 
 
-def test_an_entry_that_is_gone_stops_no_tables(tmp_path: Path) -> None:
+def test_an_entry_that_is_no_longer_valid_stops_no_tables(tmp_path: Path) -> None:
     config = copied_config(tmp_path)
-    (config / "models/sasrec.yaml").unlink()
+    (config / "models/sasrec.yaml").write_text("implementation: gone\n")
     make_record(tmp_path, "ml-1m", "sasrec", ranks=ranks_with_hits(0.25))
     write_tables(tmp_path, ConfigFiles(config))
     assert "sasrec.yaml" in notes(tmp_path, "verdicts")
