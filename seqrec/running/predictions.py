@@ -117,7 +117,7 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
     names = set(table.columns)
     if not {"user", "item"} <= names or not {"score", "rank"} & names or table.empty:
         listed = shortened(", ".join(map(str, table.columns)))
-        found = "no line" if len(table.columns) and table.empty else f"columns {listed}"
+        found = "no line" if table.empty else f"the columns {listed}. Rename or add some"
         raise SeqrecError(
             f"{where}: must have the columns 'user', 'item', and 'score' or 'rank'; it has {found}."
         )

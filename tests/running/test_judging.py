@@ -202,10 +202,13 @@ def changed(column: str, value: Any) -> pd.DataFrame:
 MISTAKES: dict[str, tuple[Any, str]] = {
     "no such column": (
         tiny_table().rename(columns={"item": "item_id"}),
-        "must have the columns 'user', 'item', and 'score' or 'rank'; it has columns user, "
-        "item_id, score.",
+        "must have the columns 'user', 'item', and 'score' or 'rank'; it has the columns user, "
+        "item_id, score. Rename or add some.",
     ),
-    "neither score nor rank": (tiny_table().drop(columns="score"), "it has columns user, item."),
+    "neither score nor rank": (
+        tiny_table().drop(columns="score"),
+        "it has the columns user, item.",
+    ),
     "no line": (tiny_table().iloc[:0], "it has no line."),
     "unknown item": (changed("item", "99"), "row 3: item 99 is not among the 25 items of small"),
     "unknown user": (changed("user", "77"), "row 3: user 77 is not among the 20 users of small"),
