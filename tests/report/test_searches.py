@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -114,6 +115,16 @@ def test_models_that_run_with_new_seeds_are_shown_by_those(tmp_path: Path) -> No
     assert [*shown][1:] == ["Popularity", "sasrec+ (tuned)", "gru4rec (tuned)"]
     assert "0.2000 (0.1900, 0.2100)" in shown["sasrec+ (tuned)"][2]
     assert "0.1100" not in " ".join(shown["gru4rec (tuned)"]), "they have not finished"
+
+
+def test_a_page_of_trials_alone_is_refused_and_does_not_say_that_nothing_has_finished(
+    tmp_path: Path,
+) -> None:
+    make_search(tmp_path, reseed=True)
+    for model in ("popularity", "sasrec+.tuned"):
+        shutil.rmtree(tmp_path / "runs/demo" / model)
+    with pytest.raises(SeqrecError, match="only trials have finished, and none is chosen while"):
+        write_page(tmp_path, CONFIG)
 
 
 def test_the_table_of_tuned_models_says_what_was_chosen_and_how_optimistic_the_test_would_be(

@@ -38,12 +38,17 @@ def write_page(results: Path, config: ConfigFiles = CONFIG_FILES) -> Path:
 
     The file holds all that it shows and offers, so it can be mailed. Published numbers and the
     settings of the paper's models are read from `config`. Raises `SeqrecError` if no run has
-    finished.
+    finished, or only trials of a search that are to be run with new seeds.
     """
     evidence = read_evidence(results, config)
     if not evidence.found.records:
+        finished = (
+            "only trials have finished, and none is chosen while one is missing"
+            if evidence.everything.records
+            else "no run has finished"
+        )
         raise SeqrecError(
-            f"{results}: no run has finished, so there is nothing to report yet. "
+            f"{results}: {finished}, so there is nothing to report yet. "
             f"`seqrec missing {results}` says why."
         )
     path = ResultFiles(results).report
