@@ -137,12 +137,22 @@ class _Found(NamedTuple):
 def _problems(group: list[_Found]) -> Iterator[Problem]:
     """Take the errors of the kind that was meant; if none was, name all kinds at once."""
     meant = [found for found in group if not (found.branch and found.is_about_the_kind)]
-    if meant:
-        yield from (Problem(found.path, _text(found.item)) for found in meant)
-        return
+    if not meant:
+        yield _no_kind(group)
+    for path in dict.fromkeys(found.path for found in meant):
+        here = [found for found in meant if found.path == path]
+        checked = [found for found in here if found.item["type"] not in VALUE_KINDS]
+        if checked or len(here) == 1:
+            yield from (Problem(path, _text(found.item)) for found in checked or here)
+        else:  # within a list, a value that may be of several kinds, too
+            yield _no_kind(here)
+
+
+def _no_kind(group: list[_Found]) -> Problem:
+    """Name all kinds that a value may be of, and what it is instead."""
     kinds = dict.fromkeys(VALUE_KINDS[found.item["type"]] for found in group)
     value = group[0].item["input"]
-    yield Problem(group[0].path, f"must be {' or '.join(kinds)}{_found_instead(value, [*kinds])}")
+    return Problem(group[0].path, f"must be {' or '.join(kinds)}{_found_instead(value, [*kinds])}")
 
 
 TEXT, LIST, MAPPING = "text", "a list, such as [a, b]", "a mapping, such as {key: value}"

@@ -327,6 +327,29 @@ def test_a_comparison_in_a_list_is_refused_and_not_looked_for_as_a_word(written:
     assert Filter.model_validate({"where": {"x": ["a", "<none>"]}}).where["x"] == ("a", "<none>")
 
 
+@pytest.mark.parametrize(
+    ("section", "values", "said"),
+    [
+        (
+            *("filter", {"where": {"x": ["a", ["b"]]}}),
+            "filter.where.x.1: must be true or false or a whole number or a number or text (got a "
+            "list)",
+        ),
+        (
+            *("format", {"columns": {"timestamp": [2, -1]}}),
+            "format.columns.timestamp.1: must be at least 0 (got -1)",
+        ),
+    ],
+)
+def test_a_wrong_value_within_a_list_is_told_in_one_line(
+    section: str, values: dict[str, Any], said: str
+) -> None:
+    content = {"title": "Own", "max_length": 9, "sources": [{"file": "log"}], section: values}
+    with pytest.raises(SeqrecError) as caught:
+        check_values(Dataset, content, "own.yaml")
+    assert str(caught.value) == f"own.yaml: {said}"
+
+
 def test_truth_values_are_those_of_the_format(tmp_path: Path) -> None:
     for kind in KINDS:
         path = tmp_path / f"log.{kind}"
