@@ -6,6 +6,7 @@ import click
 
 from seqrec.cli.parameters import File, dataset_argument, settings_argument
 from seqrec.cli.training import OWN_NAME
+from seqrec.errors import SeqrecError
 
 
 @click.command()
@@ -60,6 +61,11 @@ def score(
     results = ResultFiles.of(name or OWN_NAME)
     if name:
         require_results_name(name)
+    if run.split is not None and not settings:
+        raise SeqrecError(
+            f"score {run.task}: the name alone does not say what the split is. Give its settings, "
+            "as in split.kind=global-temporal or split.kind=leave-one-out."
+        )
     rule = RunSplit(name=run.split, **split_rule(settings).written())
     log = up_to_date_log(run.dataset)
     judged = judge(run, rule, log.folder, results.folder, predictions, validation)

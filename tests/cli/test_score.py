@@ -87,25 +87,26 @@ def test_a_table_of_metrics_beyond_the_lists_says_why_the_model_is_missing(proje
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("task", "arguments", "message"),
     [
-        (["--model", "../up"], "model name '../up'"),
-        (["--model", "theirs", "--name", "reference"], "'reference' is reserved"),
-        (["--model", "theirs", "training.patience=3"], "only the split matters here"),
+        ("small", ["--model", "../up"], "model name '../up'"),
+        ("small", ["--model", "theirs", "--name", "reference"], "'reference' is reserved"),
+        ("small", ["--model", "theirs", "training.patience=3"], "only the split matters here"),
+        ("small@temporal", ["--model", "theirs"], "the name alone does not say what the split is"),
         (
-            ["--model", "popularity", "--name", "study"],
+            *("small", ["--model", "popularity", "--name", "study"]),
             "popularity is the name of a model that seqrec trains",
         ),
     ],
 )
 def test_a_mistake_is_one_message_and_nothing_is_written(
-    project: Path, arguments: list[str], message: str
+    project: Path, task: str, arguments: list[str], message: str
 ) -> None:
     assert run("split", "small", "--write", "parts").exit_code == 0
     assert run("train", "small", "popularity", "--name", "study").exit_code == 0
     path = random_lists(project / "parts", project / "top.csv")
     before = sorted(Path("results").rglob("*"))
-    result = run("score", "small", str(path), *arguments)
+    result = run("score", task, str(path), *arguments)
     assert result.exit_code == 1
     assert message in result.stderr.splitlines()[-1]
     assert sorted(Path("results").rglob("*")) == before
