@@ -43,8 +43,8 @@ SAME_RESULTS = {
     "d6d793c59632ba8a1e17dcca6d6f91252dea27e21af0555dfeb1934c783aa091": (
         "d66a1ab40995be7b4186f744d0b680f586ae4197e8c5d1a9b729042bc573d620"
     ),
-    # Splits by time, any loss, networks that read times. The same 25 runs as for the pair above gave
-    # the same weights, ranks, metrics and history.
+    # Splits by time, any loss, networks that read times. The same 25 runs as for the pair above
+    # gave the same weights, ranks, metrics and history.
     "d66a1ab40995be7b4186f744d0b680f586ae4197e8c5d1a9b729042bc573d620": (
         "972091f6841843e2edca791b7f9160ac76a69348056afa8d6d072649363bd740"
     ),
