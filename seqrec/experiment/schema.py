@@ -64,6 +64,8 @@ def _as_moment(value: Any) -> Any:
         except ValueError:
             raise ValueError(MOMENT) from None
     elif isinstance(value, int) and not isinstance(value, bool):
+        if len(str(value)) in (len("2014"), len("20140501")):  # such seconds are in 1970
+            raise ValueError(f"{value} is a number of seconds; write a date as 2014-05-01")
         try:
             moment = datetime.fromtimestamp(value, UTC)
         except (ValueError, OverflowError, OSError):
