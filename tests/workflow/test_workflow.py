@@ -409,7 +409,7 @@ def test_what_cannot_be_obtained_or_fails_does_not_stop_the_rest(project: Projec
     assert dashes and all("–" in line or "—" in line for line in dashes)
     listed = project.seqrec("missing", "results/broken")
     assert listed.returncode == 1
-    assert "0 of 3 runs done, 3 missing" in listed.stderr
+    assert "1 of 4 runs done, 3 missing" in listed.stderr
 
     log = (f"{user} {user % 7 + step}\n" for user in range(9) for step in range(1, 5))
     project.path("data/raw/lost.txt").write_text("".join(log))
@@ -635,7 +635,7 @@ def test_jobs_ask_for_memory_time_threads_and_a_gpu_where_they_can_use_one(
     said = project.make("runs", "--dry-run", "threads=2", "--resources=gpu=1")
     asked = dict(
         re.findall(
-            r"wildcards: dataset=tiny, model=([^,]+), seed=0\n(?:    .*\n)*?    resources: (.*)\n",
+            r"wildcards: task=tiny, model=([^,]+), seed=0\n(?:    .*\n)*?    resources: (.*)\n",
             said,
         )
     )
