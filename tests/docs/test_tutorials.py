@@ -70,7 +70,7 @@ def test_a_dataset_then_a_network_of_ones_own(project: Path) -> None:
 @pytest.mark.slow
 def test_a_fair_comparison_ends_with_a_table(project: Path) -> None:
     work_through("tutorials/comparison.md", project)
-    assert len(models(project, "tuning")) == 4
+    assert len(models(project, "two-rates")) == 4
     assert len(models(project, "study")) == 12
     (block,) = blocks("latex", pages=[ROOT / "docs/tutorials/comparison.md"])
     (table,) = (line for line in block.text.splitlines() if line.startswith("\\input"))
