@@ -25,7 +25,7 @@ TOO_LARGE = 2.0**63
 
 def are_times(numbers: np.ndarray) -> np.ndarray:
     """Tell which numbers are finite and not too large for a time, as bool of the same shape."""
-    return np.abs(numbers) < TOO_LARGE
+    return np.abs(numbers.astype(np.float64)) < TOO_LARGE
 
 
 @dataclass

@@ -40,10 +40,11 @@ WRITES: dict[str, list[str]] = {
     "figures": [f"{RESULTS}/figures/*"],
     "report": [f"{RESULTS}/report.html"],
     "promote": ["results/reference/*"],
+    "score": ["results/*"],
     "snakemake": [".snakemake/*"],
 }
 """What each command may write in a project, beside what its options name."""
-NAMES_OUTPUT = ("--output", "--raw", "--results")
+NAMES_OUTPUT = ("--output", "--raw", "--results", "--write", "init")
 
 
 @dataclass(frozen=True)
