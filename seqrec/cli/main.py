@@ -21,7 +21,7 @@ from seqrec.cli import (
     study,
     training,
 )
-from seqrec.errors import SeqrecError, explained
+from seqrec.errors import SeqrecError, explained, printable
 
 COMMANDS = {
     "Data": (data.download, data.preprocess, audit.audit, split.split, data.simulate),
@@ -46,6 +46,8 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except click.UsageError as error:
+            raise click.UsageError(printable(error.format_message()), error.ctx) from None
         except SeqrecError as error:
             click.echo(f"Error: {error}", err=True)
             context.exit(1)
