@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from seqrec.audit.overlap import overlaps
 from seqrec.audit.part import Part
 from seqrec.data.filtering import distinct
 from seqrec.data.sequences import Sequences
@@ -118,7 +119,7 @@ def drift(log: Sequences, times: np.ndarray) -> Drift:
         starts=[int(times[order[np.searchsorted(period, n)]]) for n in range(PERIODS)],
         top=top,
         with_previous=_successive(popular),
-        with_first=_overlaps(popular[1:], popular[:1].repeat(PERIODS - 1, axis=0)),
+        with_first=overlaps(popular[1:], popular[:1].repeat(PERIODS - 1, axis=0)).tolist(),
         by_chance=_mean(_successive(_popular(items, dealt, log.num_items, top))),
         new_items=_mean(first[items[period == PERIODS - 1]] == PERIODS - 1),
     )
@@ -144,15 +145,7 @@ def _popular(items: np.ndarray, period: np.ndarray, num_items: int, top: int) ->
 
 def _successive(popular: np.ndarray) -> list[float]:
     """Return the overlap of each period's items with those of the one before."""
-    return _overlaps(popular[1:], popular[:-1])
-
-
-def _overlaps(some: np.ndarray, others: np.ndarray) -> list[float]:
-    """Return the Jaccard overlap of the sets in two arrays' rows."""
-    return [
-        len(np.intersect1d(one, other)) / len(np.union1d(one, other))
-        for one, other in zip(some, others, strict=True)
-    ]
+    return overlaps(popular[1:], popular[:-1]).tolist()
 
 
 def _mean(values: "np.ndarray | list[float]") -> float:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seqrec.audit.order import SEEDS, Shuffling, shuffled
+from seqrec.audit.overlap import NO_ITEM, overlaps
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_code
@@ -23,9 +24,6 @@ from seqrec.protocol.splitting import split_log
 from seqrec.records.reading import has_record, read_metrics
 from seqrec.running.loading import reporting_out_of_memory
 from seqrec.running.recommend import Recommender
-
-NO_ITEM = -1
-"""Stands in a list of the best items where there are not enough."""
 
 
 def measure_shuffling(
@@ -74,17 +72,6 @@ def measure_shuffling(
         after={name: [one[name] for one in after] for name in REPORTED_METRICS},
         overlap=overlap,
     )
-
-
-def overlaps(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the Jaccard overlap of the lists of each user, float `[users]`.
-
-    Both are `[users, items]`, and hold `NO_ITEM` where a list has ended.
-    """
-    both = np.sort(np.concatenate((some, others), axis=1), axis=1)
-    common = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] != NO_ITEM)).sum(1)
-    total = (both != NO_ITEM).sum(1) - common
-    return np.where(total, common / np.maximum(total, 1), 1.0)
 
 
 def _histories(split: Split) -> Sequences:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from small_runs import SIZES, preprocessed_log, small_config
 
 from seqrec.audit.order import SEEDS
+from seqrec.audit.overlap import NO_ITEM, overlaps
 from seqrec.data.datasets import Dataset
 from seqrec.data.download import download
 from seqrec.data.preprocessing import preprocess
@@ -18,7 +19,7 @@ from seqrec.errors import SeqrecError
 from seqrec.records.reading import read_record
 from seqrec.running.options import EngineOptions
 from seqrec.running.run import run
-from seqrec.running.shuffling import NO_ITEM, measure_shuffling, overlaps
+from seqrec.running.shuffling import measure_shuffling
 
 LISTS = st.lists(st.integers(0, 6), unique=True, max_size=4)
 
