@@ -76,8 +76,8 @@ def main() -> None:
     eval "$(_SEQREC_COMPLETE=bash_source seqrec)"
     """
     # OpenMP reads this when torch is loaded. Threads that wait for each other by spinning, its
-    # default, take the core that the awaited one needs. On a busy machine a training step is faster
-    # so (1.5 times beside one other process on two cores), and alone an eighth slower.
+    # default, take the core that the awaited one needs. Beside other work a training step is faster
+    # so, and alone it is slower: tests/benchmarks/waiting.py measures both.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
