@@ -8,11 +8,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from seqrec.errors import SeqrecError, is_out_of_memory
-from seqrec.experiment.schema import RunConfig
 from seqrec.wording import quoted
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
 
 class Role(NamedTuple):
@@ -145,7 +147,7 @@ def mistake(
     )
 
 
-def refusal(config: RunConfig, found: str) -> SeqrecError:
+def refusal(config: "RunConfig", found: str) -> SeqrecError:
     """Build the message for a custom model that breaks a rule; `found` says how."""
     file = custom_module(config.implementation)
     return SeqrecError(

@@ -1,14 +1,17 @@
 """Evaluate a finished model: ranks of all test targets, and every metric that a record holds."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.metrics import STOPPING_METRIC, metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import ScoreUsers, rank_all, rank_and_recommend
 from seqrec.protocol.sampled import sampled_metrics
 from seqrec.protocol.splits import Splits
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Quality:
     """None unless the configuration asks for it."""
 
 
-def evaluate(scorers: Scorers, splits: Splits, config: RunConfig) -> Quality:
+def evaluate(scorers: Scorers, splits: Splits, config: "RunConfig") -> Quality:
     """Rank all validation and test targets, and compute the metrics.
 
     Raises `NotFinite`, a `SeqrecError`, if a score is not finite.

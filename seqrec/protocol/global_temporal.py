@@ -7,13 +7,16 @@ user. A user's interactions are in order of time, so each part of them is a rang
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import SplitRule
 from seqrec.protocol.splits import Split, Splits
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import SplitRule
 
 MOST_VALIDATION_USERS = 1024
 """Users that are validated; where there are more, as many are drawn."""
@@ -34,7 +37,7 @@ class Cuts:
     """None for a validation that is not by time."""
 
 
-def global_temporal(log: Sequences, rule: SplitRule) -> tuple[Splits, Cuts]:
+def global_temporal(log: Sequences, rule: "SplitRule") -> tuple[Splits, Cuts]:
     """Split a log at one moment.
 
     Raises `SeqrecError` for a log without times, and for one in another order than that of time.
@@ -70,7 +73,7 @@ def _require_order(whole: Split) -> None:
         )
 
 
-def _quantile(times: np.ndarray, rule: SplitRule) -> float:
+def _quantile(times: np.ndarray, rule: "SplitRule") -> float:
     """Return the moment up to which a share `rule.quantile` of `times` lies, interpolated."""
     if rule.quantile is None:
         raise ValueError("a global-temporal split has a quantile")
@@ -93,11 +96,11 @@ def _trainable(split: Split) -> Split:
 # Validation: what of the train part is held out. The target is a user's last train item, and its
 # history all train items before it.
 
-Validation = Callable[[Split, SplitRule], tuple[Split, Split, float | None]]
+Validation = Callable[[Split, "SplitRule"], tuple[Split, Split, float | None]]
 """Divides the train part into a smaller one and the validation; also returns a second cut."""
 
 
-def _by_time(both: Split, rule: SplitRule) -> tuple[Split, Split, float | None]:
+def _by_time(both: Split, rule: "SplitRule") -> tuple[Split, Split, float | None]:
     """Cut the train part like the log: validate those who interact after the second cut."""
     index = both.indices(np.arange(both.num_users))
     cut = _quantile(_times(both)[index], rule) if len(index) else -np.inf
@@ -106,14 +109,14 @@ def _by_time(both: Split, rule: SplitRule) -> tuple[Split, Split, float | None]:
     return train, _last_items_of(both, np.flatnonzero(after < both.ends)), cut
 
 
-def _last_train_item(both: Split, rule: SplitRule) -> tuple[Split, Split, float | None]:
+def _last_train_item(both: Split, rule: "SplitRule") -> tuple[Split, Split, float | None]:
     """Validate every user; those with a third item go on training on the others."""
     has_items = both.ends > both.starts
     train = _trainable(replace(both, ends=both.ends - has_items))
     return train, _last_items_of(both, np.flatnonzero(has_items)), None
 
 
-def _by_user(both: Split, rule: SplitRule) -> tuple[Split, Split, float | None]:
+def _by_user(both: Split, rule: "SplitRule") -> tuple[Split, Split, float | None]:
     """Take some users out of training altogether, at most half of them."""
     users = np.flatnonzero(both.ends > both.starts)
     chosen = _drawn(users, min(MOST_VALIDATION_USERS, len(users) // 2))

@@ -6,16 +6,19 @@ the target is never drawn against itself, and a target that the history holds is
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import Evaluation
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import MISS, ScoreUsers, in_batches, on_host, require_finite
 from seqrec.protocol.splits import USERS_AT_ONCE, Split, Splits
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import Evaluation
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Draw:
 
 
 def sampled_metrics(
-    score: ScoreUsers, splits: Splits, evaluation: Evaluation, seed: int
+    score: ScoreUsers, splits: Splits, evaluation: "Evaluation", seed: int
 ) -> dict[str, dict[str, float]] | None:
     """Compute test metrics against sampled items, drawn uniformly and by popularity in training.
 
@@ -50,7 +53,7 @@ def sampled_metrics(
     return found
 
 
-def require_enough_items(splits: Splits, evaluation: Evaluation) -> None:
+def require_enough_items(splits: Splits, evaluation: "Evaluation") -> None:
     """Raise `SeqrecError` if a user leaves too few items for the sampled metrics, if any.
 
     Call it before training, which would otherwise be in vain.

@@ -1,24 +1,26 @@
 """Split a log by the rule of a configuration, and count what comes of it."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import SplitRule
 from seqrec.protocol.global_temporal import Cuts, global_temporal
 from seqrec.protocol.splits import USERS_AT_ONCE, Split, Splits, leave_one_out
 from seqrec.wording import counted
 
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import SplitRule
 
-def split_log(log: Sequences, rule: SplitRule) -> Splits:
+
+def split_log(log: Sequences, rule: "SplitRule") -> Splits:
     """Split a log. Raises `SeqrecError` if nobody is left to train, to validate or to test."""
     return _split(log, rule)[0]
 
 
-def describe_split(log: Sequences, rule: SplitRule) -> dict[str, Any]:
+def describe_split(log: Sequences, rule: "SplitRule") -> dict[str, Any]:
     """Split a log and count what comes of it, as plain values. Raises as `split_log` does.
 
     `later_than_target` is the share of train interactions that happen after a test target, on
@@ -50,7 +52,7 @@ def describe_split(log: Sequences, rule: SplitRule) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _split(log: Sequences, rule: SplitRule) -> tuple[Splits, Cuts | None]:
+def _split(log: Sequences, rule: "SplitRule") -> tuple[Splits, Cuts | None]:
     if rule.kind == "leave-one-out":
         return leave_one_out(log, rule.seen == "keep"), None
     splits, cuts = global_temporal(log, rule)

@@ -1,8 +1,9 @@
 """Begin a run: all that decides its result before its model is trained, fitted or evaluated."""
 
+from typing import TYPE_CHECKING
+
 from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import RunConfig
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 from seqrec.protocol.sampled import require_enough_items
@@ -11,9 +12,12 @@ from seqrec.protocol.splitting import split_log
 from seqrec.training.arithmetic import Engine, set_arithmetic
 from seqrec.training.building import seeded_model
 
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
+
 
 def begin_run(
-    config: RunConfig, log: Interactions, engine: Engine
+    config: "RunConfig", log: Interactions, engine: Engine
 ) -> tuple[Splits, Network | Fitted]:
     """Set the arithmetic, split the log, and build the model, a network on the engine's device.
 
@@ -32,7 +36,7 @@ def begin_run(
     return splits, model
 
 
-def require_times(network: Network, config: RunConfig, log: Interactions) -> None:
+def require_times(network: Network, config: "RunConfig", log: Interactions) -> None:
     """Raise `SeqrecError` if the network reads times and the log has none."""
     if network.task.times is not None and log.times is None:
         file = f"config/datasets/{config.dataset}.yaml"

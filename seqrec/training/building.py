@@ -1,22 +1,26 @@
 """Build the model of a run; its weights are drawn from the run's seed."""
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_code
 from seqrec.experiment.registry import import_model
-from seqrec.experiment.schema import RunConfig
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
-def seeded_model(config: RunConfig, num_items: int) -> Network | Fitted:
+
+def seeded_model(config: "RunConfig", num_items: int) -> Network | Fitted:
     """Seed torch, whose stream dropout draws from later, and build the model."""
     torch.manual_seed(config.seed)
     return build_model(config, num_items)
 
 
-def build_model(config: RunConfig, num_items: int) -> Network | Fitted:
+def build_model(config: "RunConfig", num_items: int) -> Network | Fitted:
     """Build an instance of the configured implementation.
 
     Raises `SeqrecError` for a class of the wrong kind, and for what a custom constructor raises.

@@ -1,6 +1,7 @@
 """Fit the models that need no training loop, and check what they return."""
 
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -8,7 +9,6 @@ from torch import Tensor
 
 from seqrec.errors import SeqrecError, is_out_of_memory
 from seqrec.experiment.custom import custom_code, is_custom, refusal
-from seqrec.experiment.schema import RunConfig
 from seqrec.models.fitted import Fitted
 from seqrec.protocol.evaluation import Scorers
 from seqrec.protocol.ranking import ScoreUsers
@@ -16,8 +16,11 @@ from seqrec.protocol.splits import Split, Splits
 from seqrec.training.building import build_model
 from seqrec.training.scoring import TrainingResult
 
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
-def fit(model: Fitted, splits: Splits, config: RunConfig) -> TrainingResult:
+
+def fit(model: Fitted, splits: Splits, config: "RunConfig") -> TrainingResult:
     """Fit `model` for the test targets, and a second one like it for the validation targets.
 
     The time of the first is the training time. Neither gets to see the targets that it predicts.
@@ -35,7 +38,7 @@ def fit(model: Fitted, splits: Splits, config: RunConfig) -> TrainingResult:
     return TrainingResult([], None, seconds, checked_state(model, config), scorers)
 
 
-def _fit(model: Fitted, split: Split, config: RunConfig) -> float:
+def _fit(model: Fitted, split: Split, config: "RunConfig") -> float:
     """Fit `model` on the histories of a split, and return the seconds that it took.
 
     Raises `SeqrecError` for whatever a library raises; what a custom model raises is its own.
@@ -55,7 +58,7 @@ def _fit(model: Fitted, split: Split, config: RunConfig) -> float:
     return time.perf_counter() - start
 
 
-def fitted_scorer(model: Fitted, config: RunConfig, split: Split) -> ScoreUsers:
+def fitted_scorer(model: Fitted, config: "RunConfig", split: Split) -> ScoreUsers:
     """Score the rows of a split by a fitted model, which knows their users by number.
 
     Scores of a custom model are checked each time, and copied, since ranking writes into them.
@@ -86,7 +89,7 @@ def fitted_scorer(model: Fitted, config: RunConfig, split: Split) -> ScoreUsers:
     return score
 
 
-def checked_state(model: Fitted, config: RunConfig) -> dict[str, Tensor]:
+def checked_state(model: Fitted, config: "RunConfig") -> dict[str, Tensor]:
     """Return `model.state()`; raise `SeqrecError` if a record cannot hold it."""
     with custom_code(config.implementation, "in state", all_of_it=True):
         state = model.state()

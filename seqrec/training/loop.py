@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
@@ -27,6 +26,9 @@ from seqrec.training.batches import TrainingSequences
 from seqrec.training.objective import make_encoder, make_objective, make_sampler
 from seqrec.training.optimisation import learning_rate, make_optimiser
 from seqrec.training.scoring import TrainingResult, network_scorer, network_scorers
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
 
 def train(trainer: "Trainer") -> Iterator[Epoch]:
@@ -76,7 +78,9 @@ class Position:
 class Trainer:
     """A training under way: a network, what it learns from, and how far it has come."""
 
-    def __init__(self, network: Network, splits: Splits, config: RunConfig, engine: Engine) -> None:
+    def __init__(
+        self, network: Network, splits: Splits, config: "RunConfig", engine: Engine
+    ) -> None:
         """Prepare to train `network` in place.
 
         Raises `SeqrecError` when there is nobody to train on, or too few items for the negatives.

@@ -1,18 +1,21 @@
 """The objective of a training: encoder, loss and negatives of a configuration, put together."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seqrec.experiment.schema import Loss
 from seqrec.models.network import Network
 from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import Batch, TrainingSequences
 from seqrec.training.losses.registry import full_loss, sampled_loss_of
 from seqrec.training.losses.sampled import Sampled
 from seqrec.training.negatives import NegativeSampler, WeightedSampler
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import Loss
 
 Encoder = Callable[..., Tensor]
 """Hidden states `[batch, time, width]`, in float32, of what a network is called with."""
@@ -43,7 +46,7 @@ def make_encoder(network: Network, engine: Engine) -> Encoder:
 
 
 def make_sampler(
-    sequences: TrainingSequences, loss: Loss, seed: np.random.SeedSequence, device: torch.device
+    sequences: TrainingSequences, loss: "Loss", seed: np.random.SeedSequence, device: torch.device
 ) -> NegativeSampler | None:
     """Make a sampler of the items that occur in training; None for a loss without negatives.
 
@@ -66,7 +69,7 @@ def make_sampler(
 
 
 def make_objective(
-    network: Network, loss: Loss, sampler: NegativeSampler | None, engine: Engine
+    network: Network, loss: "Loss", sampler: NegativeSampler | None, engine: Engine
 ) -> Objective:
     """Return the configured loss as a function of a batch; its negatives come from `sampler`."""
     arithmetic = (engine.logits_per_chunk, engine.product_type)

@@ -4,21 +4,24 @@ The rate is a function of the step alone, so that a training that goes on has no
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
-from seqrec.experiment.schema import Training
 from seqrec.models.network import Network
 
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import Training
 
-def make_optimiser(network: Network, settings: Training) -> torch.optim.Optimizer:
+
+def make_optimiser(network: Network, settings: "Training") -> torch.optim.Optimizer:
     """Return the configured optimiser of all of the network's weights."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
     decay = {"weight_decay": settings.weight_decay} if settings.weight_decay else {}
     return kind(network.parameters(), lr=settings.learning_rate, fused=True, **decay)
 
 
-def learning_rate(settings: Training, step: int, steps: int) -> float:
+def learning_rate(settings: "Training", step: int, steps: int) -> float:
     """Return the learning rate of a step, counted from 0, of a training of at most `steps`.
 
     It rises linearly over `warmup_steps`, and then stays or, along half a cosine, falls to 0 at the

@@ -1,8 +1,8 @@
 """Train anew on train and validation together, once early stopping has found how long to train."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import Scorers
@@ -11,12 +11,15 @@ from seqrec.training.arithmetic import Engine
 from seqrec.training.loop import Trainer
 from seqrec.training.scoring import TrainingResult
 
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
+
 
 class Refitter(Trainer):
     """Trains for a number of epochs, and validates after none: the validation part is learned."""
 
     def __init__(
-        self, network: Network, splits: Splits, config: RunConfig, engine: Engine, epochs: int
+        self, network: Network, splits: Splits, config: "RunConfig", engine: Engine, epochs: int
     ) -> None:
         together = replace(splits, train=splits.train_and_validation)
         super().__init__(network, together, config, engine)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqrec.data.interactions import Interactions
-from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import Quality, Scorers, evaluate
@@ -16,6 +16,9 @@ from seqrec.protocol.ranking import ScoreUsers, to_device
 from seqrec.protocol.splits import Split, Splits
 from seqrec.training.arithmetic import Engine
 from seqrec.training.beginning import begin_run
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class TrainingResult:
 
 
 def evaluate_weights(
-    weights: dict[str, Tensor], config: RunConfig, log: Interactions, engine: Engine
+    weights: dict[str, Tensor], config: "RunConfig", log: Interactions, engine: Engine
 ) -> Quality:
     """Evaluate the weights of a network as at the end of its training.
 

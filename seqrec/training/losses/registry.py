@@ -8,18 +8,20 @@ must equal.
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from seqrec.experiment.custom import LOSS, import_custom, is_custom
-from seqrec.experiment.schema import Loss
 from seqrec.training.losses import formulas
 from seqrec.training.losses.full import cross_entropy
 from seqrec.training.losses.generic import Formula, full_by_autograd, sampled_by_autograd
 from seqrec.training.losses.sampled import Sampled, sampled_loss
 from seqrec.training.losses.terms import TermsOf, binary_terms, softmax_terms
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import Loss
 
 FullLoss = Callable[[Tensor, Tensor, Tensor, int, torch.dtype | None], Tensor]
 """Mean loss of hidden states, targets and the item table; see `full.cross_entropy`."""
@@ -32,14 +34,14 @@ SampledLoss = Callable[[Tensor, Tensor, Sampled], Tensor]
 """Mean loss of hidden states, the item table and `Sampled` arguments."""
 
 
-def full_loss(loss: Loss, num_items: int) -> FullLoss:
+def full_loss(loss: "Loss", num_items: int) -> FullLoss:
     """Return what computes a configured loss over all items."""
     if loss.kind == "cross-entropy":
         return cross_entropy
     return partial(full_by_autograd, formula_of(loss, num_items))
 
 
-def sampled_loss_of(loss: Loss, num_items: int) -> SampledLoss:
+def sampled_loss_of(loss: "Loss", num_items: int) -> SampledLoss:
     """Return what computes a configured loss of target and negatives."""
     terms = _hand_written(loss, num_items)
     if terms is None:
@@ -53,13 +55,13 @@ def sampled_loss_of(loss: Loss, num_items: int) -> SampledLoss:
     return compute
 
 
-def formula_of(loss: Loss, num_items: int) -> Formula:
+def formula_of(loss: "Loss", num_items: int) -> Formula:
     """Return the formula of a configured loss, with its parameters filled in."""
     function = function_of(loss.kind)
     return partial(function, **_parameters(function, loss, num_items))
 
 
-def _hand_written(loss: Loss, num_items: int) -> TermsOf | None:
+def _hand_written(loss: "Loss", num_items: int) -> TermsOf | None:
     if loss.kind == "sampled-cross-entropy":
         return softmax_terms
     if loss.kind == "binary-cross-entropy":
@@ -78,7 +80,7 @@ def function_of(kind: str) -> Callable[..., Tensor]:
     return function
 
 
-def _parameters(function: Callable[..., Tensor], loss: Loss, num_items: int) -> dict[str, Any]:
+def _parameters(function: Callable[..., Tensor], loss: "Loss", num_items: int) -> dict[str, Any]:
     """Return all that a formula takes besides logits: its defaults, what is configured, and the
     number of items if it wants that."""
     known = inspect.signature(function).parameters
