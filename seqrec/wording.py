@@ -8,10 +8,11 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+if TYPE_CHECKING:  # messages are also written where pydantic is not installed
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 Keys = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
@@ -89,7 +90,7 @@ def listed(problems: Iterable[object]) -> list[str]:
     return [*lines[:MOST_PROBLEMS], *([f"and {more} more."] if more > 0 else [])]
 
 
-def explain(error: ValidationError, data: Any) -> list[Problem]:
+def explain(error: "ValidationError", data: Any) -> list[Problem]:
     """Return each problem that pydantic found in `data`, in words for whoever wrote the data."""
     groups: dict[object, list[_Found]] = {}
     for number, item in enumerate(error.errors(include_url=False)):
@@ -105,7 +106,7 @@ class _Found(NamedTuple):
     Where a value may be of several kinds, pydantic tries each, and gives the errors of all.
     """
 
-    item: ErrorDetails
+    item: "ErrorDetails"
     path: Keys
     branch: str
     """The kind that was tried; empty where there is only one."""
@@ -113,7 +114,7 @@ class _Found(NamedTuple):
     """How many parts of the path lead to the value that may be of several kinds."""
 
     @classmethod
-    def of(cls, item: ErrorDetails, data: Any) -> "_Found":
+    def of(cls, item: "ErrorDetails", data: Any) -> "_Found":
         path: Keys = ()
         branch, depth = "", 0
         value = data
@@ -193,7 +194,7 @@ CHECKS: dict[str, Callable[[dict[str, Any]], str]] = {
 """What is wrong with a value of the right kind, by the type of pydantic's error."""
 
 
-def _text(item: ErrorDetails) -> str:
+def _text(item: "ErrorDetails") -> str:
     kind, value = item["type"], item["input"]
     if kind in VALUE_KINDS:
         return f"must be {VALUE_KINDS[kind]}{_found_instead(value, [VALUE_KINDS[kind]])}"

@@ -17,7 +17,7 @@ from seqrec.data.interactions import Interactions
 from seqrec.data.preprocessing import preprocess
 from seqrec.data.simulation import simulate
 from seqrec.data.statistics import Statistics
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import LogFiles
 

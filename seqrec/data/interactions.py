@@ -7,7 +7,8 @@ when the log does; without it, the folder does not count as a log.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqrec.data.sequences import Sequences
-from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
 from seqrec.files import holds, replacing, write_text
 from seqrec.json_files import read_json
@@ -24,6 +24,8 @@ from seqrec.wording import shortened
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from seqrec.data.statistics import Statistics
 
 UNREADABLE = (
     SeqrecError,
@@ -42,7 +44,7 @@ UNREADABLE = (
 class Interactions(Sequences):
     """A preprocessed log."""
 
-    statistics: Statistics
+    statistics: "Statistics"
     digest: str
     folder: Path | None = None
     """Where the log lies; None for a log in memory, whose ids are numbers from 1."""
@@ -58,24 +60,60 @@ class Interactions(Sequences):
     @classmethod
     def load(cls, folder: Path) -> "Interactions":
         """Map a log into memory; raises `SeqrecError` if it is not what was written."""
+        from seqrec.data.statistics import Statistics
+
         files = LogFiles(folder)
-        try:
-            digest = str(read_json(files.digest).get("sha256"))
+        with _damage_named(folder):
+            digest = _recorded_digest(files)
             statistics = Statistics.read(files.statistics)
-            items = _mapped(files.items, np.dtype(np.int32))
-            offsets = _mapped(files.offsets, np.dtype(np.int64))
-            has_times = os.path.lexists(files.times)
-            times = _mapped(files.times, np.dtype(np.int64)) if has_times else None
-        except FileNotFoundError as error:
-            raise _damaged(folder, f"{Path(str(error.filename)).name} is missing") from None
-        except PermissionError as error:
-            raise SeqrecError(f"{error.filename}: cannot be read ({error.strerror}).") from None
-        except UNREADABLE as error:
-            raise _damaged(folder, shortened(str(error))) from None
-        log = cls(items, offsets, statistics.items, statistics, digest, folder, times=times)
-        if log.sha256() != digest:
-            raise _damaged(folder, "its arrays do not match the digest")
-        return log
+            log = _mapped_log(files, statistics.items)
+        _require(log, digest, folder)
+        return cls(
+            log.items, log.offsets, log.num_items, statistics, digest, folder, times=log.times
+        )
+
+
+def load_sequences(folder: Path) -> Sequences:
+    """Map the arrays of a log into memory, for machines with nothing but numpy and torch.
+
+    Raises `SeqrecError` as `Interactions.load` does.
+    """
+    files = LogFiles(folder)
+    with _damage_named(folder):
+        digest = _recorded_digest(files)
+        log = _mapped_log(files, int(read_json(files.statistics)["items"]))
+    _require(log, digest, folder)
+    return log
+
+
+@contextmanager
+def _damage_named(folder: Path) -> Iterator[None]:
+    """Turn what reading a log raises into a `SeqrecError` that names the folder."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _damaged(folder, f"{Path(str(error.filename)).name} is missing") from None
+    except PermissionError as error:
+        raise SeqrecError(f"{error.filename}: cannot be read ({error.strerror}).") from None
+    except UNREADABLE as error:
+        raise _damaged(folder, shortened(str(error))) from None
+
+
+def _recorded_digest(files: LogFiles) -> str:
+    return str(read_json(files.digest).get("sha256"))
+
+
+def _mapped_log(files: LogFiles, num_items: int) -> Sequences:
+    items = _mapped(files.items, np.dtype(np.int32))
+    offsets = _mapped(files.offsets, np.dtype(np.int64))
+    has_times = os.path.lexists(files.times)
+    times = _mapped(files.times, np.dtype(np.int64)) if has_times else None
+    return Sequences(items, offsets, num_items, times=times)
+
+
+def _require(log: Sequences, digest: str, folder: Path) -> None:
+    if log.sha256() != digest:
+        raise _damaged(folder, "its arrays do not match the digest")
 
 
 @dataclass(frozen=True)
@@ -90,7 +128,7 @@ def write_log(
     files: LogFiles,
     log: Sequences,
     ids: OriginalIds,
-    statistics: Statistics,
+    statistics: "Statistics",
     settings: str,
 ) -> None:
     """Write a log, its digest last; `settings` is what it was made by."""

@@ -1,15 +1,15 @@
 """The registry of models: entries of `config/models/`, and the code behind them."""
 
-import importlib
 import re
 from pathlib import Path
 from typing import Any
 
 from seqrec.data.datasets import Dataset, load_dataset
 from seqrec.errors import SeqrecError
-from seqrec.experiment.built_in import BuiltIn, built_in_loss, built_in_names, find_built_in
-from seqrec.experiment.custom import LOSS, custom_signature, import_custom, is_custom
+from seqrec.experiment.built_in import built_in_loss
+from seqrec.experiment.custom import LOSS, custom_signature, is_custom
 from seqrec.experiment.hyperparameters import Hyperparameters, LossParameters
+from seqrec.experiment.implementations import built_in
 from seqrec.experiment.schema import Loss, ModelEntry
 from seqrec.layout import CONFIG, ConfigFiles
 from seqrec.typed_yaml import check_values, load_yaml, require_name
@@ -102,26 +102,6 @@ def _parameters_of(kind: str, samples: bool) -> LossParameters:
     """Read what the function of a loss takes. Raises `SeqrecError`."""
     signature = custom_signature(kind, LOSS) if is_custom(kind) else built_in_loss(kind)
     return LossParameters(kind, signature, samples)
-
-
-def built_in(implementation: str, where: str = "") -> BuiltIn:
-    """Return the built-in model of that name. Raises `SeqrecError`, which begins with `where`."""
-    found = find_built_in(implementation)
-    if found is None:
-        raise SeqrecError(
-            f"{where}implementation: unknown {quoted(implementation)} (a custom model is written "
-            f"package.module:Class); {nearest(implementation, built_in_names())}"
-        )
-    return found
-
-
-def import_model(implementation: str) -> type:
-    """Import the class behind an implementation's name or import path."""
-    if is_custom(implementation):
-        return import_custom(implementation)
-    found = built_in(implementation)
-    model: type = getattr(importlib.import_module(found.module), found.class_name)
-    return model
 
 
 def _substitute(data: Any, placeholder: str, value: int) -> Any:

@@ -6,7 +6,7 @@ import torch
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.custom import custom_code
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.models.fitted import Fitted
 from seqrec.models.network import Network
 

@@ -9,7 +9,8 @@ from documentation import shown_files
 from shipped import copied_config
 from small_runs import LOSSES, preprocessed_log, simulated_log, small_config
 
-from seqrec.experiment.registry import Registry, import_model
+from seqrec.experiment.implementations import import_model
+from seqrec.experiment.registry import Registry
 from seqrec.experiment.schema import Loss, RunConfig
 from seqrec.models import Network
 from seqrec.protocol.splits import leave_one_out

@@ -16,7 +16,7 @@ from small_runs import ROOT, small_config
 from seqrec.errors import SeqrecError
 from seqrec.experiment.built_in import built_in_names, find_built_in
 from seqrec.experiment.hyperparameters import GIVEN_BY_THE_RUN, Hyperparameters
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.models import Fitted, Network
 from seqrec.training.building import build_model
 

@@ -19,7 +19,7 @@ from seqrec.cli.main import main
 from seqrec.data.interactions import Interactions
 from seqrec.data.simulation import simulate
 from seqrec.experiment.grid import load_experiment
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 
 FITTED = '''
 import numpy as np

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_runs import NETWORKS, depth_of
 from torch import Tensor, nn
 
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.models import Attention, Dropout
 
 

@@ -12,7 +12,7 @@ from small_runs import NETWORKS, log_of, simulated_log
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.models import MaskedItem, Network, NextItem
 from seqrec.protocol.metrics import LIST_LENGTH, metrics_from_ranks
 from seqrec.protocol.ranking import (

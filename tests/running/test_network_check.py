@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.built_in import built_in_names
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles, run_folder
 from seqrec.models import Fitted, MaskedItem, Network, NextItem, initialise_normal

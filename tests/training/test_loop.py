@@ -11,7 +11,7 @@ from small_runs import LOSSES, NETWORKS, log_of, simulated_log, small_config, wi
 from torch import Tensor, nn
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.registry import import_model
+from seqrec.experiment.implementations import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.models import MaskedItem, Network, NextItem
 from seqrec.protocol.epoch import Epoch
