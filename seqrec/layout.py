@@ -291,6 +291,15 @@ class RunFiles:
         of_targets = (self.target_users, self.history_lengths)
         return (self.config, self.history, *arrays, *of_targets, self.metrics)
 
+    @property
+    def of_targets(self) -> tuple[Path, ...]:
+        """The files that say the same in every record of a task."""
+        return (self.target_counts, self.target_users, self.history_lengths)
+
+    def shared(self, path: Path) -> Path:
+        """Where promoted records keep a file of targets once, for all records of a task."""
+        return self.folder.parents[1] / path.name
+
 
 class Run(NamedTuple):
     """The name of one run: what it trains, on what, and with which seed."""
@@ -434,3 +443,13 @@ class ResultFiles:
     def report(self) -> Path:
         """The page that shows everything."""
         return self.folder / "report.html"
+
+    def study(self, name: str) -> "ResultFiles":
+        """The files of a promoted experiment that keeps its records apart from the others."""
+        return ResultFiles(self.folder / name)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All folders of an experiment; no promoted experiment has the name of one."""
+        written = (self.tables, self.figures, self.logs, self.benchmarks)
+        return (self.runs, self.data_failures, *written)

@@ -1,6 +1,6 @@
 """`grid.json`: which runs an experiment asks for, as its tables and status know it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, NonNegativeInt
@@ -71,9 +71,33 @@ class GridFile(BaseModel):
         )
 
     @classmethod
-    def of_reference(cls, runs: Iterable[Run]) -> "GridFile":
+    def of_reference(cls, runs: Iterable[Run], titles: Mapping[str, str] = {}) -> "GridFile":
         """Describe promoted records, which come from several experiments."""
-        return cls(experiment=REFERENCE, runs=[AskedRun.of(run) for run in runs])
+        asked = [AskedRun.of(run) for run in runs]
+        return cls(experiment=REFERENCE, titles=dict(titles), runs=asked)
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether these are promoted records, where nothing is trained."""
+        return self.experiment.partition("/")[0] == REFERENCE
+
+    def promoted(self, name: str, runs: Iterable[Run], before: "GridFile") -> "GridFile":
+        """Describe an experiment that is promoted whole, `runs` of it, into a folder of its own.
+
+        What was promoted into the folder `before` stays. The order is that of the experiment's
+        file, and not of a variant, which may have a part of it alone.
+        """
+        known = {asked.run: asked for asked in self.runs}
+        asked = {run: known.get(run) or AskedRun.of(run) for run in [*known, *runs]}
+        earlier = {one.run: one for one in before.runs}
+        order = [*earlier, *asked] if self.variant_of else [*asked, *earlier]
+        return GridFile(
+            experiment=f"{REFERENCE}/{name}",
+            report=before.report if self.variant_of and before.runs else self.report,
+            titles=before.titles | self.titles,
+            trials=before.trials | self.trials,
+            runs=[(earlier | asked)[run] for run in dict.fromkeys(order)],
+        )
 
     @classmethod
     def read(cls, results: Path) -> "GridFile":

@@ -1,13 +1,17 @@
 """Copy finished records into results/reference."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Set
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
 from seqrec.errors import SeqrecError
+from seqrec.experiment.settings import require_results_name
 from seqrec.files import replacing
+from seqrec.json_files import as_json
 from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run, RunFiles
+from seqrec.records.choice import best_by_validation, validation
 from seqrec.records.failure import Reason, write_failure
 from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import require_replaceable
@@ -34,48 +38,128 @@ def promote(
 ) -> list[Path]:
     """Copy the finished records of `source` into `reference`, without weights.
 
+    An experiment with several splits or a search gets a folder of its own there, with its grid:
+    the grid says which trials compete, and the tables of other experiments stay what they are. Of a
+    trial that was not chosen, only what its choice and its curves need is kept.
+
     Returns the `metrics.json` of each record that is new there. Raises `SeqrecError`, before
     anything is copied, if a record would replace a different one and `replace` is false, or if it
     differs in more than the seed from the records of its model that stay.
     """
-    if source.resolve() == reference.resolve():
-        raise SeqrecError(f"{source}: is the reference itself. Name the experiment to promote.")
-    found = survey(source)
+    if source.resolve().is_relative_to(reference.resolve()):
+        raise SeqrecError(
+            f"{source}: is the reference itself, or a part of it. Name the experiment to promote."
+        )
+    found, grid = survey(source), GridFile.read(source)
     if not found.records:
         raise SeqrecError(f"{source}: holds no finished record. Run the experiment first.")
-    copies = {}
+    study = _study(source, grid, found)
+    files = ResultFiles(reference).study(study) if study else ResultFiles(reference)
+    promoted = {record.run for record in found.records}
+    before = read_records(files.folder) if holds_experiment(files.folder) else []
+    kept = [record for record in before if record.run not in promoted]
+    given_up = _given_up([*found.records, *kept], found.trials)
+    copies: dict[RunFiles, Content] = {}
     for record in found.records:
-        target, content = ResultFiles(reference).run(*record.run), _content_of(record)
+        target = files.run(*record.run)
         require_replaceable(target.folder)
-        if content != _content_in(target):
+        content = _content_of(record, with_all=record.run not in given_up)
+        if not _holds(target, content):
             copies[target] = content
-    taken = [target.folder for target in copies if _content_in(target)]
+    taken = [target.folder for target, content in copies.items() if _differs(target, content)]
     if taken and not replace:
         raise SeqrecError(
             "\n".join(f"{folder}: holds a different record already." for folder in taken)
             + f"\nNothing was copied. Add --replace to put the records of {source} in their place."
         )
-    promoted = {record.run for record in found.records}
-    kept = read_records(reference) if holds_experiment(reference) else []
-    _require_like_seeds([*found.records, *(one for one in kept if one.run not in promoted)])
+    _require_like_seeds([*found.records, *kept])
+    if study:
+        staying = {one.task for one in before if files.run(*one.run) not in copies}
+        copies = _share_targets(copies, staying)
     _copy(copies)
-    _ask_for(found.runs, reference)
-    _explain(found, ResultFiles(source), ResultFiles(reference))
+    _ask_for(found, grid, study, files)
+    _explain(found, ResultFiles(source), files)
     return [target.metrics for target in copies]
+
+
+def _study(source: Path, grid: GridFile, found: Survey) -> str:
+    """Name the folder in the reference of an experiment that has one; empty for others."""
+    if not found.trials and all(run.split is None for run in found.runs):
+        return ""
+    name = grid.variant_of or grid.experiment or source.resolve().name
+    require_results_name(name)
+    if name in (taken := [folder.name for folder in ResultFiles(REFERENCE_RESULTS).folders]):
+        raise SeqrecError(
+            f"{source}: no promoted experiment may be called {name}, as the reference has a folder "
+            f"of that name (also {', '.join(taken)}). Rename the experiment."
+        )
+    return name
+
+
+def _given_up(records: Iterable[Record], trials: Mapping[str, str]) -> set[Run]:
+    """Select the trials that were not chosen; of those with equally good validation, none."""
+    of_searches = grouped(
+        (record for record in records if record.model in trials),
+        lambda record: (record.task, trials[record.model]),
+    )
+    found: set[Run] = set()
+    for some in of_searches.values():
+        settings = grouped(some, lambda record: record.model).values()
+        best = validation(best_by_validation(settings))
+        found |= {one.run for seeds in settings if validation(seeds) < best for one in seeds}
+    return found
 
 
 Content: TypeAlias = Mapping[str, bytes]
 """The files of a record that are kept for good, by name."""
 
 
-def _content_of(record: Record) -> Content:
-    """Read the files of a record: regular files, and those that were written with it."""
-    found = {path.name: record.read(path) for path in record.files.promoted}
+def _content_of(record: Record, with_all: bool) -> Content:
+    """Read the files of a record: regular files, and those that were written with it.
+
+    Without `with_all` those that only the report on a chosen setting needs are left out, and their
+    digests with them. Older records have no digests, so nothing tells what they may lack.
+    """
+    files = record.files
+    found = {path.name: record.read(path) for path in files.promoted}
+    if not with_all and record.digests:
+        left_out = [path.name for path in (files.config, files.history, files.recommended_counts)]
+        digests = {name: one for name, one in record.digests.items() if name not in left_out}
+        kept = record.model_copy(update={"digests": digests})
+        found = {name: content for name, content in found.items() if name not in left_out}
+        found[files.metrics.name] = as_json(kept.content()).encode()
     return {name: content for name, content in found.items() if content is not None}
 
 
 def _content_in(files: RunFiles) -> Content:
-    return {path.name: path.read_bytes() for path in files.promoted if path.is_file()}
+    """Read what a folder holds of a record, and what it shares with others of its task."""
+    if not files.metrics.is_file():
+        return {}
+    shared = [files.shared(path) for path in files.of_targets]
+    return {path.name: path.read_bytes() for path in (*shared, *files.promoted) if path.is_file()}
+
+
+def _holds(target: RunFiles, content: Content) -> bool:
+    """Tell whether a folder holds all of a record already."""
+    before = _content_in(target)
+    return before.keys() >= content.keys() and not _differs(target, content)
+
+
+def _differs(target: RunFiles, content: Content) -> bool:
+    """Tell whether a folder holds another record than `content`, more or less of which is kept."""
+    before = _content_in(target)
+    metrics = target.metrics.name
+    both = (before.keys() & content.keys()) - {metrics}
+    if any(before[name] != content[name] for name in both):
+        return True
+    return bool(before) and _without_digests(before[metrics]) != _without_digests(content[metrics])
+
+
+def _without_digests(metrics: bytes) -> object:
+    try:
+        return {**json.loads(metrics), "digests": None}
+    except (TypeError, ValueError):
+        return metrics  # it is damaged, and no record is like it
 
 
 def _require_like_seeds(records: Iterable[Record]) -> None:
@@ -104,6 +188,33 @@ def _copy(copies: Mapping[RunFiles, Content]) -> None:
                     path.unlink(missing_ok=True)
 
 
+def _share_targets(
+    copies: Mapping[RunFiles, Content], staying: Set[str]
+) -> dict[RunFiles, Content]:
+    """Write what all records of a task say of its targets once, and return what is left to copy.
+
+    What is there for records that stay, on the tasks `staying`, is kept.
+    """
+    written: set[Path] = set()
+    left: dict[RunFiles, Content] = {}
+    for target, content in copies.items():
+        own = dict(content)
+        digests = json.loads(content[target.metrics.name]).get("digests") or {}
+        for path in target.of_targets:
+            if path.name not in digests or path.name not in own:
+                continue
+            shared = target.shared(path)
+            is_kept = shared in written or shared.parent.name in staying
+            if not (is_kept and shared.is_file()):
+                with replacing(shared) as file:
+                    file.write_bytes(own[path.name])
+                written.add(shared)
+            if shared.read_bytes() == own[path.name]:
+                del own[path.name]
+        left[target] = own
+    return left
+
+
 def _explain(found: Survey, source: ResultFiles, reference: ResultFiles) -> None:
     """Leave a reason for datasets that could not be fetched; none for those that have records."""
     for dataset in {run.dataset for run in found.runs}:
@@ -114,7 +225,11 @@ def _explain(found: Survey, source: ResultFiles, reference: ResultFiles) -> None
             write_failure(path, NOT_FETCHED, dataset=dataset)
 
 
-def _ask_for(runs: Iterable[Run], reference: Path) -> None:
-    """Add runs to those that the reference's grid asks for."""
-    wanted = sorted({*GridFile.read(reference).wanted(), *runs})
-    GridFile.of_reference(wanted).write(ResultFiles(reference).grid)
+def _ask_for(found: Survey, grid: GridFile, study: str, files: ResultFiles) -> None:
+    """Add runs to those that the grid of the promoted records asks for."""
+    before = GridFile.read(files.folder)
+    if study:
+        grid.promoted(study, found.runs, before).write(files.grid)
+    else:
+        wanted = sorted({*before.wanted(), *found.runs})
+        GridFile.of_reference(wanted, before.titles | grid.titles).write(files.grid)

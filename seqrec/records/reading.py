@@ -150,7 +150,9 @@ def _unlike_history(record: Record) -> str:
         return f"{record.files.history}: holds epochs, and metrics.json says that there were none."
     if record.epochs is None and record.best_epoch is not None:
         return f"{record.files.metrics}: has a best epoch, and no epochs."
-    if record.epochs is not None and record.best_epoch not in epochs:
+    # A trial may have been promoted without its history.
+    is_kept = not record.digests or record.files.history.name in record.digests
+    if is_kept and record.epochs is not None and record.best_epoch not in epochs:
         return f"{record.files.history}: lacks the best epoch, {record.best_epoch}."
     return ""
 

@@ -383,7 +383,7 @@ class Record(Part):
         Raises `UnusableRecord` if it is not the file that was written with the record.
         """
         try:
-            content = read_regular(path, MOST_RECORD_BYTES)
+            content = self._read_own_or_shared(path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -392,6 +392,16 @@ class Record(Part):
             raise DamagedRecord(self.folder, str(error)) from None
         self._require_digest(path, hashlib.sha256(content).hexdigest())
         return content
+
+    def _read_own_or_shared(self, path: Path) -> bytes:
+        """Read a file of the record, or what promoted records of a task have in common."""
+        try:
+            return read_regular(path, MOST_RECORD_BYTES)
+        except FileNotFoundError:
+            # Only the digest tells that the shared file is of this record, too.
+            if path not in self.files.of_targets or path.name not in (self.digests or {}):
+                raise
+            return read_regular(self.files.shared(path), MOST_RECORD_BYTES)
 
     def require_recorded(self, path: Path) -> None:
         """Raise `UnusableRecord` unless `path`, which may be large, was written with the record.

@@ -10,7 +10,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.naming import dataset_order, model_order, model_title
 from seqrec.experiment.schema import Report
 from seqrec.json_files import read_json
-from seqrec.layout import REFERENCE, LogFiles, ResultFiles, Run, RunFiles
+from seqrec.layout import LogFiles, ResultFiles, Run, RunFiles
 from seqrec.records.errors import DamagedRecord, UnusableRecord
 from seqrec.records.failure import RUN_AGAIN, failure_in, read_failure, sentence
 from seqrec.records.fingerprint import is_stale, training_code_fingerprint
@@ -114,7 +114,7 @@ def survey(results: Path) -> Survey:
     wanted = grid.wanted()
     records, missing = _found(files)
     known = {one.run for one in records} | {one.run for one in missing}
-    remedy = PROMOTE if grid.experiment == REFERENCE else RUN_AGAIN
+    remedy = PROMOTE if grid.is_promoted else RUN_AGAIN
     missing += [_not_found(files, run, remedy) for run in wanted.keys() - known]
     code = training_code_fingerprint()
     found = Survey(

@@ -3,8 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
+from reading_tables import CONFIG
 from record_factory import (
+    USERS,
     files_below,
     folder_of,
     make_failure,
@@ -12,13 +17,19 @@ from record_factory import (
     write_grid,
 )
 from small_disk import small_disk
+from small_searches import config_of, hash_of, make_search
 
+from seqrec.cli.main import main
 from seqrec.errors import SeqrecError
-from seqrec.layout import ResultFiles
+from seqrec.layout import ResultFiles, Run
 from seqrec.records import read_records
 from seqrec.records.failure import Reason, write_failure
+from seqrec.records.grid_file import AskedRun, GridFile
 from seqrec.records.promote import promote
-from seqrec.records.survey import missing_runs
+from seqrec.records.survey import missing_runs, survey
+from seqrec.report.evidence import read_evidence
+from seqrec.report.figures import make_charts
+from seqrec.report.tables import write_tables
 
 
 def test_promotion_copies_records_without_checkpoints_and_merges_the_grid(tmp_path: Path) -> None:
@@ -130,3 +141,164 @@ def test_the_reference_says_why_a_dataset_is_missing_until_it_has_records(tmp_pa
     promote(source, reference)
     assert missing_runs(reference) == []
     assert not ResultFiles(reference).data_failure("yelp").exists()
+
+
+# Experiments with several splits or a search
+
+
+TEMPORAL = {"kind": "global-temporal", "quantile": 0.9, "validation": "by-time", "target": "last"}
+SIDES = ["my-shop@temporal", "beauty@leave-one-out", "my-shop@leave-one-out"]
+
+
+def make_splits(results: Path, *models: str, variant_of: str = "") -> Path:
+    runs = [Run(task, model, 0) for task in SIDES for model in models]
+    for task, model, _ in runs:
+        split = {"split": TEMPORAL} if "temporal" in task else {}
+        lengths = np.arange(USERS) % 9
+        make_record(results, task, model, config=split, history_lengths=lengths)
+    grid = GridFile(
+        experiment=results.name, variant_of=variant_of, runs=[AskedRun.of(run) for run in runs]
+    )
+    grid.write(ResultFiles(results).grid)
+    return results
+
+
+def test_an_experiment_with_several_splits_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+    reference = tmp_path / "reference"
+    make_record(tmp_path / "paper")
+    promote(tmp_path / "paper", reference)
+    before = files_below(reference)
+    promote(make_splits(tmp_path / "time", "bert4rec", "sasrec+"), reference)
+    promote(make_splits(tmp_path / "more", "gru4rec", variant_of="time"), reference)
+    after = files_below(reference)
+    assert before.items() <= after.items(), "other experiments stay what they are"
+    assert all(name.startswith("time/") for name in after.keys() - before.keys())
+    found = survey(reference / "time")
+    assert not found.missing
+    tasks = ["beauty@leave-one-out", "my-shop@leave-one-out", "my-shop@temporal"]
+    assert [*dict.fromkeys(run.task for run in found.runs)] == tasks
+    models = ["bert4rec", "sasrec+", "gru4rec"]
+    assert [*dict.fromkeys(run.model for run in found.runs)] == models, "a variant comes after"
+    assert GridFile.read(reference / "time").is_promoted
+    assert promote(tmp_path / "time", reference) == []
+
+
+def test_what_all_records_of_a_task_say_of_its_targets_is_kept_once(tmp_path: Path) -> None:
+    source, reference = make_splits(tmp_path / "time", "bert4rec", "sasrec+"), tmp_path / "ref"
+    promote(source, reference)
+    kept = [name for name in files_below(reference) if name.endswith(".npy")]
+    assert len([name for name in kept if "target_counts" in name]) == len(SIDES)
+    assert len([name for name in kept if "history_lengths" in name]) == len(SIDES)
+    assert len([name for name in kept if "ranks" in name]) == 2 * len(SIDES)
+    for ours, theirs in zip(read_records(source), read_records(reference / "time"), strict=True):
+        assert ours.content() == theirs.content()
+        assert np.array_equal(ours.target_counts(), theirs.target_counts())
+        assert np.array_equal(ours.history_lengths(), theirs.history_lengths())
+
+
+def test_records_of_other_targets_keep_their_own_and_are_not_mixed_up(tmp_path: Path) -> None:
+    source, reference = make_splits(tmp_path / "time", "bert4rec", "sasrec+"), tmp_path / "ref"
+    promote(source, reference)
+    counts = np.arange(USERS) + 1
+    make_record(source, SIDES[0], "sasrec+", config={"split": TEMPORAL}, target_counts=counts)
+    promote(source, reference, replace=True)
+    one, other = (record for record in read_records(reference / "time") if record.task == SIDES[0])
+    assert one.target_counts().tolist() == list(range(USERS))
+    assert other.target_counts().tolist() == counts.tolist()
+    shared = reference / "time/runs" / SIDES[0] / "target_counts.npy"
+    shared.write_bytes(shared.read_bytes()[:-4] + b"oops")
+    lost = [one for one in missing_runs(reference / "time") if one.run.model == "bert4rec"]
+    assert "target_counts.npy: is not the file that was written with" in lost[0].reason
+    make_record(source, SIDES[0], "bert4rec", config={"split": TEMPORAL}, target_counts=counts)
+    promote(source, reference, replace=True)
+    assert not missing_runs(reference / "time")
+
+
+def test_of_trials_that_were_not_chosen_metrics_and_ranks_are_kept(tmp_path: Path) -> None:
+    source, reference = make_search(tmp_path / "tuning", reseed=True), tmp_path / "reference"
+    promote(source, reference)
+    kept = {
+        folder.parent.name: {path.name for path in folder.iterdir()}
+        for folder in (reference / "mine/runs/demo").glob("*/seed-0")
+    }
+    assert kept["sasrec+.t00"] == kept["gru4rec.t02"] == {"metrics.json", "ranks.npy"}
+    whole = {"metrics.json", "ranks.npy", "history.csv", "config.yaml"}
+    assert kept["sasrec+.t01"] == kept["gru4rec.t00"] == whole
+    assert missing_runs(source) != []
+    assert [one.run for one in missing_runs(source)] == [
+        one.run for one in missing_runs(reference / "mine")
+    ]
+
+
+@pytest.mark.parametrize("reseed", [False, True])
+def test_a_promoted_search_is_shown_as_the_experiment_itself(tmp_path: Path, reseed: bool) -> None:
+    source, reference = make_search(tmp_path / "mine", reseed=reseed), tmp_path / "reference"
+    promote(source, reference)
+    for results in (source, reference / "mine"):
+        write_tables(results, CONFIG)
+    charts = [
+        {item.name: chart for item, chart in make_charts(read_evidence(results, CONFIG))}
+        for results in (source, reference / "mine")
+    ]
+    assert charts[0] == charts[1]
+    ours, theirs = files_below(source), files_below(reference / "mine")
+    shown = [name for name in ours if name.startswith(("tables/", "results.csv"))]
+    assert len(shown) > 20
+    for name in shown:
+        if "missing" not in name and not (reseed and "results/demo" in name):
+            assert ours[name] == theirs[name], name
+    for words in (["best"], ["metrics", "5", "20"]):
+        said = [
+            CliRunner().invoke(main, [words[0], str(folder), *words[1:]]).output
+            for folder in (source, reference / "mine")
+        ]
+        assert said[0].partition("\n")[2] == said[1].partition("\n")[2]
+
+
+def test_a_longer_search_is_promoted_over_the_shorter_one(tmp_path: Path) -> None:
+    source, reference = make_search(tmp_path / "mine"), tmp_path / "reference"
+    promote(source, reference)
+    config = config_of("sasrec+.t02", 0, 0.0003)
+    make_record(
+        *(source, "demo", "sasrec+.t02"),
+        ndcg=0.123,
+        config=config,
+        config_hash=hash_of(config),
+        validation={"ndcg@10": 0.05},
+        training_seconds=300.0,
+        epochs=12,
+    )
+    assert promote(source, reference) == [], "less is kept of it, and it is the same"
+    name = "sasrec+.t03"
+    config = config_of(name, 0, 0.005)
+    make_record(
+        *(source, "demo", name),
+        config=config,
+        config_hash=hash_of(config),
+        validation={"ndcg@10": 0.5},
+    )
+    grid = GridFile.read(source)
+    asked = [*grid.runs, AskedRun.of(Run("demo", name, 0), hash_of(config))]
+    longer = grid.model_copy(update={"runs": asked, "trials": {**grid.trials, name: "sasrec+"}})
+    longer.write(ResultFiles(source).grid)
+    (new,) = promote(source, reference)
+    assert new.parent.parent.name == name
+    assert (new.parent / "history.csv").exists()
+    frame = pd.read_csv(write_and_find(reference / "mine", "tables/tuning.csv"))
+    assert frame.set_index("model").chosen["sasrec+"] == name
+
+
+def write_and_find(results: Path, name: str) -> Path:
+    write_tables(results, CONFIG)
+    return results / name
+
+
+@pytest.mark.parametrize("name", ["runs", "tables", "../mine", "reference"])
+def test_a_promoted_experiment_is_not_written_over_other_folders(tmp_path: Path, name: str) -> None:
+    source, reference = make_search(tmp_path / "a/mine"), tmp_path / "a/reference"
+    grid = GridFile.read(source).model_copy(update={"experiment": name})
+    grid.write(ResultFiles(source).grid)
+    before = files_below(tmp_path)
+    with pytest.raises(SeqrecError, match=r"name|called"):
+        promote(source, reference)
+    assert files_below(tmp_path) == before
