@@ -8,22 +8,25 @@ the last item with probability `follow`, a usual successor of the item before th
 `recall`, and otherwise a draw from the genre in mind. No user meets an item twice: an item already
 met is drawn again. So a user's latest items tell much about the next one, older items tell little,
 and popularity tells even less.
+
+`simulate_dataset` takes numpy alone; pydantic is imported where settings are checked.
 """
 
 import os
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqrec.data.datasets import Simulation, load_dataset
 from seqrec.data.sequences import Sequences
 from seqrec.errors import SeqrecError
 from seqrec.files import replacing
 from seqrec.layout import CONFIG_FILES, ConfigFiles
-from seqrec.typed_yaml import check_values
+
+if TYPE_CHECKING:
+    from seqrec.data.datasets import Simulation
 
 SUCCESSOR_WEIGHTS = np.array([0.65, 0.25, 0.1])
 """Probabilities of an item's usual successors."""
@@ -45,6 +48,9 @@ INTERACTION_BYTES, USER_BYTES, ITEM_BYTES = 32, 120, 200
 
 def simulate(**settings: Any) -> Sequences:
     """Simulate a log by settings given as keywords, see `seqrec.data.datasets.Simulation`."""
+    from seqrec.data.datasets import Simulation
+    from seqrec.typed_yaml import check_values
+
     return simulate_dataset(check_values(Simulation, settings, "simulate"))
 
 
@@ -53,8 +59,11 @@ def simulate_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -
     return simulate_dataset(settings_like(name, seed, config))
 
 
-def settings_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -> Simulation:
+def settings_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -> "Simulation":
     """Return settings that simulate a log of the size of a dataset in the registry."""
+    from seqrec.data.datasets import Simulation, load_dataset
+    from seqrec.typed_yaml import check_values
+
     config = config or CONFIG_FILES
     dataset = load_dataset(name, config)
     if dataset.simulate is not None:
@@ -80,7 +89,7 @@ def settings_like(name: str, seed: int = 0, config: ConfigFiles | None = None) -
     return check_values(Simulation, settings, f"simulate like {name}")
 
 
-def simulate_dataset(settings: Simulation) -> Sequences:
+def simulate_dataset(settings: "Simulation") -> Sequences:
     """Simulate the log that `settings` describe, of round(users * mean_length) interactions.
 
     Every item occurs at least once. Raises `SeqrecError` if that needs more memory than there is.
@@ -101,7 +110,7 @@ def simulate_dataset(settings: Simulation) -> Sequences:
     return Sequences(items + np.int32(1), offsets, settings.items)
 
 
-def _require_memory(settings: Simulation) -> None:
+def _require_memory(settings: "Simulation") -> None:
     """Raise `SeqrecError` if the simulation needs more memory than is free."""
     interactions = round(settings.users * settings.mean_length)
     needed = (
@@ -151,7 +160,7 @@ def write_text_log(path: Path, log: Sequences) -> None:
 class _World:
     """Items, genres and usual successors: everything that users have in common."""
 
-    def __init__(self, settings: Simulation, rng: np.random.Generator) -> None:
+    def __init__(self, settings: "Simulation", rng: np.random.Generator) -> None:
         items, genres, tail = settings.items, settings.genres, settings.tail
         self.settings = settings
         self.rng = rng
@@ -203,7 +212,7 @@ class _World:
         return self.successors[item, which]
 
 
-def _lengths(settings: Simulation, rng: np.random.Generator) -> np.ndarray:
+def _lengths(settings: "Simulation", rng: np.random.Generator) -> np.ndarray:
     """Draw right-skewed lengths, int64 [users], with exactly the sum and minimum asked for."""
     users, shortest = settings.users, settings.min_length
     room = settings.max_length - shortest

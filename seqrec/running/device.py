@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from seqrec.errors import SeqrecError
-from seqrec.running.workflow import DEVICE
 from seqrec.wording import shortened
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -21,6 +20,8 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    from seqrec.running.workflow import DEVICE  # with pydantic, which `auto` does without
+
     if not DEVICE.matches(name):
         raise SeqrecError(f"--device {shortened(name)}: {DEVICE.meant}.")
     try:
