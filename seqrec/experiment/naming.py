@@ -77,6 +77,15 @@ def dataset_title(dataset: str) -> str:
     return f"{title}, {split}" if split else title
 
 
+def dataset_titles(tasks: Iterable[str]) -> list[str]:
+    """List the titles of datasets, each once with its splits: `Beauty (by-time, by-user)`."""
+    splits: dict[str, list[str]] = {}
+    for task in tasks:
+        dataset, _, split = task.partition(SPLIT_MARK)
+        splits.setdefault(dataset_title(dataset), []).extend([split] if split else [])
+    return [f"{title} ({', '.join(some)})" if some else title for title, some in splits.items()]
+
+
 def model_title(model: str) -> str:
     """Return the title of a model.
 

@@ -88,6 +88,16 @@ TABLES = (
         TABLE_FORMS,
     ),
     Entry(
+        "by_split",
+        "The same models under every split",
+        Category.RESULTS,
+        "What each model reaches under each split, with its interval, beside the published value "
+        "and the verdict on it. Numbers of different splits are about other targets: compare the "
+        "order of the models.",
+        TABLE_FORMS,
+        of_splits=True,
+    ),
+    Entry(
         "intervals",
         "intervals",
         Category.RESULTS,

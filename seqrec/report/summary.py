@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seqrec.layout import ResultFiles
+from seqrec.layout import SPLIT_MARK, ResultFiles
+from seqrec.records.survey import grouped
 from seqrec.report.cells import NOT_FINISHED, Piece, marks_in
 from seqrec.report.differences import leaders
 from seqrec.report.evidence import Evidence
@@ -24,6 +26,8 @@ from seqrec.report.verdicts import BEST_EPOCH
 BEST, ABSENT = "bold green", "dim"
 MOST_DATASETS = 5
 """Datasets that have room beside each other in 80 columns; more go below."""
+LONGEST_LINE = 13
+"""Characters of a split's name that stand in one line."""
 MOST_METRICS = 3
 """Metrics that have room there, beside the paper's; the tables have all."""
 
@@ -38,8 +42,13 @@ def summary(results: Path, evidence: Evidence) -> RenderableType:
     if len(names) == 1:
         tables = [_of_dataset(evidence, names[0])]
     else:
-        some = (names[n : n + MOST_DATASETS] for n in range(0, len(names), MOST_DATASETS))
-        tables = [_of_datasets(evidence, part) for part in some]
+        # The splits of a dataset stand beside each other, and so do datasets that have one.
+        together = grouped(names, _of_split)
+        tables = [
+            _of_datasets(evidence, dataset, some[n : n + MOST_DATASETS])
+            for dataset, some in together.items()
+            for n in range(0, len(some), MOST_DATASETS)
+        ]
     marks = marks_in(
         evidence.title(name, model) for name in names for model in evidence.wanted(name)
     )
@@ -76,13 +85,21 @@ def _of_dataset(evidence: Evidence, dataset: str) -> Table:
     return table
 
 
-def _of_datasets(evidence: Evidence, datasets: Sequence[str]) -> Table:
-    """Tabulate one metric of all models on several datasets."""
+def _of_split(task: str) -> str:
+    """Return the dataset of a task that is under one of several splits; empty for others."""
+    dataset, mark, _ = task.partition(SPLIT_MARK)
+    return dataset if mark else ""
+
+
+def _of_datasets(evidence: Evidence, dataset: str, datasets: Sequence[str]) -> Table:
+    """Tabulate one metric of all models on several datasets, or on `dataset` under its splits."""
     metric = main_metric(evidence.metrics)
     lines = {name: {one.model: one for one in dataset_lines(evidence, name)} for name in datasets}
-    table = _table(f"Test {metric_title(metric)}")
+    heading = f"Test {metric_title(metric)}"
+    table = _table(*([dataset, heading] if dataset else [heading]))
     for name in datasets:
-        table.add_column(Text(plain(name)), justify="right", overflow="fold")
+        heading_lines = wrap(name.partition(SPLIT_MARK)[2], LONGEST_LINE) or [name]
+        table.add_column(_heading(*heading_lines), justify="right", overflow="fold")
     for model in dict.fromkeys(model for models in lines.values() for model in models):
         cells = [
             Text.assemble(
@@ -97,10 +114,15 @@ def _of_datasets(evidence: Evidence, datasets: Sequence[str]) -> Table:
     return table
 
 
-def _table(first: str) -> Table:
+def _table(*first: str) -> Table:
+    """Begin a table, whose first column has these lines as its heading."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(Text(plain(first)), overflow="fold")
+    table.add_column(_heading(*first), overflow="fold")
     return table
+
+
+def _heading(*lines: str) -> Text:
+    return Text("\n".join(map(plain, lines)))
 
 
 def _mean(evidence: Evidence, dataset: str, line: ResultLine, name: str) -> Text:

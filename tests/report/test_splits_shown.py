@@ -303,6 +303,29 @@ def test_a_table_shows_under_which_splits_each_claim_holds(survey_of_claims: Pat
     assert set(one.split) == {"leave-one-out", "temporal-by-time"}
 
 
+def test_a_table_shows_all_splits_with_intervals_and_verdicts(survey_of_claims: Path) -> None:
+    write(survey_of_claims)
+    frame = pd.read_csv(survey_of_claims / "tables/by_split.csv").set_index(["split", "model"])
+    assert len(frame) == 8
+    for (split, model), line in frame.iterrows():
+        other = pd.read_csv(survey_of_claims / f"tables/intervals/beauty-5core@{split}.csv")
+        (same,) = other[(other.model == model) & (other.metric == "ndcg@10")].to_dict("records")
+        assert [line["mean"], line.low, line.high] == [same["mean"], same["low"], same["high"]]
+    published = frame.published.dropna()
+    assert published["leave-one-out", "sasrec+"] == pytest.approx(0.055)
+    assert published["temporal-by-time", "bert4rec"] == pytest.approx(0.01077)
+    assert set(frame.verdict[published.index]) == {"better"}
+    assert frame.verdict.drop(published.index).isna().all()
+    text = (survey_of_claims / "tables/by_split.md").read_text(encoding="utf-8")
+    bold = {
+        tuple(cell.strip() for cell in line.split("|")[2:4])
+        for line in text.splitlines()
+        if "**" in line
+    }
+    best = {("leave-one-out", "SASRec+"), ("temporal-by-time", "BERT4Rec")}
+    assert bold == {*best, ("temporal-by-user", "SASRec+")}
+
+
 def test_a_figure_shows_the_differences_under_each_split(survey_of_claims: Path) -> None:
     chart = survival_chart(read_evidence(survey_of_claims, CONFIG))
     first = chart.panels[0]
@@ -318,12 +341,14 @@ def test_a_figure_shows_the_differences_under_each_split(survey_of_claims: Path)
 
 def test_without_several_splits_there_is_no_such_table(tmp_path: Path) -> None:
     make_record(tmp_path, "ml-1m", "sasrec+")
-    assert not any("claims_by_split" in str(path) for path in write(tmp_path))
+    assert not any("by_split" in str(path) for path in write(tmp_path))
 
 
 def test_the_page_of_several_splits_shows_which_claims_survive(survey_of_claims: Path) -> None:
     text = write_page(survey_of_claims, CONFIG).read_text(encoding="utf-8")
     ids = re.findall(r' id="([^"]*)"', re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL))
     assert len(ids) == len(set(ids))
-    assert {"claims_by_split", "survival"} <= set(ids)
-    assert "on Beauty 5-core, leave-one-out" in text
+    assert {"by_split", "claims_by_split", "survival"} <= set(ids)
+    alike = "on Beauty 5-core (leave-one-out, temporal-by-user) "
+    assert alike not in text, "they have other claims"
+    assert "on Beauty 5-core (leave-one-out) " in text

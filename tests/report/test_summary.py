@@ -117,3 +117,18 @@ def test_where_nothing_has_finished_only_that_is_shown(tmp_path: Path) -> None:
         "small, test  HitRate@10  NDCG@10",
         "SASRec                —        —",
     ]
+
+
+def test_the_splits_of_a_dataset_stand_beside_each_other(tmp_path: Path) -> None:
+    splits = ("leave-one-out", "temporal-by-time", "temporal-last-item")
+    tasks = [f"{dataset}@{split}" for dataset in ("my-shop", "books") for split in splits]
+    write_grid(tmp_path, *((task, "sasrec", 0) for task in tasks))
+    for task in tasks:
+        make_record(tmp_path, task, "sasrec", ndcg=0.25)
+    lines = shown(tmp_path)
+    assert [line.split() for line in lines[1:4]] == [
+        ["books", "temporal-by-", "temporal-"],
+        ["Test", "NDCG@10", "leave-one-out", "time", "last-item"],
+        ["SASRec", *["0.2500"] * 3],
+    ]
+    assert lines[5].startswith("my-shop ")

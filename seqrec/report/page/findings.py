@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title
+from seqrec.experiment.naming import dataset_title, dataset_titles
 from seqrec.layout import SPLIT_MARK
 from seqrec.records.survey import grouped
 from seqrec.report.cells import Cell, Table
@@ -99,13 +99,14 @@ SUPPORT = {
 
 def _decided(decided: Sequence[Claim]) -> list[str]:
     """Say how many of the paper's claims hold on each dataset."""
-    parts = []
+    alike: dict[str, list[str]] = {}
     for dataset, here in grouped(decided, lambda claim: claim.dataset).items():
         found = Counter(claim.verdict for claim in here)
         said = [f"{n} {SUPPORT[one][n > 1]}" for one in SUPPORT if (n := found[one])]
         if len(said) == 1 and len(here) > 1:
             said = [f"all {said[0]}"]
-        parts.append(f"on {dataset_title(dataset)} {_listed(said)}")
+        alike.setdefault(_listed(said), []).append(dataset)
+    parts = [f"on {_listed(dataset_titles(tasks))} {said}" for said, tasks in alike.items()]
     return [f"Of the paper's claims about these models, {'; '.join(parts)}."] if parts else []
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from seqrec.experiment.naming import dataset_title
+from seqrec.experiment.naming import dataset_title, dataset_titles
 from seqrec.records.record import Record
 from seqrec.records.survey import grouped, in_short
 from seqrec.report.cells import Mark, MarkedText, marked_note
@@ -59,7 +59,7 @@ def not_run_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText
             reasons[dataset] = " ".join(dict.fromkeys(one.reason for one in lost))
     notes = []
     for reason, some in grouped(reasons, lambda dataset: reasons[dataset]).items():
-        note = f"No run has finished on {', '.join(map(dataset_title, some))}: {reason}"
+        note = f"No run has finished on {', '.join(dataset_titles(some))}: {reason}"
         notes.append(marked_note(Mark.NOT_FINISHED, note))
     return notes
 
@@ -79,7 +79,7 @@ def elsewhere_note(evidence: Evidence, dataset: str) -> list[MarkedText]:
 def follow_up_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedText]:
     """Say where the published values come from that are not the paper's."""
     tasks = {task for task, _ in evidence.paper.follow_up}
-    some = [dataset_title(dataset) for dataset in datasets if dataset in tasks]
+    some = dataset_titles(dataset for dataset in datasets if dataset in tasks)
     if not some:
         return []
     return [

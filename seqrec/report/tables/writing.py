@@ -11,6 +11,7 @@ from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence, read_evidence
 from seqrec.report.rendering import write_csv, write_table
 from seqrec.report.splits import with_splits
+from seqrec.report.tables.by_split import by_split_table
 from seqrec.report.tables.claims import claims_table
 from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
@@ -52,6 +53,7 @@ def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
 MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
     "paper": paper_table,
+    "by_split": by_split_table,
     "intervals": intervals_table,
     "tuning": tuning_table,
     "seeds": seeds_table,

@@ -1,0 +1,79 @@
+"""What the models of an experiment reach under each of its splits."""
+
+import pandas as pd
+
+from seqrec.experiment.naming import dataset_title
+from seqrec.layout import SPLIT_MARK
+from seqrec.report.cells import NOT_FINISHED, Cell, Table
+from seqrec.report.contents import Item
+from seqrec.report.differences import leaders
+from seqrec.report.evidence import Evidence
+from seqrec.report.levels import ALPHA, CONFIDENCE, REPRODUCED_WITHIN
+from seqrec.report.metrics import main_metric, metric_title
+from seqrec.report.numbers import interval, number, over_seeds
+from seqrec.report.tables.notes import follow_up_note, mark_notes
+from seqrec.report.tables.results import ResultLine, dataset_lines
+from seqrec.report.verdicts import Outcome, verdicts
+
+COLUMNS = [
+    *("dataset", "split", "model", "metric", "seeds"),
+    *("mean", "sd", "low", "high", "published", "verdict"),
+]
+"""Columns of the table for programs."""
+
+
+def by_split_table(evidence: Evidence, item: Item) -> Table:
+    """Tabulate one metric of every model, task by task, with verdicts on the published values."""
+    metric = main_metric(evidence.metrics)
+    judged = {
+        (one.published.dataset, one.published.model): one.outcome
+        for one in verdicts(evidence)
+        if one.published.quantity == metric
+    }
+    cells, data = [], []
+    for task in evidence.datasets:
+        dataset, _, split = task.partition(SPLIT_MARK)
+        best = leaders(evidence.comparable[task], metric)
+        for line in dataset_lines(evidence, task):
+            value, outcome = line.metrics[metric], judged.get((task, line.model), Outcome.NOT_RUN)
+            verdict = "" if outcome is Outcome.NOT_RUN else outcome.value
+            cells.append(
+                [
+                    Cell(dataset_title(dataset)),
+                    Cell(split),
+                    Cell((line.title,)),
+                    Cell(line.seeds),
+                    Cell(over_seeds(value.seeds, 4), line.model in best)
+                    if value.seeds
+                    else NOT_FINISHED,
+                    Cell(interval(value.interval) if value.interval else ""),
+                    Cell("" if value.published is None else number(value.published, 4)),
+                    Cell(verdict),
+                ]
+            )
+            data.append([dataset, split, *_numbers(line, metric), verdict or None])
+    title = metric_title(metric)
+    headings = ["Dataset", "Split", "Model", "Seeds", title, f"{CONFIDENCE:.0%} interval"]
+    table = Table(
+        f"{item.title}: test {title}",
+        [*headings, "paper", "Verdict"],
+        cells,
+        pd.DataFrame(data, columns=COLUMNS),
+        columns="lllrrrrl",
+        grouped=True,
+    )
+    table.notes.append(
+        "Over seeds: the mean, with both values of two and the standard deviation of more. "
+        "Interval: over users. Bold: the models that may be the best under the split, by a paired "
+        f"test at the {ALPHA:.0%} level. Reproduced: within {REPRODUCED_WITHIN:.0%} of the "
+        "published value; plausible: one more run of ours may come out so."
+    )
+    table.notes.extend(follow_up_note(evidence, evidence.datasets))
+    table.notes.extend(mark_notes(table.marks))
+    return table
+
+
+def _numbers(line: ResultLine, metric: str) -> list[object]:
+    value = line.metrics[metric]
+    ends = value.interval or (None, None)
+    return [line.model, metric, line.finished, value.mean, value.deviation, *ends, value.published]
