@@ -39,7 +39,7 @@ OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark losses whole readme docs lint format lock setup clean architecture terminal
+.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark losses growth scale whole readme docs lint format lock setup clean architecture terminal
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -138,10 +138,17 @@ test-all: $(DEV_READY) ## run all tests, also the slow ones, and those on Slurm 
 benchmark: data/processed/ml-1m data/processed/beauty ## time training and evaluation against a textbook implementation
 	$(BIN)/python tests/benchmarks
 	$(BIN)/python tests/benchmarks/losses.py
+	$(BIN)/python tests/benchmarks/growth.py
 	if command -v nvidia-smi > /dev/null; then $(BIN)/python tests/benchmarks/whole.py; fi
 
 losses: $(READY) ## time every loss, by hand, by autograd and as a textbook writes it, in a minute
 	$(BIN)/python tests/benchmarks/losses.py --quick --output results/benchmark/losses-quick.json
+
+growth: $(READY) ## time training steps by number of items, up to ten million, and by length
+	$(BIN)/python tests/benchmarks/growth.py
+
+scale: $(READY) ## take logs of up to 100 million interactions all the way, and measure time and memory
+	$(BIN)/python tests/benchmarks/scale.py
 
 whole: $(READY) data/processed/ml-1m data/processed/beauty ## time a part of every run of the paper and estimate the whole
 	$(BIN)/python tests/benchmarks/whole.py

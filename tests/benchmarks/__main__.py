@@ -7,7 +7,7 @@ that take turns, so that what else the machine does falls on both; printed are m
 ratio. The floor of a step is what its matrix products and its optimiser's memory traffic would take
 at the rates measured here, were there nothing else to do; that of a validation, its products. With
 RECTOOLS_PYTHON naming the Python of an environment that has RecTools, its SASRec is timed too.
-Results go to a JSON file, and how cost grows with the work to a figure beside it.
+Results go to a JSON file.
 """
 
 import argparse
@@ -24,7 +24,6 @@ from statistics import median
 from typing import Any
 
 import torch
-from growth import draw_growth, measure_growth
 from measuring import Worker, floor_seconds, machine_rates, product_seconds
 from report import readme_table
 
@@ -182,9 +181,6 @@ def main() -> None:
             for option in ("--no-compile", "--compile")
         }
     output.parent.mkdir(parents=True, exist_ok=True)
-    if device.type == "cpu":  # where its parts are run
-        result["growth"] = measure_growth()
-        draw_growth(result["growth"], output.with_suffix(".png"))
     write_text(output, json.dumps(result, indent=1) + "\n")
     print(f"\n{readme_table(result)}\n")
     print(f"{output}: on {result['device']}, {threads} threads; GPU {result['gpu']}")

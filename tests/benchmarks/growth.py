@@ -1,64 +1,148 @@
-"""How cost grows with the work: items, sequence length, and users of a memory-mapped log."""
+"""How the cost of training grows with the number of items and with the length of sequences.
 
+    make growth                     (or: python tests/benchmarks/growth.py [--quick])
+
+Whole training steps of SASRec are timed, part by part, in a process of its own for each size: 128
+sequences with about a thousand labels, a loss over all items or with 300 negatives, dense
+gradients, Adam. `--quick` takes small sizes, to see that everything works. Results go to a JSON
+file, and a figure beside it. The largest size needs 13 GB of memory.
+"""
+
+import argparse
 import json
-import subprocess
+import platform
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from axes import Lines, draw_lines
+from measuring import Timer
+from phases import measured_process, report_phase
+from tabulate import tabulate
 
+from seqrec.data.sequences import Sequences
+from seqrec.experiment.schema import RunConfig
+from seqrec.files import write_text
+from seqrec.models import Network
 from seqrec.models.sasrec import SASRec
-from seqrec.training import losses
+from seqrec.protocol.splits import leave_one_out
+from seqrec.report.figures.style import own_style
+from seqrec.running.device import product_name
+from seqrec.running.engine import choose_engine
+from seqrec.running.memory import keep_freed_memory
+from seqrec.running.options import EngineOptions
+from seqrec.training.arithmetic import set_arithmetic
+from seqrec.training.batches import TrainingSequences
+from seqrec.training.building import seeded_model
+from seqrec.training.loop import Trainer
 
-ITEMS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000)
-LENGTHS = (50, 100, 200, 500, 1_000)
-USERS = (10_000, 100_000, 1_000_000, 10_000_000)
-POSITIONS, SEQUENCES, WIDTH, NEGATIVES = 1_000, 128, 64, 300
+LOSSES: dict[str, dict[str, Any]] = {
+    "all items": {"kind": "cross-entropy"},
+    "300 negatives": {"kind": "sampled-cross-entropy", "negatives": 300},
+}
+HISTORY, HELD_OUT = 10, 2
+"""Items of each user, and how many of them are not for training."""
+BATCH, WIDTH = 128, 64
+SEQUENCES = 16
+"""How many go through the network where length is what grows."""
+WARM_UP = 3
+"""Steps that are not counted: until then, the system hands out memory page by page."""
+PARTS = ("batch", "forward", "loss", "backward", "Adam")
 
 
-def seconds(action: Callable[[], Any]) -> float:
-    """The median of three, after one to warm up."""
-    action()
+class Sizes(NamedTuple):
+    """What is measured."""
+
+    items: dict[str, tuple[int, ...]]
+    """By loss: one over all items takes minutes per step where negatives take seconds."""
+    lengths: tuple[int, ...]
+    rounds: int
+
+
+WHOLE = Sizes(
+    {
+        "all items": (10_000, 30_000, 100_000, 300_000, 1_000_000),
+        "300 negatives": (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000),
+    },
+    (50, 100, 200, 500, 1_000),
+    rounds=5,
+)
+QUICK = Sizes({"all items": (1_000,), "300 negatives": (1_000, 3_000)}, (10, 20), rounds=1)
+
+
+def log_of(items: int) -> Sequences:
+    """Make a log in whose train part every item occurs."""
+    rng, trained = np.random.default_rng(0), HISTORY - HELD_OUT
+    users = max(-(-items // trained), 4 * BATCH)
+    histories = rng.integers(1, items + 1, (users, HISTORY), dtype=np.int32)
+    every = rng.permutation(np.resize(np.arange(1, items + 1, dtype=np.int32), users * trained))
+    histories[:, :trained] = every.reshape(users, trained)
+    return Sequences(histories.ravel(), np.arange(users + 1) * HISTORY, items)
+
+
+def time_steps(items: int, loss: str, rounds: int, threads: int) -> None:
+    """Time training steps and report them; run in a process of its own."""
+    config = RunConfig.model_validate(
+        {
+            "dataset": "grown",
+            "model": "sasrec",
+            "seed": 0,
+            "implementation": "sasrec",
+            "hyperparameters": {"hidden_size": WIDTH},
+            "max_length": HISTORY,
+            "loss": LOSSES[loss],
+            "training": {"batch_size": BATCH},
+            "evaluation": {},
+        }
+    )
+    keep_freed_memory()
+    engine = choose_engine(EngineOptions(device="cpu", threads=threads))
+    set_arithmetic(engine)
+    network = seeded_model(config, items)
+    assert isinstance(network, Network)
+    trainer = Trainer(network, leave_one_out(log_of(items)), config, engine)
+    timers = {
+        "batch": Timer(TrainingSequences, "batch"),
+        "forward": Timer(trainer, "encode"),
+        "loss": Timer(trainer, "objective"),
+        "backward": Timer(torch.Tensor, "backward"),
+        "Adam": Timer(type(trainer.optimiser), "step"),
+    }
+    trainer.begin_epoch()
+    steps: list[dict[str, float]] = []
+    for _ in range(WARM_UP + rounds):
+        for timer in timers.values():
+            timer.seconds = 0.0
+        start = time.perf_counter()
+        trainer.step()
+        total = time.perf_counter() - start
+        steps.append({"step": total, **{name: timer.seconds for name, timer in timers.items()}})
+    counted = steps[WARM_UP:]
+    report_phase("steps", **{part: median(step[part] for step in counted) for part in steps[0]})
+
+
+def seconds_of(action: Callable[[], Any], rounds: int) -> float:
+    """Return the median duration of an action, after one time to warm up."""
     times = []
-    for _ in range(3):
+    for _ in range(rounds + 1):
         start = time.perf_counter()
         action()
         times.append(time.perf_counter() - start)
-    return median(times)
-
-
-def loss_and_gradient(items: int, sampled: bool) -> Callable[[], None]:
-    """A loss in float32 over a table of so many items, for a thousand positions."""
-    torch.manual_seed(0)
-    hidden = torch.randn(POSITIONS, WIDTH, requires_grad=True)
-    table = (0.02 * torch.randn(items, WIDTH)).requires_grad_()
-    targets = torch.randint(items, (POSITIONS,))
-    negatives = torch.randint(items, (SEQUENCES, NEGATIVES))
-    counts = [POSITIONS // SEQUENCES] * (SEQUENCES - 1)
-    counts.append(POSITIONS - sum(counts))
-
-    def step() -> None:
-        if sampled:
-            value = losses.sampled_cross_entropy(hidden, targets, table, negatives, counts)
-        else:
-            value = losses.cross_entropy(hidden, targets, table)
-        torch.autograd.grad(value, (hidden, table))
-
-    return step
+    return median(times[1:])
 
 
 def network_step(length: int) -> Callable[[], None]:
-    """SASRec forward and backward on sixteen sequences of that length."""
+    """Return a step of SASRec, forward and backward, on sequences of that length."""
     torch.manual_seed(0)
     network = SASRec(1_000, length)
-    rows = torch.randint(1, 1_000, (16, length))
+    rows = torch.randint(1, 1_000, (SEQUENCES, length))
 
     def step() -> None:
         network(rows).sum().backward()
@@ -66,84 +150,81 @@ def network_step(length: int) -> Callable[[], None]:
     return step
 
 
-def resident(users: int) -> dict[str, float]:
-    """Memory of a process that draws batches from a log of so many users, in bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, folder, str(users)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
-
-
-def draw_batches(folder: Path, users: int) -> dict[str, float]:
-    """What `resident` runs in a process of its own."""
-    from seqrec.data.sequences import Sequences
-    from seqrec.models import NextItem
-    from seqrec.protocol.splits import leave_one_out
-    from seqrec.training.batches import training_batch
-
-    length = 10
-    for name, size in (("items", users * length), ("offsets", users + 1)):
-        kind = np.int32 if name == "items" else np.int64
-        array = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, (size,))
-        for first in range(0, size, 10_000_000):
-            index = np.arange(first, min(first + 10_000_000, size))
-            array[index] = index % 1_000 + 1 if name == "items" else index * length
-        array.flush()
-        del array
-    items = np.load(folder / "items.npy", mmap_mode="r")
-    offsets = np.load(folder / "offsets.npy", mmap_mode="r")
-    split = leave_one_out(Sequences(items, offsets, 1_000)).train
-    before = anonymous_memory()
-    rng, task, generator = np.random.default_rng(0), NextItem(), torch.Generator()
-    start = time.perf_counter()
-    for _ in range(100):
-        chosen = rng.integers(users, size=SEQUENCES)
-        training_batch(split, chosen, 50, task, generator, torch.device("cpu"))
-    return {
-        "log bytes": float(items.nbytes + offsets.nbytes),
-        "own memory": float(anonymous_memory() - before),
-        "seconds a batch": (time.perf_counter() - start) / 100,
-    }
-
-
-def anonymous_memory() -> int:
-    """Bytes that this process holds, apart from pages of files."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def measure_growth() -> dict[str, Any]:
-    return {
-        "items": {
-            name: {items: seconds(loss_and_gradient(items, sampled)) for items in ITEMS}
-            for name, sampled in (("full", False), (f"{NEGATIVES} negatives", True))
-        },
-        "length": {length: seconds(network_step(length)) for length in LENGTHS},
-        "users": {users: resident(users) for users in USERS},
-    }
+def measure_growth(sizes: Sizes, threads: int) -> dict[str, Any]:
+    """Measure steps and peak memory by number of items, and steps by length."""
+    items: dict[str, dict[int, dict[str, float]]] = {}
+    for loss, counts in sizes.items.items():
+        for count in counts:
+            settings = map(str, (count, loss, sizes.rounds, threads))
+            command = [sys.executable, __file__, "--time", *settings]
+            found = measured_process(command)["steps"]
+            print(f"{count:,} items, {loss}: {found['step']:.3f} s per step", flush=True)
+            items.setdefault(loss, {})[count] = found
+    lengths = {length: seconds_of(network_step(length), sizes.rounds) for length in sizes.lengths}
+    return {"items": items, "length": lengths}
 
 
 def draw_growth(growth: dict[str, Any], path: Path) -> None:
-    """Three panels on logarithmic axes."""
-    figure, (items, length, users) = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    for name, times in growth["items"].items():
-        items.loglog([*times], [*times.values()], marker="o", label=name)
-    items.set(xlabel="items", ylabel="seconds of a loss and its gradients")
-    length.loglog([*growth["length"]], [*growth["length"].values()], marker="o")
-    length.set(xlabel="sequence length", ylabel="seconds of SASRec, 16 sequences")
-    counts = [*growth["users"]]
-    for key in ("log bytes", "own memory"):
-        users.loglog(
-            counts, [max(1, growth["users"][c][key]) for c in counts], marker="o", label=key
-        )
-    users.set(xlabel="users", ylabel="bytes")
-    for panel in (items, users):
-        panel.legend(frameon=False)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    """Draw four panels: steps and peak memory by loss, the parts of a step, and lengths."""
+    by_loss, length = growth["items"], growth["length"]
+    sampled = by_loss["300 negatives"]
+
+    def lines(key: str, unit: float = 1.0) -> Lines:
+        return {
+            loss: {count: one[key] / unit for count, one in found.items()}
+            for loss, found in by_loss.items()
+        }
+
+    parts = {part: {count: one[part] for count, one in sampled.items()} for part in PARTS}
+    network = f"The network alone, {SEQUENCES} sequences"
+    with own_style():
+        figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.2), layout="constrained")
+        draw_lines(axes[0, 0], lines("step"), "A training step", "items", "seconds")
+        draw_lines(axes[0, 1], parts, "Its parts, with 300 negatives", "items", "seconds")
+        draw_lines(axes[1, 0], lines("own bytes", 1e9), "Peak memory", "items", "GB")
+        draw_lines(axes[1, 1], {"": length}, network, "items of a sequence", "seconds")
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def growth_table(growth: dict[str, Any]) -> str:
+    """Return the steps by loss and number of items, as Markdown."""
+    rows = []
+    for loss, by_items in growth["items"].items():
+        for count, found in by_items.items():
+            seconds = (f"{found[part]:.3f}" for part in ("step", *PARTS))
+            rows.append([f"{count:,}", loss, *seconds, f"{found['own bytes'] / 1e9:.2f}"])
+    headers = ["items", "loss over", "step, s", *(f"{part}, s" for part in PARTS), "peak, GB"]
+    return tabulate(rows, headers, "github", disable_numparse=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes: seconds in all")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmark/growth.json"))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--time", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.time:
+        items, loss, rounds, threads = given.time
+        time_steps(int(items), loss, int(rounds), int(threads))
+        return
+    torch.set_num_threads(given.threads)
+    growth = measure_growth(QUICK if given.quick else WHOLE, given.threads)
+    result = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": product_name(torch.device("cpu")),
+        "threads": given.threads,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "quick": given.quick,
+        **growth,
+    }
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    draw_growth(growth, given.output.with_suffix(".png"))
+    write_text(given.output, json.dumps(result, indent=1) + "\n")
+    print(f"\n{growth_table(growth)}\n\n{given.output}: on {result['device']}")
 
 
 if __name__ == "__main__":
-    print(json.dumps(draw_batches(Path(sys.argv[1]), int(sys.argv[2]))))
+    main()

@@ -38,6 +38,22 @@ class Worker:
         self.process.communicate()
 
 
+class Timer:
+    """Adds up the seconds spent in a method of a class, or of one object."""
+
+    def __init__(self, owner: Any, method: str) -> None:
+        self.seconds = 0.0
+        original = getattr(owner, method)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            result = original(*arguments, **named)
+            self.seconds += time.perf_counter() - start
+            return result
+
+        setattr(owner, method, timed)
+
+
 def machine_rates(device: torch.device) -> dict[str, float]:
     """Operations a second of matrix products at the models' width, and bytes a second of copies."""
 

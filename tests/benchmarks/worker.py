@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import Timer
 from textbook import Baseline
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -61,22 +62,6 @@ class Products(TorchDispatchMode):
             found = count(*args, **(kwargs or {}), out_val=result)
             self.operations[kind] = self.operations.get(kind, 0) + found
         return result
-
-
-class Timer:
-    """Adds up the seconds spent in a method of a class."""
-
-    def __init__(self, owner: type, method: str) -> None:
-        self.seconds = 0.0
-        original = getattr(owner, method)
-
-        def timed(*arguments: Any) -> Any:
-            start = time.perf_counter()
-            result = original(*arguments)
-            self.seconds += time.perf_counter() - start
-            return result
-
-        setattr(owner, method, timed)
 
 
 def ours(
