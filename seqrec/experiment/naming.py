@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import cache
+from textwrap import wrap
 
 from seqrec.data.datasets import load_dataset
 from seqrec.errors import SeqrecError
@@ -84,6 +85,24 @@ def dataset_titles(tasks: Iterable[str]) -> list[str]:
         dataset, _, split = task.partition(SPLIT_MARK)
         splits.setdefault(dataset_title(dataset), []).extend([split] if split else [])
     return [f"{title} ({', '.join(some)})" if some else title for title, some in splits.items()]
+
+
+LONGEST_LINE = 13
+"""Characters of a split's name that stand in one line of a terminal's heading."""
+
+
+def tasks_together(tasks: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Arrange tasks for a terminal: the lines of each task's heading, by dataset and task.
+
+    The splits of a dataset stand together, their names in short lines; so do all datasets that have
+    one split, under an empty name.
+    """
+    together: dict[str, dict[str, list[str]]] = {}
+    for task in tasks:
+        dataset, mark, split = task.partition(SPLIT_MARK)
+        lines = wrap(split, LONGEST_LINE) if mark else [task]
+        together.setdefault(dataset if mark else "", {})[task] = lines
+    return together
 
 
 def model_title(model: str) -> str:

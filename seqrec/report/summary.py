@@ -1,16 +1,15 @@
 """What an experiment found, for a terminal: a table, what stands out, and where to go on."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from textwrap import wrap
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seqrec.layout import SPLIT_MARK, ResultFiles
-from seqrec.records.survey import grouped
+from seqrec.experiment.naming import tasks_together
+from seqrec.layout import ResultFiles
 from seqrec.report.cells import NOT_FINISHED, Piece, marks_in
 from seqrec.report.differences import leaders
 from seqrec.report.evidence import Evidence
@@ -26,8 +25,6 @@ from seqrec.report.verdicts import BEST_EPOCH
 BEST, ABSENT = "bold green", "dim"
 MOST_DATASETS = 5
 """Datasets that have room beside each other in 80 columns; more go below."""
-LONGEST_LINE = 13
-"""Characters of a split's name that stand in one line."""
 MOST_METRICS = 3
 """Metrics that have room there, beside the paper's; the tables have all."""
 
@@ -42,11 +39,10 @@ def summary(results: Path, evidence: Evidence) -> RenderableType:
     if len(names) == 1:
         tables = [_of_dataset(evidence, names[0])]
     else:
-        # The splits of a dataset stand beside each other, and so do datasets that have one.
-        together = grouped(names, _of_split)
         tables = [
-            _of_datasets(evidence, dataset, some[n : n + MOST_DATASETS])
-            for dataset, some in together.items()
+            _of_datasets(evidence, dataset, dict(some[n : n + MOST_DATASETS]))
+            for dataset, tasks in tasks_together(names).items()
+            for some in [[*tasks.items()]]
             for n in range(0, len(some), MOST_DATASETS)
         ]
     marks = marks_in(
@@ -85,21 +81,17 @@ def _of_dataset(evidence: Evidence, dataset: str) -> Table:
     return table
 
 
-def _of_split(task: str) -> str:
-    """Return the dataset of a task that is under one of several splits; empty for others."""
-    dataset, mark, _ = task.partition(SPLIT_MARK)
-    return dataset if mark else ""
+def _of_datasets(evidence: Evidence, dataset: str, datasets: Mapping[str, Sequence[str]]) -> Table:
+    """Tabulate one metric of all models on several datasets, or on `dataset` under its splits.
 
-
-def _of_datasets(evidence: Evidence, dataset: str, datasets: Sequence[str]) -> Table:
-    """Tabulate one metric of all models on several datasets, or on `dataset` under its splits."""
+    `datasets` are the lines of their headings.
+    """
     metric = main_metric(evidence.metrics)
     lines = {name: {one.model: one for one in dataset_lines(evidence, name)} for name in datasets}
     heading = f"Test {metric_title(metric)}"
     table = _table(*([dataset, heading] if dataset else [heading]))
-    for name in datasets:
-        heading_lines = wrap(name.partition(SPLIT_MARK)[2], LONGEST_LINE) or [name]
-        table.add_column(_heading(*heading_lines), justify="right", overflow="fold")
+    for title in datasets.values():
+        table.add_column(_heading(*title), justify="right", overflow="fold")
     for model in dict.fromkeys(model for models in lines.values() for model in models):
         cells = [
             Text.assemble(

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from seqrec.experiment.naming import tasks_together
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.records.survey import Missing, by_reason, done_in_short
@@ -52,7 +53,10 @@ def view(results: Path, statuses: Sequence[Status], with_bar: bool = True) -> Re
     counts = _counts(statuses)
     parts = [headline(results, statuses, with_bar)]
     if statuses:
-        parts += [_grid(statuses), Text(NUMBERS, "dim")]
+        tasks = dict.fromkeys(status.run.task for status in statuses)
+        for dataset, some in tasks_together(tasks).items():
+            parts.append(_grid(dataset, some, [one for one in statuses if one.run.task in some]))
+        parts.append(Text(NUMBERS, "dim"))
     if counts["running"]:
         parts += [Text(), _running([s for s in statuses if s.state == "running"])]
     for status in statuses:
@@ -82,13 +86,13 @@ def _counts(statuses: Sequence[Status]) -> dict[State, int]:
     return {state: sum(status.state == state for status in statuses) for state in STYLES}
 
 
-def _grid(statuses: Sequence[Status]) -> Table:
-    """Lay out one row per model and one column per task."""
-    tasks = list(dict.fromkeys(status.run.task for status in statuses))
+def _grid(dataset: str, tasks: Mapping[str, Sequence[str]], statuses: Sequence[Status]) -> Table:
+    """Lay out one row per model and one column per task, with the lines of its heading."""
     models = dict.fromkeys(status.run.model for status in statuses)
-    table = Table("", box=None, pad_edge=False, header_style="bold")
-    for task in tasks:
-        table.add_column(Text(task))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(Text(dataset))
+    for title in tasks.values():
+        table.add_column(Text("\n".join(title)))
     for model in models:
         cells = []
         for task in tasks:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from record_factory import folder_of, make_failure, make_record
+from record_factory import folder_of, make_failure, make_record, write_grid
 from rich.console import Console
 from small_runs import small_config
 
@@ -449,3 +449,14 @@ def test_a_watch_ends_quietly_with_ctrl_c(results: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("seqrec.running.watch.time.sleep", interrupt)
     result = CliRunner().invoke(main, ["status", str(results), "--watch"])
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_the_splits_of_a_dataset_stand_below_its_name(tmp_path: Path) -> None:
+    splits = ("leave-one-out", "temporal-by-time", "temporal-by-user", "temporal-last-item")
+    tasks = [f"{dataset}@{split}" for dataset in ("books", "shop") for split in splits]
+    write_grid(tmp_path, *((task, "sasrec", 0) for task in tasks))
+    make_record(tmp_path, "shop@temporal-by-time", "sasrec", ndcg=0.25)
+    done = CliRunner().invoke(main, ["status", str(tmp_path)], env={"COLUMNS": "80"})
+    lines = [line.split() for line in done.output.splitlines()]
+    assert ["shop", "leave-one-out", *["temporal-by-"] * 2, "temporal-"] in lines
+    assert ["sasrec", "waiting", "0.2500", *["waiting"] * 2] in lines
