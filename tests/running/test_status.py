@@ -458,5 +458,6 @@ def test_the_splits_of_a_dataset_stand_below_its_name(tmp_path: Path) -> None:
     make_record(tmp_path, "shop@temporal-by-time", "sasrec", ndcg=0.25)
     done = CliRunner().invoke(main, ["status", str(tmp_path)], env={"COLUMNS": "80"})
     lines = [line.split() for line in done.output.splitlines()]
-    assert ["shop", "leave-one-out", *["temporal-by-"] * 2, "temporal-"] in lines
+    assert [*["temporal-by-"] * 2, "temporal-"] in lines
+    assert ["shop", "leave-one-out", "time", "user", "last-item"] in lines
     assert ["sasrec", "waiting", "0.2500", *["waiting"] * 2] in lines
