@@ -1,9 +1,10 @@
 """Put the tables of committed records into the README files and the documentation: `make readme`.
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
-`<!-- benchmark -->`, `<!-- whole -->` or `<!-- precision -->` (measurements in
-`results/benchmark/`), `<!-- changes -->` (since the first edition) or `<!-- stopping -->` (when
-trainings stop), and end with `<!-- end -->`.
+`<!-- reference/STUDY: NAME -->` (a table of an experiment that has a folder of its own there, or with
+`NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->` or
+`<!-- precision -->` (measurements in `results/benchmark/`), `<!-- changes -->` (since the first
+edition) or `<!-- stopping -->` (when trainings stop), and end with `<!-- end -->`.
 """
 
 import json
@@ -14,6 +15,9 @@ from pathlib import Path
 from first_edition import changes_table
 from stopping import stopping_table
 
+from seqrec.layout import ResultFiles
+from seqrec.report.contents import FIGURES, find
+
 PROJECT = Path(__file__).parent.parent
 PAGES = (
     "README.md",
@@ -21,8 +25,10 @@ PAGES = (
     "docs/results.md",
     "docs/explanation/performance.md",
 )
+NOT_YET = "These records have not been promoted yet.\n"
 BLOCK = re.compile(
-    r"(<!-- (reference: \S+|benchmark|whole|precision|changes|stopping) -->\n)(.*?)(<!-- end -->)",
+    r"(<!-- (reference(?:/\S+)?: \S+|benchmark|whole|precision|changes|stopping) -->\n)(.*?)"
+    r"(<!-- end -->)",
     re.DOTALL,
 )
 
@@ -51,7 +57,15 @@ def made(name: str, project: Path) -> str:
         return changes_table(project) + "\n"
     if name == "stopping":
         return stopping_table(project) + "\n"
-    path = project / f"results/reference/tables/{name.removeprefix('reference: ')}.md"
+    folder, _, name = name.partition(": ")
+    results = ResultFiles(project / "results" / folder)
+    if not results.grid.is_file():
+        return NOT_YET
+    if name.endswith(".png"):
+        entry, _, dataset = name.removesuffix(".png").partition("/")
+        title = find(FIGURES, entry, dataset).title
+        return f"![{title}](../results/{folder}/figures/{name})\n"
+    path = results.tables / f"{name}.md"
     return path.read_text(encoding="utf-8").partition("\n\n")[2]
 
 

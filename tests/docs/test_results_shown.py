@@ -8,9 +8,14 @@ import sys
 from pathlib import Path
 
 from documentation import PAGES
+from readme import NOT_YET, made, shown
 from readme import PAGES as WITH_RESULTS
-from readme import made, shown
 from small_runs import ROOT
+from small_searches import make_search
+
+from seqrec.layout import ConfigFiles
+from seqrec.records.promote import promote
+from seqrec.report.tables import write_tables
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,7 +40,7 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
     # Use the environment of these tests, where make would set one up.
     environment = [f"BIN={Path(sys.executable).parent}", "READY="]
     subprocess.run(
-        ["make", "tables", "figures", "EXPERIMENT=reference", *environment],
+        ["make", "reference", *environment],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         check=True,
@@ -49,6 +54,18 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
     for image in images:
         committed = (ROOT / image).read_bytes()
         assert (tmp_path / image).read_bytes() == committed, f"{image}: call make readme"
+
+
+def test_blocks_of_an_experiment_with_a_folder_of_its_own_say_so_until_it_is_promoted(
+    tmp_path: Path,
+) -> None:
+    assert made("reference/mine: tuning", tmp_path) == NOT_YET
+    reference = tmp_path / "results/reference"
+    promote(make_search(tmp_path / "mine"), reference)
+    write_tables(reference / "mine", ConfigFiles(ROOT / "config"))
+    assert "| Demo (simulated) | SASRec+ " in made("reference/mine: tuning", tmp_path)
+    image = made("reference/mine: tries/demo.png", tmp_path)
+    assert image.endswith("](../results/reference/mine/figures/tries/demo.png)\n")
 
 
 def test_the_readme_counts_the_verdicts_as_the_table_does() -> None:
