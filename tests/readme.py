@@ -1,9 +1,9 @@
 """Put the tables of committed records into the README files and the documentation: `make readme`.
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
-`<!-- reference/STUDY: NAME -->` (a table of an experiment that has a folder of its own there, or with
-`NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->` or
-`<!-- precision -->` (measurements in `results/benchmark/`), `<!-- changes -->` (since the first
+`<!-- reference/STUDY: NAME -->` (a table of an experiment that has a folder of its own there, or
+with `NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->`
+or `<!-- precision -->` (measurements in `results/benchmark/`), `<!-- changes -->` (since the first
 edition) or `<!-- stopping -->` (when trainings stop), and end with `<!-- end -->`.
 """
 
