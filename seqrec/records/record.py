@@ -49,6 +49,7 @@ OPTIONAL = (
     "refit_seconds",
     "test_sampled",
     "recommended_popularity",
+    "cold",
     "pieces",
     "predictions",
     "digests",
@@ -129,6 +130,15 @@ def _with_stopping_metric(validation: dict[str, float], info: ValidationInfo) ->
     if STOPPING_METRIC not in validation and not is_for_test_alone:
         raise ValueError(f"lacks {STOPPING_METRIC}")
     return validation
+
+
+class Cold(Part):
+    """What a test asks for that nothing was learned about."""
+
+    users: NonNegative
+    """Test users who have no interaction in training."""
+    items: NonNegative
+    """Items among the test targets that occur in no user's train part."""
 
 
 class KnownLoss(Part):
@@ -252,6 +262,9 @@ class Record(Part):
     recommended_popularity: Annotated[float, Field(ge=0)] | None = None
     """How often an item that is recommended in the test occurs in the train part, on average over
     recommendations; None in older records."""
+    cold: Cold | None = None
+    """Users and items of the test that are new after the cut; None under leave-one-out and in older
+    records."""
     pieces: list[TrainingPiece] | None = None
     """The pieces of a training whose pieces computed with different things; None for others."""
     digests: dict[str, str] | None = None

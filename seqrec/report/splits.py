@@ -14,6 +14,7 @@ from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.measured import LEAVE_ONE_OUT, split_of
 from seqrec.report.numbers import number
+from seqrec.wording import counted
 
 MISS = np.iinfo(np.int32).max
 """Rank of a target that is never ranked; as in `seqrec.protocol.ranking`, which needs torch."""
@@ -98,11 +99,21 @@ def target_notes(records: Sequence[Record]) -> list[MarkedText]:
             f"{_percent(missed)} of the test targets are items that the user has met before. Seen "
             "items are not ranked, so that these are misses of every model."
         )
-    unknown = float((records[0].target_counts() == 0).mean())
-    if split != LEAVE_ONE_OUT and unknown:
+    if split == LEAVE_ONE_OUT:
+        return notes
+    # Older records do not count users; on one task all that do count alike.
+    cold = next((record.cold for record in records if record.cold), None)
+    if unknown := float((records[0].target_counts() == 0).mean()):
+        different = f" ({counted(cold.items, 'item')})" if cold else ""
         notes.append(
-            f"{_percent(unknown)} of the test targets are cold items, which occur in no user's "
-            "train part."
+            f"{_percent(unknown)} of the test targets are cold items{different}, which occur in no "
+            "user's train part."
+        )
+    if cold and cold.users:
+        users = records[0].users
+        notes.append(
+            f"{cold.users:,} of the {users:,} test users ({_percent(cold.users / users)}) are "
+            "cold: none of their interactions is in training."
         )
     return notes
 

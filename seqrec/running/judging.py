@@ -25,6 +25,7 @@ from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import FORMAT, has_record, read_metrics
 from seqrec.records.record import Data, Predictions
 from seqrec.records.writing import write_record
+from seqrec.running.cold import count_cold
 from seqrec.running.folder_lock import alone_in
 from seqrec.running.popularity import recommended_popularity
 from seqrec.running.predictions import Lists, read_lists
@@ -102,6 +103,7 @@ def judge(
         recommended_popularity=None
         if counts is None
         else recommended_popularity(splits.train, counts),
+        cold=count_cold(log, split),
         predictions=Predictions(
             sha256=sha256(predictions),
             validation_sha256=sha256(validation) if validation else None,

@@ -25,6 +25,7 @@ from seqrec.records.arrays import Arrays
 from seqrec.records.reading import FORMAT, require_replaceable
 from seqrec.records.record import Data, Provenance, Record, TrainingPiece
 from seqrec.records.writing import write_record
+from seqrec.running.cold import count_cold
 from seqrec.running.device import product_name
 from seqrec.running.device_places import Place, place_on_device
 from seqrec.running.engine import choose_engine, usable_cores
@@ -267,6 +268,7 @@ def _write(job: Job, result: TrainingResult, pieces: list[TrainingPiece]) -> Rec
         test=quality.test,
         test_sampled=quality.test_sampled,
         recommended_popularity=recommended_popularity(splits.train, quality.recommended_counts),
+        cold=count_cold(job.log, config.split),
         pieces=pieces if len(pieces) > 1 else None,
         peak_memory_bytes=peak_memory(engine.device),
     )

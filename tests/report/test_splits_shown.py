@@ -116,6 +116,19 @@ def test_targets_that_no_model_can_hit_or_know_are_counted_below_the_results(
         assert "25.0% of the test targets are cold items" in said
 
 
+def test_cold_users_and_items_are_counted_below_the_results_once_a_record_tells(
+    tmp_path: Path,
+) -> None:
+    counts = np.where(np.arange(1000) < 250, 0, 1)
+    for model, changes in (("popularity", {}), ("sasrec+", {"cold": {"users": 100, "items": 1}})):
+        config = config_of(TEMPORAL)
+        make_record(tmp_path, "my-shop", model, target_counts=counts, config=config, **changes)
+    write(tmp_path)
+    said = notes(tmp_path, "results/my-shop")
+    assert "25.0% of the test targets are cold items (1 item), which occur" in said
+    assert "100 of the 1,000 test users (10.0%) are cold: none of their interactions" in said
+
+
 def test_a_miss_is_what_ranking_calls_one() -> None:
     assert MISS == RANKED_AS_MISS
 

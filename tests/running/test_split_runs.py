@@ -88,6 +88,12 @@ def test_a_record_says_whose_each_target_is_and_from_what_it_was_ranked(
         values = set_metric(record.ranks(), users, "ndcg", 10)
         assert record.test["ndcg@10"] == pytest.approx(values.mean())
     assert record.config["split"]["target"] == target
+    train = split_log(log, config.split).train
+    trained = np.flatnonzero(train.ends > train.starts)
+    _, items = test.target_pairs(np.arange(test.num_users))
+    assert record.cold
+    assert record.cold.users == len(set(users.tolist()) - set(trained.tolist()))
+    assert record.cold.items == len(set(items[record.target_counts() == 0].tolist()))
 
 
 @pytest.mark.parametrize("split", [TEMPORAL, TEMPORAL | {"validation": "by-time"}])
