@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from seqrec.data.datasets import Dataset
 from seqrec.data.download import download
@@ -20,6 +22,8 @@ from seqrec.data.statistics import Statistics
 from seqrec.experiment.implementations import import_model
 from seqrec.experiment.schema import RunConfig
 from seqrec.layout import LogFiles
+from seqrec.models import Network
+from seqrec.training.batches import Batch, GroupedBatches, TrainingSequences
 
 ROOT = Path(__file__).parents[1]
 
@@ -117,6 +121,22 @@ def preprocessed_log(folder: Path, **sizes: Any) -> Path:
     manifest = download("small", dataset, folder / "raw", mirror="")
     preprocess("small", dataset, manifest, folder / "processed")
     return folder / "processed"
+
+
+def batch_of(
+    sequences: TrainingSequences, users: np.ndarray, generator: torch.Generator | None = None
+) -> Batch:
+    """Make one batch of users as a CPU gets it."""
+    batches = GroupedBatches(sequences, len(users), generator or torch.Generator().manual_seed(0))
+    batches.begin(torch.from_numpy(users))
+    return batches.batch(*batches.inputs(0))
+
+
+def hidden_states(network: Network, batch: Batch) -> Tensor:
+    """Compute the states of a batch's positions `[positions, width]`, zero for padding."""
+    states = [network(*read).flatten(0, 1)[positions] for read, positions in batch.groups]
+    hidden = torch.cat(states)
+    return hidden if batch.real is None else hidden * batch.real[:, None]
 
 
 def small_config(implementation: str = "sasrec", loss: str = "full", **changes: Any) -> RunConfig:

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import ROOT, preprocessed_log, simulated_log, small_config, without_dropout
+from small_runs import (
+    ROOT,
+    batch_of,
+    hidden_states,
+    preprocessed_log,
+    simulated_log,
+    small_config,
+    without_dropout,
+)
 
 from seqrec.experiment.grid import load_experiment
 from seqrec.experiment.schema import BUILT_IN_LOSSES
@@ -117,8 +125,8 @@ def test_the_textbook_computes_what_the_package_computes(
     assert baseline.evaluate(SPLITS.validation, everyone) == pytest.approx(ndcg, rel=1e-3)
 
     generator = torch.Generator().manual_seed(0)
-    batch = sequences.batch(users, generator, CPU)
-    hidden = torch.cat([network(*read).flatten(0, 1)[at] for read, at in batch.groups])
+    batch = batch_of(sequences, users, generator)
+    hidden = hidden_states(network, batch)
     assert baseline.step(users) == pytest.approx(objective(hidden, batch).item(), rel=1e-3)
 
 

@@ -264,6 +264,7 @@ class Training(_Section):
         "schedule",
         "gradient_clipping",
         "stopping_metric",
+        "sparse",
     )
 
     batch_size: PositiveInt = 128
@@ -290,11 +291,19 @@ class Training(_Section):
     """Scale a step's gradient down to this norm where it is larger; none if left out."""
     stopping_metric: MetricName = "ndcg@10"
     """Validation metric of early stopping: `hit_rate@k`, `ndcg@k` or `mrr@k`, at any k."""
+    sparse: bool = False
+    """Compute gradients of those items alone that a step reads, and let Adam pass over the others
+    (lazy Adam). For millions of items and a loss with negatives; results differ from Adam's."""
 
     @model_validator(mode="after")
     def _settings_have_an_effect(self) -> "Training":
         if self.optimiser == "adamw" and not self.weight_decay:
             raise ValueError("adamw without weight_decay is adam; add one, as weight_decay: 0.01")
+        if self.sparse and (self.weight_decay or self.gradient_clipping is not None):
+            raise ValueError(
+                "sparse leaves most items alone, and weight_decay and gradient_clipping are about "
+                "all of them; leave these out"
+            )
         return self
 
 
@@ -483,6 +492,15 @@ class RunConfig(Strict):
             raise ValueError(
                 "evaluation.sampled_negatives ranks one target at a time; leave it out, or take "
                 "another split.target than all"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sparse_with_negatives(self) -> "RunConfig":
+        if self.training and self.training.sparse and self.loss and self.loss.negatives is None:
+            raise ValueError(
+                f"training.sparse needs a loss with negatives: {self.loss.kind} has a gradient for "
+                "every item. Leave training.sparse out, or take a sampled loss"
             )
         return self
 

@@ -5,6 +5,7 @@ special, how many items of a history fit, which inputs and labels a batch has, a
 prediction is read. Sequences hold item numbers from 1 and are padded with 0 on the right.
 """
 
+import math
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -44,6 +45,9 @@ class Task(Protocol):
     def shortest(self) -> int:
         """Return the fewest items that a training sequence needs to have a label."""
 
+    def most_labels(self, items: int, sequences: int) -> int:
+        """Return how many labels sequences with so many items in all have at most."""
+
     def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
         """Turn `sequences` `[batch, window]` into inputs and labels; draw from `generator`."""
 
@@ -72,6 +76,9 @@ class NextItem:
 
     def shortest(self) -> int:
         return 2
+
+    def most_labels(self, items: int, sequences: int) -> int:
+        return items - sequences
 
     def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
         inputs, labels = sequences[:, :-1], sequences[:, 1:]
@@ -104,6 +111,12 @@ class MaskedItem:
 
     def shortest(self) -> int:
         return 1
+
+    def most_labels(self, items: int, sequences: int) -> int:
+        # Eight standard deviations more than on average: the chance of more is below 1e-11.
+        mean = items * self.mask_probability
+        deviation = math.sqrt(mean * (1 - self.mask_probability))
+        return min(items, math.ceil(mean + 8 * deviation + 8))
 
     def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
         rows = self._rows(sequences)

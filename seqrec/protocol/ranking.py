@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
+from seqrec.protocol.log_tensors import log_for, to_device
 from seqrec.protocol.metrics import LIST_LENGTH
 from seqrec.protocol.splits import Split
 
@@ -117,12 +118,17 @@ def _rank_batch(
     """
     scores = score(users)
     finite = _all_finite(scores)
-    seen_user, seen_item = split.unranked_pairs(users)
-    arrays = (split.targets(users) - 1, seen_user, seen_item - 1)
-    targets, *seen = (to_device(scores.device, torch.from_numpy(array)) for array in arrays)
-    ranks = rank_targets(scores, targets, *seen)
+    targets = to_device(scores.device, torch.from_numpy(split.targets(users) - 1))
+    ranks = rank_targets(scores, targets, *_unranked(split, users, scores.device))
     row = torch.arange(len(scores), device=scores.device)
     return torch.where(finite, ranks, UNRANKED), scores, row, targets
+
+
+def _unranked(split: Split, users: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return which scores of a batch are left out: rows and columns, `[interactions]` each."""
+    log = log_for(device, split)
+    row, item = log.pairs(*split.bounds(users[:0] if split.keeps_seen else users))
+    return to_device(device, row), to_device(device, item - 1)
 
 
 def _rank_batch_of_sets(
@@ -135,11 +141,9 @@ def _rank_batch_of_sets(
     scores = score(users)
     finite = _all_finite(scores)
     row, item = split.target_pairs(users)
-    seen_user, seen_item = split.unranked_pairs(users)
-    arrays = (row, item - 1, seen_user, seen_item - 1)
-    rows, columns, *seen = (to_device(scores.device, torch.from_numpy(one)) for one in arrays)
+    rows, columns = (to_device(scores.device, torch.from_numpy(one)) for one in (row, item - 1))
     target_scores = scores[rows, columns]
-    scores[*seen] = -torch.inf
+    scores[_unranked(split, users, scores.device)] = -torch.inf
     missed = torch.isneginf(scores[rows, columns])
     parts = zip(rows.split(len(users)), target_scores.split(len(users)), strict=True)
     ranks = torch.cat([(scores[row] >= target[:, None]).sum(1) for row, target in parts])
@@ -250,13 +254,6 @@ def require_finite(scores: Tensor) -> Tensor:
     if not bool(_all_finite(scores)):
         raise NotFinite
     return scores
-
-
-def to_device(device: torch.device, tensor: Tensor) -> Tensor:
-    """Send a tensor of the host to `device`; the host does not wait until it has arrived."""
-    if device.type == "cpu":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _all_finite(scores: Tensor) -> Tensor:

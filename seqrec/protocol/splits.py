@@ -4,11 +4,17 @@ The parts are views of the log: rows of indices say where a history begins and e
 is copied. The simplest kind, leave-one-out, is here; others have a file each.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from seqrec.data.sequences import Sequences
+
+if TYPE_CHECKING:
+    import torch
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 USERS_AT_ONCE = 65_536
 """Users whose histories are copied at a time, so that a large log never becomes memory."""
@@ -37,6 +43,8 @@ class Split:
     """int64 `[rows]`: where the targets end, if they are several at once; None for one a row."""
     keeps_seen: bool = False
     """Whether the items of a history are ranked, too."""
+    copies: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What `log_for` has copied to devices; all splits of a log share it."""
 
     @classmethod
     def whole(cls, log: Sequences, keeps_seen: bool = False) -> "Split":
@@ -128,12 +136,9 @@ class Split:
     ) -> np.ndarray:
         """Return the values of each history's last `window` items and of the `following` ones."""
         starts, ends = self.bounds(rows)
-        starts = np.maximum(starts, ends - window)
-        lengths = ends - starts
-        columns = np.arange(max(1, int(lengths.max(initial=0))) + following)
-        inside = columns < lengths[:, None] + following
-        index = np.where(inside, starts[:, None] + columns, 0)
-        return np.where(inside, values[index], 0).astype(np.int64)
+        longest = int(np.minimum(ends - starts, window).max(initial=1))
+        columns = np.arange(longest + following)
+        return last_values(values, starts, ends, window, columns, following).astype(np.int64)
 
     def item_counts(self) -> np.ndarray:
         """Count each item in the histories, int64 `[1 + items]`; item 0 is padding."""
@@ -149,6 +154,19 @@ class Split:
         items = self.pairs(rows)[1].astype(np.int32)
         offsets = np.concatenate(([0], np.cumsum(self.lengths(rows))))
         return Split.whole(Sequences(items, offsets, self.num_items))
+
+
+def last_values(
+    values: Array, starts: Array, ends: Array, window: int, columns: Array, following: int = 0
+) -> Array:
+    """Return the last `window` of the `values` from each start to its end, and `following` more.
+
+    `columns` `[columns]` count from 0; the result `[rows, columns]` is padded with 0 on the right.
+    Arrays and tensors alike are read.
+    """
+    first = starts + (ends - window - starts).clip(0)
+    inside = columns < (ends - first)[:, None] + following
+    return values[(first[:, None] + columns) * inside] * inside
 
 
 def _between(starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ the validation items under full ranking as the stopping metric, the best epoch's
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,10 @@ from seqrec.protocol.metrics import metrics_from_ranks, with_stopping_cutoff
 from seqrec.protocol.ranking import NotFinite, rank_users
 from seqrec.protocol.splits import Split, Splits
 from seqrec.training.arithmetic import Engine
-from seqrec.training.batches import TrainingSequences
+from seqrec.training.batches import TrainingSequences, make_batches
+from seqrec.training.captured import CapturedStep
 from seqrec.training.objective import make_encoder, make_objective, make_sampler
-from seqrec.training.optimisation import learning_rate, make_optimiser
+from seqrec.training.optimisation import learning_rate, make_optimiser, set_learning_rate
 from seqrec.training.scoring import TrainingResult, network_scorer, network_scorers
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ class Position:
     first: int = 0
     """How many of `order` have been trained on."""
     total_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
-    """Sum over the labels of this epoch so far."""
-    labels: int = 0
+    """Sum over the labels of this epoch so far, on the device, as their number is."""
+    labels: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.int64))
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     best_stopping_metric: float = -1.0
@@ -94,15 +95,40 @@ class Trainer:
         # Streams of their own: what one draws never depends on how much another does.
         order, validation, negatives = np.random.SeedSequence(config.seed).spawn(3)
         self.generator = torch.Generator().manual_seed(int(order.generate_state(1)[0]))
+        # What a task draws is drawn where batches are made.
+        self.drawing = self.generator
+        if self.device.type != "cpu":
+            self.drawing = torch.Generator(self.device).manual_seed(int(order.generate_state(2)[1]))
         self.validated = sample_users(splits.validation, self.settings.validation_users, validation)
         self.sampler = make_sampler(self.sequences, config.loss, negatives, self.device)
-        self.objective = make_objective(network, config.loss, self.sampler, engine)
+        sparse = self.settings.sparse
+        self.objective = make_objective(network, config.loss, self.sampler, engine, sparse=sparse)
+        # The cost of a loss over all items is that of its positions.
+        labels_alone = config.loss.negatives is None
+        self.batches = make_batches(
+            self.sequences,
+            self.settings.batch_size,
+            self.drawing,
+            self.device,
+            labels_alone=labels_alone,
+        )
         self.encode = make_encoder(network, engine)
         self.score = network_scorer(network, splits.validation, config.max_length, self.device)
-        self.optimiser = make_optimiser(network, self.settings)
+        # To cut the table down to some rows, the host must learn how many these are.
+        capture = engine.compile and self.device.type == "cuda" and not sparse
+        self.optimiser = make_optimiser(network, self.settings, capturable=capture)
+        self.learn: Callable[..., None] = self._learn
+        if capture:
+            self.learn = CapturedStep(self._learn, self._generators(), self.batches.room)
         self.position = Position()
+        self._keep_sums()
         self.stop_requested = False
         """Set it to stop training after the current step."""
+
+    def _keep_sums(self) -> None:
+        """Have the sums of the epoch on the device."""
+        at = self.position
+        at.total_loss, at.labels = at.total_loss.to(self.device), at.labels.to(self.device)
 
     # How far it is
 
@@ -146,8 +172,10 @@ class Trainer:
         at, users = self.position, torch.from_numpy(self.sequences.users)
         at.epoch += 1
         at.order = users[torch.randperm(len(users), generator=self.generator)]
-        at.first, at.labels = 0, 0
-        at.total_loss = torch.zeros((), device=self.device)
+        at.first = 0
+        at.total_loss.zero_()
+        at.labels.zero_()
+        self.batches.begin(at.order)
         self.network.train()
 
     def step(self) -> None:
@@ -155,19 +183,29 @@ class Trainer:
         at = self.position
         if at.order is None:
             raise ValueError("no epoch has begun")
-        users = at.order[at.first : at.first + self.settings.batch_size]
         self._set_learning_rate()
-        at.first += len(users)
-        batch = self.sequences.batch(users.numpy(), self.generator, self.device)
-        labels = sum(batch.counts)
-        if labels == 0:  # short masked sequences may draw no mask at all
+        inputs = self.batches.inputs(at.first)
+        at.first = min(at.first + self.settings.batch_size, len(at.order))
+        self.learn(*inputs)
+
+    def _learn(self, *inputs: Tensor) -> None:
+        """Make a step on the batch that `inputs` stand for."""
+        at, batch = self.position, self.batches.batch(*inputs)
+        labels = batch.labels()
+        # Short masked sequences may draw no mask at all. An accelerator is not asked: it makes a
+        # step without gradients.
+        if labels.is_cpu and labels == 0:
             return
         self.optimiser.zero_grad(set_to_none=True)
-        hidden = [
-            self.encode(*group.arguments).flatten(0, 1).index_select(0, group.labelled)
-            for group in batch.groups
-        ]
-        loss = self.objective(torch.cat(hidden), batch)
+        hidden = torch.cat(
+            [
+                self.encode(*group.arguments).flatten(0, 1).index_select(0, group.positions)
+                for group in batch.groups
+            ]
+        )
+        if batch.real is not None:
+            hidden = hidden.masked_fill(~batch.real[:, None], 0.0)
+        loss = self.objective(hidden, batch)
         loss.backward()
         if self.settings.gradient_clipping is not None:
             clip_grad_norm_(self.network.parameters(), self.settings.gradient_clipping)
@@ -181,14 +219,13 @@ class Trainer:
         steps_per_epoch = -(-len(self.sequences.users) // size)
         step = (at.epoch - 1) * steps_per_epoch + at.first // size
         rate = learning_rate(self.settings, step, self.settings.max_epochs * steps_per_epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        set_learning_rate(self.optimiser, rate)
 
     def end_epoch(self) -> Epoch:
         """Validate the network, and keep its weights if it is the best so far."""
         at = self.position
         # The one time in an epoch that the host waits for an accelerator.
-        training_loss = float(at.total_loss) / max(1, at.labels)
+        training_loss = float(at.total_loss) / max(1, int(at.labels))
         if not np.isfinite(training_loss):
             raise SeqrecError(
                 f"the training loss is {training_loss} in epoch {at.epoch}. "
@@ -247,7 +284,9 @@ class Trainer:
         position = dict(snapshot["position"])
         position["history"] = [Epoch(**epoch) for epoch in position["history"]]
         self.position = Position(**position)
-        self.position.total_loss = self.position.total_loss.to(self.device)
+        self._keep_sums()
+        if self.position.order is not None:
+            self.batches.begin(self.position.order)
         self.network.load_state_dict(snapshot["network"])
         self.network.train(self.in_epoch)
         self.optimiser.load_state_dict(snapshot["optimiser"])
@@ -258,7 +297,8 @@ class Trainer:
             torch.cuda.set_rng_state(snapshot["cuda"], self.device)
 
     def _generators(self) -> list[torch.Generator]:
-        return [self.generator, *([self.sampler.generator] if self.sampler else [])]
+        found = [self.generator, *([self.sampler.generator] if self.sampler else [])]
+        return found if self.drawing is self.generator else [*found, self.drawing]
 
     # The end
 

@@ -12,7 +12,11 @@ import torch
 from torch import Tensor
 
 from seqrec.errors import SeqrecError
-from seqrec.training.batches import Batch, places
+from seqrec.training.batches import Batch, most, places
+
+MANY_ITEMS = 2**19
+"""Items from which on distinct draws are found by sorting: a number for each item and sequence of a
+batch would take gigabytes."""
 
 BATCH_WEIGHT = 2**32
 """Weight of a target of the batch among the train items, each of which weighs 1 beside it. These
@@ -25,8 +29,8 @@ class Negatives(NamedTuple):
 
     items: Tensor
     """`[rows, N]`: of each sequence, or of each labelled position."""
-    counts: Sequence[int]
-    """How many successive positions share each row."""
+    counts: Sequence[int] | int
+    """How many successive positions share each row; one number where all are shared by as many."""
     distinct: bool
     """Whether the items of a row are known to differ from each other."""
     log_expected: Tensor | None = None
@@ -85,14 +89,16 @@ class NegativeSampler:
             items = self.without_replacement(batch.sequences, negatives)
             return Negatives(items, batch.counts, distinct=True)
         items = self.with_replacement(batch.sequences, batch.counts, negatives)
-        return Negatives(items, [1] * len(items), distinct=False)
+        return Negatives(items, 1, distinct=False)
 
-    def with_replacement(self, sequences: Tensor, counts: Sequence[int], negatives: int) -> Tensor:
+    def with_replacement(
+        self, sequences: Tensor, counts: Sequence[int] | int, negatives: int
+    ) -> Tensor:
         """Draw items `[positions, negatives]`; sequence i has `counts[i]` successive rows.
 
         Draws are by rank: the r-th allowed item of a sequence, for r uniform among these.
         """
-        batch, longest, size = len(sequences), max(counts), len(self.pool)
+        batch, longest, size = len(sequences), most(counts), len(self.pool)
         own = self.own_places(sequences)
         allowed = size - (own < size).sum(1, keepdim=True)
         ranks = self._random((batch, longest * negatives), 2**62) % allowed
@@ -129,13 +135,7 @@ class NegativeSampler:
         mean = size * -math.log1p(-negatives / fewest)
         count = math.ceil(mean + 8 * math.sqrt(mean) + 8)
         drawn = self._random((batch, count), size)
-        # Each item of the pool is owned by one of its draws, or by none if it may not be drawn.
-        # Small integers keep these owners in a processor's cache.
-        kind = torch.int16 if count < 2**15 else torch.int64
-        order = torch.arange(count, dtype=kind, device=drawn.device).expand_as(drawn)
-        owner = torch.empty(batch, size + 1, dtype=kind, device=drawn.device)
-        owner.scatter_(1, drawn, order).scatter_(1, own, -1)
-        found = owner.gather(1, drawn) == order
+        found = (by_owner if size < MANY_ITEMS else by_sorting)(drawn, own, size)
         rank = found.cumsum(1)
         enough = (rank[:, -1] >= negatives).all()
         if own.is_cpu and not enough:
@@ -156,6 +156,29 @@ class NegativeSampler:
 
     def _random(self, shape: tuple[int, int], limit: int) -> Tensor:
         return torch.randint(limit, shape, generator=self.generator, device=self.pool.device)
+
+
+def by_owner(drawn: Tensor, own: Tensor, size: int) -> Tensor:
+    """Mark the last draw of each item, unless it is one of the places `own` `[batch, window]`.
+
+    Places of a pool of `size` are `drawn` `[batch, draws]`. Each is owned by one of its draws.
+    """
+    # Small integers keep these owners in a processor's cache.
+    kind = torch.int16 if drawn.shape[1] < 2**15 else torch.int64
+    order = torch.arange(drawn.shape[1], dtype=kind, device=drawn.device).expand_as(drawn)
+    owner = torch.empty(len(drawn), size + 1, dtype=kind, device=drawn.device)
+    owner.scatter_(1, drawn, order).scatter_(1, own, -1)
+    return owner.gather(1, drawn) == order
+
+
+def by_sorting(drawn: Tensor, own: Tensor, size: int) -> Tensor:
+    """Mark the same as `by_owner`, at a cost that does not grow with the pool."""
+    ordered, order = drawn.sort(dim=1, stable=True)
+    last = torch.ones_like(ordered, dtype=torch.bool)
+    last[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
+    own = own.sort(1).values
+    place = torch.searchsorted(own, ordered).clamp(max=own.shape[1] - 1)
+    return torch.empty_like(last).scatter_(1, order, last & (own.gather(1, place) != ordered))
 
 
 class WeightedSampler(NegativeSampler):
@@ -179,12 +202,10 @@ class WeightedSampler(NegativeSampler):
 
     def draw(self, batch: Batch, targets: Tensor, negatives: int, shared: bool) -> Negatives:
         """Draw negatives of each sequence if `shared`, else of each position."""
-        counts = [1] * len(batch.sequences) if shared else batch.counts
+        counts = 1 if shared else batch.counts
         weights = self._weights_in(targets) if self.in_batch else self.train_counts
         chosen, allowed = self.by_weight(batch.sequences, weights, counts, negatives)
-        found = Negatives(
-            self.pool[chosen], batch.counts if shared else [1] * len(chosen), distinct=False
-        )
+        found = Negatives(self.pool[chosen], batch.counts if shared else 1, distinct=False)
         if not self.logq:
             return found
         # Of a batch that is itself a sample, an item is expected as often as in the train part.
@@ -193,14 +214,14 @@ class WeightedSampler(NegativeSampler):
         return found._replace(log_expected=(share * negatives).log())
 
     def by_weight(
-        self, sequences: Tensor, weights: Tensor, counts: Sequence[int], negatives: int
+        self, sequences: Tensor, weights: Tensor, counts: Sequence[int] | int, negatives: int
     ) -> tuple[Tensor, Tensor]:
         """Draw places of the pool by `weights` `[pool]`; sequence i has `counts[i]` rows.
 
         Returns the places `[rows, negatives]`, and the weight of all that each row was drawn from,
         `[rows, 1]`. Draws are by rank, as if the r-th place were listed as often as it weighs.
         """
-        batch, longest = len(sequences), max(counts)
+        batch, longest = len(sequences), most(counts)
         own = self.own_places(sequences)
         ends = weights.cumsum(0)
         own_weights = torch.cat([weights, weights.new_zeros(1)])[own]
@@ -216,6 +237,7 @@ class WeightedSampler(NegativeSampler):
         return chosen[row], allowed.repeat_interleave(longest, 0)[row]
 
     def _weights_in(self, targets: Tensor) -> Tensor:
-        weights = torch.ones_like(self.train_counts)
+        weights = self.train_counts.new_ones(len(self.pool) + 1)
         each = weights.new_full((len(targets),), BATCH_WEIGHT)
-        return weights.index_add_(0, self.place[targets], each)
+        # The target of padding is no item, and stands behind the pool.
+        return weights.index_add_(0, self.place[targets.clamp(min=0)], each)[:-1]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.models.network import Network
@@ -21,21 +22,15 @@ Encoder = Callable[..., Tensor]
 """Hidden states `[batch, time, width]`, in float32, of what a network is called with."""
 
 Objective = Callable[[Tensor, Batch], Tensor]
-"""Loss of the hidden states `[positions, width]` of a batch's labelled positions."""
+"""Loss of the hidden states `[positions, width]` of a batch's positions, zero for padding."""
 
 
 def make_encoder(network: Network, engine: Engine) -> Encoder:
-    """Return the network as it computes in training, compiled if the engine asks for it.
-
-    On an accelerator, where batches have one shape (and the last of an epoch another), the
-    network's kernels are then recorded and replayed at once: launching them one by one can take
-    longer than their work.
-    """
+    """Return the network as it computes in training, compiled if the engine asks for it."""
     forward: Encoder = network
-    if engine.compile and engine.device.type == "cpu":
-        forward = torch.compile(network)
-    elif engine.compile:
-        forward = torch.compile(network, mode="reduce-overhead", dynamic=False)
+    if engine.compile:  # on an accelerator all batches have one shape
+        dynamic = None if engine.device.type == "cpu" else False
+        forward = torch.compile(network, dynamic=dynamic)
     narrow = engine.device.type == "cuda" and engine.precision == "bfloat16"
 
     def encode(*arguments: Tensor) -> Tensor:
@@ -69,9 +64,17 @@ def make_sampler(
 
 
 def make_objective(
-    network: Network, loss: "Loss", sampler: NegativeSampler | None, engine: Engine
+    network: Network,
+    loss: "Loss",
+    sampler: NegativeSampler | None,
+    engine: Engine,
+    *,
+    sparse: bool = False,
 ) -> Objective:
-    """Return the configured loss as a function of a batch; its negatives come from `sampler`."""
+    """Return the configured loss as a function of a batch; its negatives come from `sampler`.
+
+    With `sparse`, the gradient of the item table has rows for the batch's items alone.
+    """
     arithmetic = (engine.logits_per_chunk, engine.product_type)
     special_rows = network.task.special_rows
     num_items = len(network.item_table) - special_rows
@@ -79,7 +82,7 @@ def make_objective(
         over_all = full_loss(loss, num_items)
 
         def full(hidden: Tensor, batch: Batch) -> Tensor:
-            return over_all(hidden, batch.targets, network.item_table, *arithmetic)
+            return over_all(hidden, batch.targets, network.item_table, *arithmetic, batch.real)
 
         return full
 
@@ -98,7 +101,24 @@ def make_objective(
             *arithmetic,
             distinct=drawn.distinct,
             correction=drawn.log_expected,
+            real=batch.real,
         )
-        return of_negatives(hidden, network.item_table, arguments)
+        table = network.item_table
+        if sparse:
+            table, arguments = rows_alone(table, arguments)
+        return of_negatives(hidden, table, arguments)
 
     return sampled
+
+
+def rows_alone(table: Tensor, arguments: Sampled) -> tuple[Tensor, Sampled]:
+    """Cut a table down to the rows that a loss reads, `[rows read, width]`, and number these anew.
+
+    The gradient that reaches `table` is sparse, so that no work grows with its rows.
+    """
+    targets, negatives = arguments.targets, arguments.negatives
+    rows, place = torch.cat([targets, negatives.flatten()]).unique(return_inverse=True)
+    read = arguments._replace(
+        targets=place[: len(targets)], negatives=place[len(targets) :].view_as(negatives)
+    )
+    return F.embedding(rows, table, sparse=True), read

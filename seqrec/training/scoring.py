@@ -12,7 +12,8 @@ from seqrec.data.interactions import Interactions
 from seqrec.models.network import Network
 from seqrec.protocol.epoch import Epoch
 from seqrec.protocol.evaluation import Quality, Scorers, evaluate
-from seqrec.protocol.ranking import ScoreUsers, to_device
+from seqrec.protocol.log_tensors import log_for, to_device
+from seqrec.protocol.ranking import ScoreUsers
 from seqrec.protocol.splits import Split, Splits
 from seqrec.training.arithmetic import Engine
 from seqrec.training.beginning import begin_run
@@ -71,14 +72,17 @@ def network_scorer(
     """
     window = network.task.prediction_window(max_length)
     special, told = network.task.special_rows, network.task.times
+    log = log_for(device, split)
 
     def score(users: np.ndarray) -> Tensor:
-        histories = split.last_items(users, window)
-        batch = network.task.prediction_batch(to_device(device, torch.from_numpy(histories)))
+        longest = int(np.minimum(split.lengths(users), window).max(initial=1))
+        starts, ends = log.bounds(*split.bounds(users))
+        histories = to_device(device, log.last_items(starts, ends, window, longest))
+        batch = network.task.prediction_batch(histories)
         times = []
         if told is not None:
-            known = split.last_times(users, window, with_targets=told == "target")
-            times.append(to_device(device, torch.from_numpy(known)))
+            known = log.last_times(starts, ends, window, longest, following=int(told == "target"))
+            times.append(to_device(device, known))
         states = network.states_at(batch.inputs, batch.positions, *times)
         return (states @ network.item_table[special:].T).float()
 

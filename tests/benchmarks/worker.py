@@ -37,7 +37,7 @@ from seqrec.running.engine import choose_engine
 from seqrec.running.memory import keep_freed_memory, peak_memory
 from seqrec.running.options import AUTOMATIC, EngineOptions
 from seqrec.training.arithmetic import set_arithmetic
-from seqrec.training.batches import TrainingSequences
+from seqrec.training.batches import GroupedBatches, PaddedBatches, TrainingSequences
 from seqrec.training.building import build_model, seeded_model
 from seqrec.training.loop import Trainer
 from seqrec.training.negatives import NegativeSampler
@@ -74,7 +74,8 @@ def ours(
     network = seeded_model(config, splits.test.num_items)
     assert isinstance(network, Network)
     outside = [
-        Timer(TrainingSequences, "batch"),
+        Timer(GroupedBatches, "batch"),
+        Timer(PaddedBatches, "batch"),
         Timer(NegativeSampler, "with_replacement"),
         Timer(NegativeSampler, "without_replacement"),
     ]

@@ -178,6 +178,7 @@ LATER = {
         "schedule": "constant",
         "gradient_clipping": None,
         "stopping_metric": "ndcg@10",
+        "sparse": False,
     },
 }
 OTHER: dict[str, Any] = {

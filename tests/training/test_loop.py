@@ -376,15 +376,14 @@ def test_a_gpu_multiplies_in_bfloat16_and_learns_in_float32(
             torch.testing.assert_close(found, reference, rtol=0.05, atol=limit)
 
 
-@pytest.mark.parametrize(("kind", "replayed"), [("cpu", False), ("cuda", True)])
-def test_a_network_is_compiled_if_asked_for_and_replayed_by_an_accelerator(
-    kind: str, replayed: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kind", "one_shape"), [("cpu", False), ("cuda", True)])
+def test_a_network_is_compiled_if_asked_for_and_for_one_shape_on_an_accelerator(
+    kind: str, one_shape: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiler, which takes long and needs the accelerator, is one that triples."""
 
-    def compiler(network: nn.Module, mode: str = "default", **_: Any) -> Any:
-        # "reduce-overhead" is torch's name for kernels that are recorded and replayed.
-        assert (mode == "reduce-overhead") == replayed
+    def compiler(network: nn.Module, dynamic: bool | None = None) -> Any:
+        assert (dynamic is False) == one_shape
         return lambda rows: network(rows) * 3
 
     monkeypatch.setattr(torch, "compile", compiler)

@@ -14,7 +14,7 @@ from torch import Tensor
 from seqrec.errors import SeqrecError
 from seqrec.training.arithmetic import Engine
 from seqrec.training.batches import TrainingSequences
-from seqrec.training.negatives import NegativeSampler
+from seqrec.training.negatives import NegativeSampler, by_owner, by_sorting
 from seqrec.training.objective import make_objective, make_sampler
 
 ITEMS = 20
@@ -79,6 +79,21 @@ def test_shared_negatives_are_uniform() -> None:
     # Every pair is as likely as any other: the draws are not tied to each other.
     first, second = drawn[:3_000].sort(1).values[:, :2].T.numpy()
     assert len(set(zip(first.tolist(), second.tolist(), strict=True))) > 60
+
+
+@given(
+    draws=st.lists(st.lists(st.integers(0, 14), min_size=12, max_size=12), min_size=1, max_size=4),
+    own=st.lists(st.integers(0, 15), min_size=1, max_size=6),
+)
+def test_sorting_finds_the_distinct_draws_that_owners_find(
+    draws: list[list[int]], own: list[int]
+) -> None:
+    drawn, places = torch.tensor(draws), torch.tensor([own] * len(draws))
+    marked = by_owner(drawn, places, 15)
+    assert torch.equal(by_sorting(drawn, places, 15), marked)
+    for row, found in zip(draws, marked, strict=True):
+        chosen = [item for item, is_found in zip(row, found, strict=True) if is_found]
+        assert sorted(chosen) == sorted(set(row) - set(own))
 
 
 def test_sequences_that_fill_most_of_the_pool_are_drawn_for_too() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from small_runs import (
     NETWORKS,
+    batch_of,
     log_of,
     outcome,
     preprocessed_log,
@@ -32,13 +33,13 @@ from seqrec.running.recommend import Recommender
 from seqrec.running.run import run
 from seqrec.training import batches
 from seqrec.training.arithmetic import Engine
-from seqrec.training.batches import TrainingSequences
+from seqrec.training.batches import PaddedBatches, TrainingSequences
 from seqrec.training.beginning import begin_run
 from seqrec.training.loop import Trainer, train
 from seqrec.training.objective import make_encoder
 from seqrec.training.scoring import network_scorer
 
-CPU, META = torch.device("cpu"), torch.device("meta")
+CPU = torch.device("cpu")
 FIRST = 10**9
 TOLD: list[Times] = ["history", "target"]
 
@@ -55,26 +56,30 @@ def config_of(time_bias: str, **changes: Any) -> RunConfig:
     return small_config("hstu", hyperparameters=hyperparameters, **changes)
 
 
-@pytest.mark.parametrize("device", [CPU, META])
+@pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("told", TOLD)
 def test_a_training_batch_has_the_times_of_inputs_and_only_if_told_of_labels(
-    told: Times, device: torch.device, monkeypatch: pytest.MonkeyPatch
+    told: Times, padded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "to_device", lambda device, tensor: tensor)
     monkeypatch.setattr(batches, "PADDING_PER_GROUP", 3)
     split = leave_one_out(numbered_log([4, 5, 9, 30, 31, 40, 6])).train
     sequences = TrainingSequences.of(split, NextItem(told), 8)
-    batch = sequences.batch(np.arange(7), torch.Generator(), device)
+    batch = batch_of(sequences, np.arange(7))
+    if padded:
+        laid_out = PaddedBatches(sequences, 7, torch.Generator(), CPU, labels_alone=False)
+        laid_out.begin(torch.arange(7))
+        batch = laid_out.batch(*laid_out.inputs(0))
     seen = []
-    for (inputs, times), labelled in batch.groups:
+    for (inputs, times), positions in batch.groups:
         assert times.dtype == torch.int64
         assert times.shape == (len(inputs), inputs.shape[1] + (told == "target"))
         own = times[:, : inputs.shape[1]]
         assert torch.equal(own[inputs > 0], inputs[inputs > 0] + FIRST)
         if told == "target":
-            seen.append(times[:, 1:].flatten()[labelled] - FIRST)
+            seen.append(times[:, 1:].flatten()[positions] - FIRST)
     if told == "target":
-        assert torch.equal(torch.cat(seen), batch.targets)
+        real = slice(None) if batch.real is None else batch.real
+        assert torch.equal(torch.cat(seen)[real], batch.targets[real])
 
 
 class Recorder(Network):
@@ -192,7 +197,7 @@ def test_compiled_hstu_reads_times_as_it_does_uncompiled() -> None:
     assert isinstance(network, Network)
     network.eval()
     sequences = TrainingSequences.of(splits.train, network.task, 10)
-    group = sequences.batch(np.arange(20), torch.Generator(), CPU).groups[0]
+    group = batch_of(sequences, np.arange(20)).groups[0]
     plain, compiled = (
         make_encoder(network, Engine(CPU, compile=compile))(*group.arguments)
         for compile in (False, True)

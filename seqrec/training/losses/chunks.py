@@ -21,14 +21,24 @@ def slices(length: int, chunk: int) -> Iterator[slice]:
 
 
 def sequence_chunks(
-    counts: Sequence[int], negatives: int, width: int, logits_per_chunk: int
+    counts: Sequence[int] | int, negatives: Tensor, width: int, logits_per_chunk: int
 ) -> Iterator[tuple[slice, slice]]:
-    """Cut whole sequences into runs of (sequences, positions), below the limit where possible."""
+    """Cut whole sequences into runs of (sequences, positions), below the limit where possible.
+
+    `negatives` are `[sequences, N]`.
+    """
+    if isinstance(counts, int):
+        each = (counts + width) * negatives.shape[1]
+        for group in slices(len(negatives), max(1, logits_per_chunk // each)):
+            yield group, slice(group.start * counts, group.stop * counts)
+        return
     start = position = length = longest = 0
     for row, count in enumerate(counts):
         # Each sequence is padded to the longest, and its negatives' vectors take memory too, as
         # much as `width` logits each.
-        cost = (row - start + 1) * (rounded_length(max(longest, count)) + width) * negatives
+        cost = (
+            (row - start + 1) * (rounded_length(max(longest, count)) + width) * negatives.shape[1]
+        )
         if row > start and cost > logits_per_chunk:
             yield slice(start, row), slice(position, position + length)
             start, position, length, longest = row, position + length, 0, 0
@@ -51,7 +61,12 @@ def rounded_length(length: int) -> int:
     return length if length < 8 else -(-length // 8) * 8
 
 
-def spread(values: Tensor, place: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Put `values` `[positions, ...]` at their places in `[sequences, longest, ...]`, else zero."""
+def spread(values: Tensor, place: Tensor | slice, shape: tuple[int, int]) -> Tensor:
+    """Put `values` `[positions, ...]` at their places in `[sequences, longest, ...]`, else zero.
+
+    A slice means that they fill it.
+    """
+    if isinstance(place, slice):
+        return values.view(*shape, *values.shape[1:])
     found = values.new_zeros(shape[0] * shape[1], *values.shape[1:])
     return found.index_copy_(0, place, values).view(*shape, *values.shape[1:])

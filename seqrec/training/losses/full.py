@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqrec.training.losses import chunks
 from seqrec.training.losses.chunks import LOGITS_PER_CHUNK, rounded_up, slices
-from seqrec.training.losses.gradients import log_of, mean_gradients
+from seqrec.training.losses.gradients import log_of, losses_of, mean_gradients, number_of
 
 
 def cross_entropy(
@@ -22,13 +22,16 @@ def cross_entropy(
     table: Tensor,
     logits_per_chunk: int = LOGITS_PER_CHUNK,
     product_type: torch.dtype | None = None,
+    real: Tensor | None = None,
 ) -> Tensor:
     """Compute the mean cross-entropy over all rows of the table (SASRec+, BERT4Rec, GRU4Rec).
 
-    `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`.
+    `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`. Positions that
+    are not `real` `[positions]` are padding: their hidden states must be zero, and they do not
+    count.
     """
     kind = product_type or hidden.dtype
-    return _CrossEntropy.apply(hidden, table, targets, logits_per_chunk, kind)
+    return _CrossEntropy.apply(hidden, table, targets, logits_per_chunk, kind, real)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -36,7 +39,13 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, limit: int, kind: torch.dtype
+        ctx: Any,
+        hidden: Tensor,
+        table: Tensor,
+        targets: Tensor,
+        limit: int,
+        kind: torch.dtype,
+        real: Tensor | None,
     ) -> Tensor:
         count = len(hidden)
         states, labels = rounded_up(hidden.to(kind)), rounded_up(targets)
@@ -49,11 +58,12 @@ class _CrossEntropy(torch.autograd.Function):
         grad_hidden = grad_hidden[:count] - table[targets]
         grad_table.index_add_(0, targets, hidden, alpha=-1.0)
         ctx.save_for_backward(grad_hidden, grad_table)
-        return -log_likelihood[:count].sum() / count
+        ctx.number = number_of(hidden, real)
+        return -losses_of(log_likelihood[:count], real).sum() / ctx.number
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        return *mean_gradients(ctx, grad_outputs[0]), None, None, None
+        return *mean_gradients(ctx, grad_outputs[0]), None, None, None, None
 
 
 def _by_positions(

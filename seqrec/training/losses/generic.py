@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqrec.training.losses.chunks import LOGITS_PER_CHUNK, slices
-from seqrec.training.losses.gradients import mean_gradients
+from seqrec.training.losses.gradients import mean_gradients, number_of
 from seqrec.training.losses.sampled import Sampled, sampled_loss
 from seqrec.training.losses.terms import Terms, TermsOf
 
@@ -27,14 +27,16 @@ def full_by_autograd(
     table: Tensor,
     logits_per_chunk: int = LOGITS_PER_CHUNK,
     product_type: torch.dtype | None = None,
+    real: Tensor | None = None,
 ) -> Tensor:
     """Compute the mean of a formula of the logits `[positions, rows]` and the targets' rows.
 
-    `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`. A chunk holds
-    one position's logits at least. The formula gets them in the type of `hidden`.
+    `hidden` `[positions, width]`, `targets` `[positions]`, `table` `[rows, width]`, and `real` as
+    in `full.cross_entropy`. A chunk holds one position's logits at least. The formula gets them in
+    the type of `hidden`.
     """
     kind = product_type or hidden.dtype
-    return _FullLoss.apply(hidden, table, formula, targets, logits_per_chunk, kind)
+    return _FullLoss.apply(hidden, table, formula, targets, logits_per_chunk, kind, real)
 
 
 def sampled_by_autograd(
@@ -54,6 +56,8 @@ def terms_by_autograd(formula: Formula) -> TermsOf:
         logits = (target.flatten(), negatives.flatten(0, -2))
         if place is None or len(place) == len(logits[0]):
             found = _gradients(formula, *(each.to(target.dtype) for each in logits))
+            if place is not None and place.dtype == torch.bool:
+                found = _without_padding(found, place)
         else:  # padding is not shown to the formula, whose gradient might not be finite there
             real = _gradients(formula, *(each[place].to(target.dtype) for each in logits))
             found = tuple(
@@ -65,6 +69,11 @@ def terms_by_autograd(formula: Formula) -> TermsOf:
         return Terms(loss, by_target, by_negatives, torch.ones_like(target))
 
     return terms
+
+
+def _without_padding(found: tuple[Tensor, ...], real: Tensor) -> tuple[Tensor, ...]:
+    """Zero what is found for padding, where a formula's gradient might not be finite."""
+    return tuple(each.masked_fill(~real.view(-1, *[1] * (each.dim() - 1)), 0.0) for each in found)
 
 
 def _gradients(formula: Formula, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -89,23 +98,26 @@ class _FullLoss(torch.autograd.Function):
         targets: Tensor,
         limit: int,
         kind: torch.dtype,
+        real: Tensor | None,
     ) -> Tensor:
         states, rows = hidden.to(kind), table.to(kind)
         grad_hidden, grad_table = torch.empty_like(hidden), torch.zeros_like(table)
         total = table.new_zeros(())
         for part in slices(len(states), max(1, limit // len(rows))):
             logits = (states[part] @ rows.T).to(hidden.dtype)
-            loss, by_logits = _gradients(formula, logits, targets[part])
+            found = _gradients(formula, logits, targets[part])
+            loss, by_logits = found if real is None else _without_padding(found, real[part])
             total += loss.sum()
             by_logits = by_logits.to(kind)
             grad_hidden[part] = (by_logits @ rows).to(hidden.dtype)
             grad_table += by_logits.T @ states[part]
         ctx.save_for_backward(grad_hidden, grad_table)
-        return total / len(hidden)
+        ctx.number = number_of(hidden, real)
+        return total / ctx.number
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        return *mean_gradients(ctx, grad_outputs[0]), None, None, None, None
+        return *mean_gradients(ctx, grad_outputs[0]), None, None, None, None, None
 
 
 def _in_rows_of_a_chunk(arguments: Sampled) -> Sampled:
@@ -113,7 +125,9 @@ def _in_rows_of_a_chunk(arguments: Sampled) -> Sampled:
     negatives, counts = arguments.negatives, arguments.counts
     most = max(1, arguments.logits_per_chunk // negatives.shape[1])
     most -= most % 8 if most > 8 else 0  # see `chunks.rounded_length`
-    if not counts or max(counts) <= most:
+    if isinstance(counts, int) and counts > most:
+        counts = [counts] * len(negatives)
+    if isinstance(counts, int) or not counts or max(counts) <= most:
         # Gathered: a formula has no use for the logits of items that are no negatives.
         return arguments._replace(distinct=False, may_pick=True)
     pieces = [[len(range(part.start, part.stop)) for part in slices(n, most)] for n in counts]

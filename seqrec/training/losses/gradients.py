@@ -6,10 +6,20 @@ import torch
 from torch import Tensor
 
 
+def number_of(positions: Tensor, real: Tensor | None) -> int | Tensor:
+    """Count the positions that are `real`, all if that is None; at least one."""
+    return len(positions) if real is None else real.sum().clamp(min=1)
+
+
+def losses_of(loss: Tensor, real: Tensor | None) -> Tensor:
+    """Zero the losses `[positions]` of padding, if there is any."""
+    return loss if real is None else loss.masked_fill(~real, 0.0)
+
+
 def mean_gradients(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the saved gradients of a sum over positions into those of its mean."""
+    """Turn the saved gradients of a sum over `ctx.number` positions into those of its mean."""
     grad_hidden, grad_table = ctx.saved_tensors
-    weight = grad_output / len(grad_hidden)
+    weight = grad_output / ctx.number
     return grad_hidden * weight, grad_table * weight
 
 

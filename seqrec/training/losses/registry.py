@@ -23,7 +23,7 @@ from seqrec.training.losses.terms import TermsOf, binary_terms, softmax_terms
 if TYPE_CHECKING:
     from seqrec.experiment.schema import Loss
 
-FullLoss = Callable[[Tensor, Tensor, Tensor, int, torch.dtype | None], Tensor]
+FullLoss = Callable[[Tensor, Tensor, Tensor, int, torch.dtype | None, Tensor | None], Tensor]
 """Mean loss of hidden states, targets and the item table; see `full.cross_entropy`."""
 
 AS_RECORDED = ("sampled-cross-entropy", "binary-cross-entropy")

@@ -24,7 +24,7 @@ from seqrec.training.losses.chunks import (
     slices,
     spread,
 )
-from seqrec.training.losses.gradients import mean_gradients
+from seqrec.training.losses.gradients import losses_of, mean_gradients, number_of
 from seqrec.training.losses.terms import TermsOf, binary_terms, softmax_terms
 
 LOGITS_PER_GATHER = 40
@@ -39,9 +39,9 @@ class Sampled(NamedTuple):
     """Rows of the table, `[positions]`."""
     negatives: Tensor
     """Rows of the table, `[rows, N]`."""
-    counts: Sequence[int]
+    counts: Sequence[int] | int
     """How many successive positions are scored against each row of `negatives`: those of a sequence
-    where negatives are shared, one each otherwise."""
+    where negatives are shared, one each otherwise. One number where all rows have as many."""
     logits_per_chunk: int = LOGITS_PER_CHUNK
     product_type: torch.dtype | None = None
     """Type of the products with shared negatives; None for that of the hidden states."""
@@ -51,6 +51,9 @@ class Sampled(NamedTuple):
     """What to subtract from the negatives' logits, `[rows, N]`."""
     may_pick: bool = False
     """Whether negatives of single positions may be picked from the logits of all items."""
+    real: Tensor | None = None
+    """Which positions are not padding, `[positions]`, None for all: padding's hidden states must be
+    zero, and it does not count."""
 
 
 def sampled_loss(hidden: Tensor, table: Tensor, terms: TermsOf, arguments: Sampled) -> Tensor:
@@ -103,17 +106,17 @@ class _SampledLoss(torch.autograd.Function):
         ctx: Any, hidden: Tensor, table: Tensor, terms: TermsOf, arguments: Sampled
     ) -> Tensor:
         targets, negatives, counts = arguments[:3]
-        if len(counts) == 0:
+        if len(negatives) == 0:
             raise ValueError("no sequence to take a loss of")
         positives = table[targets]
         target_logits = (hidden * positives).sum(1)
-        shared = len(counts) < len(hidden)
+        shared = len(negatives) < len(hidden)
         # Products for single positions are too small to gain from another type.
         kind = (arguments.product_type if shared else None) or hidden.dtype
         maskable = arguments.distinct and arguments.correction is None
         mostly = shared and maskable and 2 * negatives.shape[1] > len(table)
-        pick = arguments.may_pick and len(counts) == len(hidden) and set(counts) == {1}
-        if pick and len(table) < LOGITS_PER_GATHER * negatives.shape[1]:
+        single = counts == 1 or (not isinstance(counts, int) and set(counts) == {1})
+        if arguments.may_pick and single and len(table) < LOGITS_PER_GATHER * negatives.shape[1]:
             pieces = _picked_from_table
         else:
             pieces = _against_table if mostly else _against_negatives
@@ -123,7 +126,8 @@ class _SampledLoss(torch.autograd.Function):
         grad_hidden.addcmul_(weights[:, None], positives)
         grad_table.index_add_(0, targets, weights[:, None] * hidden)
         ctx.save_for_backward(grad_hidden, grad_table)
-        return total / len(hidden)
+        ctx.number = number_of(hidden, arguments.real)
+        return total / ctx.number
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
@@ -144,26 +148,35 @@ def _against_table(
     logits and masking the others costs less than gathering the negatives.
     """
     count, (_, negatives, counts, limit, *_) = len(states), arguments
-    asked_for = rows.new_full((len(counts), len(table)), -torch.inf).scatter_(1, negatives, 0.0)
-    ends = list(accumulate(counts))
+    asked_for = rows.new_full((len(negatives), len(table)), -torch.inf).scatter_(1, negatives, 0.0)
     states, target_logits = rounded_up(states), rounded_up(target_logits)
     losses, weights = torch.empty_like(target_logits), torch.empty_like(target_logits)
     grad_hidden = table.new_empty(states.shape)
     grad_rows = table.new_zeros(table.T.shape)  # this way round the products are faster
     for part in slices(len(states), max(1, limit // len(table) // chunks.ROUND) * chunks.ROUND):
-        logits = states[part] @ rows.T
-        for sequence in range(bisect_right(ends, part.start), len(ends)):
-            start, end = ends[sequence] - counts[sequence] - part.start, ends[sequence] - part.start
-            if start >= len(logits):
-                break
-            logits[max(0, start) : end] += asked_for[sequence]
+        logits = _with_rows(states[part] @ rows.T, asked_for, counts, part.start)
         found = terms(target_logits[part], logits, negatives.shape[1], None)
         scale = found.scale[:, None]
         losses[part], weights[part] = found.loss, found.by_target
         grad_hidden[part] = (found.by_negatives @ rows) * scale
         grad_rows += (states[part] * scale).to(rows.dtype).T @ found.by_negatives
     grad_table = grad_rows.T.contiguous()
-    return losses[:count].sum(), weights[:count], grad_hidden[:count], grad_table
+    total = losses_of(losses[:count], arguments.real).sum()
+    return total, weights[:count], grad_hidden[:count], grad_table
+
+
+def _with_rows(logits: Tensor, added: Tensor, counts: Sequence[int] | int, first: int) -> Tensor:
+    """Add to the logits of successive positions, from the `first` on, the row of their sequence."""
+    if isinstance(counts, int):
+        positions = torch.arange(first, first + len(logits), device=logits.device)
+        return logits.add_(added[(positions // counts).clamp(max=len(added) - 1)])
+    ends = list(accumulate(counts))
+    for sequence in range(bisect_right(ends, first), len(ends)):
+        start, end = ends[sequence] - counts[sequence] - first, ends[sequence] - first
+        if start >= len(logits):
+            break
+        logits[max(0, start) : end] += added[sequence]
+    return logits
 
 
 def _against_negatives(
@@ -179,19 +192,23 @@ def _against_negatives(
     correction = arguments.correction
     weights, grad_hidden = torch.empty_like(target_logits), table.new_empty(states.shape)
     grad_table, total = torch.zeros_like(table), table.new_zeros(())
-    for group, part in sequence_chunks(counts, negatives.shape[1], table.shape[1], limit):
-        items = negatives[group]
+    for group, part in sequence_chunks(counts, negatives, table.shape[1], limit):
+        items, real = negatives[group], _part(arguments.real, part)
         # [sequences, longest, ...]: sequences side by side, so that one call does all.
-        shape = (len(items), rounded_length(max(counts[group])))
-        place = places(counts[group], shape[1], table.device)
+        if isinstance(counts, int):
+            shape, place = (len(items), counts), places(counts, counts, table.device)
+        else:
+            shape = (len(items), rounded_length(max(counts[group])))
+            place = places(counts[group], shape[1], table.device)
         padded = spread(states[part], place, shape)
         vectors = F.embedding(items, rows)  # [sequences, N, width]; faster than indexing
         logits = padded @ vectors.transpose(1, 2)
         if correction is not None:
             logits -= correction[group, None].to(logits.dtype)
-        found = terms(spread(target_logits[part], place, shape), logits, items.shape[1], place)
+        known = real if isinstance(place, slice) else place
+        found = terms(spread(target_logits[part], place, shape), logits, items.shape[1], known)
         scale = found.scale[..., None]
-        total += found.loss.flatten()[place].sum()
+        total += losses_of(found.loss.flatten()[place], real).sum()
         weights[part] = found.by_target.flatten()[place]
         by_states = (found.by_negatives @ vectors) * scale
         grad_hidden[part] = by_states.flatten(0, 1)[place].to(table.dtype)
@@ -220,11 +237,16 @@ def _picked_from_table(
         logits = (states[part] @ rows.T).gather(1, items)
         if correction is not None:
             logits -= correction[part]
-        found = terms(target_logits[part], logits, items.shape[1], None)
-        total += found.loss.sum()
+        real = _part(arguments.real, part)
+        found = terms(target_logits[part], logits, items.shape[1], real)
+        total += losses_of(found.loss, real).sum()
         weights[part] = found.by_target
         by_logits = rows.new_zeros(len(items), len(rows))
         by_logits.scatter_add_(1, items, found.by_negatives * found.scale[:, None])
         grad_hidden[part] = by_logits @ rows
         grad_rows += states[part].T @ by_logits
     return total, weights, grad_hidden, grad_rows.T.contiguous()
+
+
+def _part(real: Tensor | None, part: slice) -> Tensor | None:
+    return None if real is None else real[part]

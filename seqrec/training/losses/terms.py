@@ -29,7 +29,7 @@ class Terms(NamedTuple):
 
 TermsOf = Callable[[Tensor, Tensor, int, Tensor | None], Terms]
 """A loss of target logits `[...]`, negatives' logits `[..., items]`, the number of negatives, and
-where the positions stand that are not padding, in the flattened targets (None: everywhere)."""
+which of the flattened targets are not padding: their places, a mask, or None for all."""
 
 
 def softmax_terms(

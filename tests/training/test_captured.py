@@ -1,0 +1,77 @@
+"""When a step is recorded as a CUDA graph, and what a replay works on.
+
+A CUDA graph needs CUDA. Here it is played by one that takes the recorded step again on the memory
+of the recording, as a graph does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqrec.training.captured import WARM_UP, CapturedStep
+
+
+class Graph:
+    """Takes the recorded step again, with the very tensors of the recording."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Graph.made += 1
+        self.calls: list[tuple[Tensor, ...]] = []
+
+    def replay(self) -> None:
+        taken.extend(int(given.sum()) for (given,) in self.calls)
+
+
+taken: list[int] = []
+"""Sums of the inputs of all steps."""
+recording: list[Graph] = []
+
+
+def step(given: Tensor) -> None:
+    if recording:
+        recording[-1].calls.append((given,))
+    else:
+        taken.append(int(given.sum()))
+
+
+class Stream:
+    def wait_stream(self, other: "Stream") -> None:
+        pass
+
+
+@contextmanager
+def within(entered: Any) -> Iterator[None]:
+    is_graph = isinstance(entered, Graph)
+    if is_graph:
+        recording.append(entered)
+    yield
+    if is_graph:
+        recording.pop()
+
+
+def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken.clear()
+    Graph.made = 0
+    for name, part in (("Stream", Stream), ("CUDAGraph", Graph), ("current_stream", Stream)):
+        monkeypatch.setattr(torch.cuda, name, part)
+    for name in ("stream", "graph"):
+        monkeypatch.setattr(torch.cuda, name, within)
+    shape = 1
+    captured = CapturedStep(step, [torch.Generator()], lambda: shape)
+    for number in range(WARM_UP + 4):
+        captured(torch.tensor([number, 1]))
+    assert taken == [number + 1 for number in range(WARM_UP + 4)]
+    assert Graph.made == 1
+    shape = 2
+    for number in range(WARM_UP + 2):
+        captured(torch.tensor([number, 1]))
+    assert taken[WARM_UP + 4 :] == [number + 1 for number in range(WARM_UP + 2)]
+    assert Graph.made == 2
