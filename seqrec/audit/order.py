@@ -4,6 +4,8 @@ After Klenitskiy, Volodkevich, Pembek and Vasilev, "Does It Look Sequential?", R
 (arXiv 2408.12008). A log without sequential structure tells nothing about sequential models.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from seqrec.audit.part import Part
@@ -15,6 +17,9 @@ SUPPORT = 5
 """A rule occurs more often than this."""
 CONFIDENCE = 0.1
 """A rule's last item follows its first ones more often than in this share of the cases."""
+
+COUNTED_AT_ONCE = 1 << 23
+"""Pairs of items, or of a pair and an item, that are counted at a time."""
 
 
 class Rules(Part):
@@ -74,9 +79,13 @@ def rules(log: Sequences) -> list[Rules]:
 
 def shuffled(log: Sequences, rng: np.random.Generator) -> Sequences:
     """Copy `log` with each user's items in random order; the times stay where they are."""
-    owner = np.repeat(np.arange(log.num_users), np.diff(log.offsets))
-    order = np.argsort(owner + rng.random(len(owner)))
-    return Sequences(log.items[order], log.offsets, log.num_items, times=log.times)
+    items, first = np.empty_like(log.items), 0
+    for place, part in log.parts():
+        # Keys of the whole log, so that the parts that it is cut into do not change the order.
+        keys = first + part.owners() + rng.random(len(part.items))
+        items[place] = part.items[np.argsort(keys)]
+        first += part.num_users
+    return Sequences(items, log.offsets, log.num_items, times=log.times)
 
 
 def count_rules(log: Sequences) -> tuple[int, int]:
@@ -85,23 +94,65 @@ def count_rules(log: Sequences) -> tuple[int, int]:
     A rule is a sequence of items that directly follow each other in histories more than `SUPPORT`
     times, and in more than the share `CONFIDENCE` of the occurrences of all but its last item.
     """
-    items, width = log.items.astype(np.int64), log.num_items + 1
-    goes_on = np.ones(len(items), bool)
-    goes_on[log.offsets[1:] - 1] = False  # a user's last item is followed by nothing
-    at = np.flatnonzero(goes_on)
-    pairs, places, counts = np.unique(
-        items[at] * width + items[at + 1], return_inverse=True, return_counts=True
-    )
-    occurrences = np.bincount(items, minlength=width)
-    pair_rules = (counts > SUPPORT) & (counts > CONFIDENCE * occurrences[pairs // width])
+    width, occurrences = log.num_items + 1, log.item_counts()
+    pairs, counts = _frequent(log, occurrences, lambda _, part: _followed(part), 1)
+    pair_rules = counts > CONFIDENCE * occurrences[pairs // width]
     # Of three items, the first two and the last two are at least as frequent.
-    frequent = np.zeros(len(items), bool)
-    frequent[at] = counts[places] > SUPPORT
-    pair_at = np.zeros(len(items), np.int64)
-    pair_at[at] = places
-    at = np.flatnonzero(frequent[:-1] & frequent[1:])
-    triples, triple_counts = np.unique(pair_at[at] * width + items[at + 2], return_counts=True)
-    triple_rules = (triple_counts > SUPPORT) & (
-        triple_counts > CONFIDENCE * counts[triples // width]
-    )
+    begun = np.zeros(len(log.items), np.int32)
+    for place, part in log.parts():
+        numbers = _numbers(part, pairs)
+        numbers[:-1][numbers[1:] == 0] = 0
+        begun[place] = numbers
+    numbered = np.concatenate(([0], counts))
+    triples, triple_counts = _frequent(log, numbered, lambda place, _: begun[place], 2)
+    triple_rules = triple_counts > CONFIDENCE * numbered[triples // width]
     return int(pair_rules.sum()), int(triple_rules.sum())
+
+
+def _followed(part: Sequences) -> np.ndarray:
+    """Return the items that another follows, int32 [interactions]; 0 for a user's last."""
+    followed = part.items.copy()
+    followed[part.offsets[1:] - 1] = 0
+    return followed
+
+
+def _numbers(part: Sequences, pairs: np.ndarray) -> np.ndarray:
+    """Number the pair of each item and the next by its place in `pairs`, int32 [interactions].
+
+    Numbers count from 1; 0 stands for other pairs, and for a user's last item.
+    """
+    keys = _followed(part) * np.int64(part.num_items + 1)
+    keys[:-1] += part.items[1:]
+    at = np.searchsorted(pairs, keys).astype(np.int32)
+    at[at == len(pairs)] = 0
+    return np.where(pairs[at] == keys, at + 1, 0) if len(pairs) else at
+
+
+def _frequent(
+    log: Sequences,
+    occurrences: np.ndarray,
+    followed: Callable[[slice, Sequences], np.ndarray],
+    distance: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find what is followed by some item, at a distance, more than `SUPPORT` times.
+
+    `followed` tells for a part of the log what counts as being followed at each interaction, by
+    numbers; `occurrences` [numbers] is how often each can occur, and number 0 is not counted.
+    Returns `number * (items + 1) + item`, ascending, and how often each was found, int64 [found].
+    Some millions are counted at a time, so that memory is bounded.
+    """
+    width, until, low = log.num_items + 1, np.cumsum(occurrences), 1
+    found, times = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    while low < len(occurrences):
+        most = until[low - 1] + COUNTED_AT_ONCE
+        high = max(low + 1, int(np.searchsorted(until, most, side="right")))
+        keys = []
+        for place, part in log.parts():
+            numbers = followed(place, part)[:-distance]
+            at = np.flatnonzero((numbers >= low) & (numbers < high))
+            keys.append(numbers[at] * np.int64(width) + part.items[at + distance])
+        values, counts = np.unique(np.concatenate(keys), return_counts=True)
+        found.append(values[counts > SUPPORT])
+        times.append(counts[counts > SUPPORT])
+        low = high
+    return np.concatenate(found), np.concatenate(times)

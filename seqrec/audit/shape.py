@@ -40,7 +40,7 @@ class Repeats(Part):
 
 def tails(log: Sequences) -> Tails:
     """Measure the long tails of `log`."""
-    counts = np.sort(np.bincount(log.items, minlength=log.num_items + 1)[1:])[::-1]
+    counts = np.sort(log.item_counts()[1:])[::-1]
     lengths = np.sort(np.diff(log.offsets))[::-1]
     places = np.arange(1, len(counts) + 1)
     return Tails(
@@ -54,12 +54,12 @@ def tails(log: Sequences) -> Tails:
 
 def repetition(log: Sequences) -> Repeats:
     """Measure how often users of `log` come back to an item."""
-    owner = np.repeat(np.arange(log.num_users), np.diff(log.offsets))
-    again = (log.items[1:] == log.items[:-1]) & (owner[1:] == owner[:-1])
-    return Repeats(
-        repeated=float(repeats(owner, log.items, keep="first").mean()),
-        consecutive=float(again.sum() / len(log.items)),
-    )
+    repeated = consecutive = 0
+    for _, part in log.parts():
+        owner, items = part.owners(), part.items
+        repeated += int(repeats(owner, items, keep="first").sum())
+        consecutive += int(((items[1:] == items[:-1]) & (owner[1:] == owner[:-1])).sum())
+    return Repeats(repeated=repeated / len(log.items), consecutive=consecutive / len(log.items))
 
 
 def _share_of_first(counts: np.ndarray, share: float) -> float:

@@ -1,12 +1,16 @@
 """A log in memory: every user's items in order of time."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 HASHED_BYTES = 1 << 24
 """Bytes of an array that are hashed at a time."""
+
+PART_INTERACTIONS = 1 << 21
+"""Interactions of a part, which is computed on at a time: few enough for tens of bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,34 @@ class Sequences:
     def history(self, user: int) -> np.ndarray:
         """Return all items of a user in order of time, as int32 [length]."""
         return self.items[self.offsets[user] : self.offsets[user + 1]]
+
+    def parts(self) -> Iterator[tuple[slice, "Sequences"]]:
+        """Cut the log into logs of successive users; yield each with its place in `items`.
+
+        What is computed part by part takes no more memory for a longer log. A part has at most
+        `PART_INTERACTIONS`, or a single user.
+        """
+        first = 0
+        while first < self.num_users:
+            start = int(self.offsets[first])
+            most = start + PART_INTERACTIONS
+            end = max(first, int(np.searchsorted(self.offsets, most, side="right")) - 2) + 1
+            place = slice(start, int(self.offsets[end]))
+            offsets = self.offsets[first : end + 1] - start
+            times = None if self.times is None else self.times[place]
+            yield place, Sequences(self.items[place], offsets, self.num_items, times=times)
+            first = end
+
+    def owners(self) -> np.ndarray:
+        """Return whose each interaction is, int32 [interactions]."""
+        return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.offsets))
+
+    def item_counts(self) -> np.ndarray:
+        """Count the interactions of each item, int64 [1 + items]; item 0 is padding."""
+        counts = np.zeros(self.num_items + 1, np.int64)
+        for _, part in self.parts():
+            counts += np.bincount(part.items, minlength=len(counts))
+        return counts
 
     def sha256(self) -> str:
         """Return the SHA-256 of the sizes, items, offsets and, where there are any, times."""

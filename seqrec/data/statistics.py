@@ -1,5 +1,6 @@
 """Describe a log by numbers: its size, what was removed, and how many targets are special."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -158,26 +159,17 @@ def describe(
     """
     items, offsets = log.items, log.offsets
     lengths = np.diff(offsets)
-    owner = np.repeat(np.arange(log.num_users, dtype=np.int32), lengths)
-    before_end = np.repeat(offsets[1:], lengths)
-    before_end -= np.arange(len(items))  # 1 at a user's last interaction, 2 at the one before it
-
-    def repeated(place: int) -> int:
-        """Count users whose item at `place` from the end is among those before it."""
-        targets = items[offsets[1:] - place]
-        again = (items == np.repeat(targets, lengths)) & (before_end > place)
-        return distinct(owner[again])
-
-    def tied(place: int) -> np.ndarray:
-        """Mark other items at the time of the user's item at `place`, as bool [interactions]."""
-        at = offsets[1:] - place
-        found = items != np.repeat(items[at], lengths)
-        for column in times:
-            found &= column == np.repeat(column[at], lengths)
-        return found
-
     trained = np.zeros(log.num_items + 1, bool)
-    trained[items[before_end > 2]] = True
+    found: Counter[str] = Counter()
+    for place, part in log.parts():
+        targets = _Targets(part)
+        trained[part.items[targets.before_end > 2]] = True
+        again = repeats(targets.owner, part.items, keep="first")
+        found["repeated"] += int(again.sum())
+        found["repeated validation"] += targets.repeated(2)
+        found["repeated test"] += targets.repeated(1)
+        if times:
+            found["tied"] += targets.tied(tuple(column[place] for column in times))
     return Statistics(
         users=log.num_users,
         items=log.num_items,
@@ -186,18 +178,48 @@ def describe(
         min_length=int(lengths.min()),
         max_length=int(lengths.max()),
         density=float(f"{len(items) / (log.num_users * log.num_items):.6g}"),
-        repeated_interactions=int(repeats(owner, items, keep="first").sum()),
-        repeated_validation_targets=repeated(2),
-        repeated_test_targets=repeated(1),
+        repeated_interactions=found["repeated"],
+        repeated_validation_targets=found["repeated validation"],
+        repeated_test_targets=found["repeated test"],
         unseen_validation_targets=int((~trained[items[offsets[1:] - 2]]).sum()),
         unseen_test_targets=int((~trained[items[offsets[1:] - 1]]).sum()),
-        tied_targets=distinct(owner[tied(1) | tied(2)]) if times else None,
+        tied_targets=found["tied"] if times else None,
         first_time=None if log.times is None else int(log.times.min()),
         last_time=None if log.times is None else int(log.times.max()),
         where_removed=unmet,
         **asdict(removed) | {"interactions_read": removed.interactions_read + sum(unmet.values())},
         **asdict(dropped),
     )
+
+
+class _Targets:
+    """The targets of some users, beside all of their interactions."""
+
+    def __init__(self, part: Sequences) -> None:
+        self.items, self.ends = part.items, part.offsets[1:]
+        self.lengths = np.diff(part.offsets)
+        self.owner = part.owners()
+        self.before_end = np.repeat(self.ends, self.lengths) - np.arange(len(self.items))
+        """1 at a user's last interaction, 2 at the one before it, int64 [interactions]."""
+
+    def repeated(self, place: int) -> int:
+        """Count users whose item at `place` from the end is among those before it."""
+        targets = self.items[self.ends - place]
+        again = self.items == np.repeat(targets, self.lengths)
+        return distinct(self.owner[again & (self.before_end > place)])
+
+    def tied(self, times: tuple[np.ndarray, ...]) -> int:
+        """Count users with another item at the time of one of their two targets.
+
+        `times` are [interactions] each.
+        """
+        tied = np.zeros(len(self.items), bool)
+        for at in (self.ends - 1, self.ends - 2):
+            found = self.items != np.repeat(self.items[at], self.lengths)
+            for column in times:
+                found &= column == np.repeat(column[at], self.lengths)
+            tied |= found
+        return distinct(self.owner[tied])
 
 
 def _plural(count: int, word: str) -> str:

@@ -178,6 +178,20 @@ def test_every_order_of_a_history_is_as_likely() -> None:
 # The whole audit, and what it says
 
 
+@given(histories, st.integers(0, 99))
+def test_the_parts_that_a_large_log_is_read_in_change_no_number(
+    users: list[list[int]], seed: int
+) -> None:
+    when = np.random.default_rng(seed).integers(0, 40, sum(map(len, users)))  # many are equal
+    ends = np.cumsum([len(user) for user in users])
+    times = [sorted(part.tolist()) for part in np.split(when, ends[:-1])]
+    whole = audit_log("some", log_of(users, times))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqrec.data.sequences.PART_INTERACTIONS", 10)
+        patch.setattr("seqrec.audit.order.COUNTED_AT_ONCE", 5)
+        assert audit_log("some", log_of(users, times)) == whole
+
+
 def walk(follow: float) -> Interactions:
     """A simulated log, in which items follow items as often as said."""
     return described(

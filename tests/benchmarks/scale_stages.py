@@ -136,6 +136,8 @@ def train(folder: Path, _: int, sizes: Sizes) -> None:
 
     def steps() -> None:
         for _ in range(sizes.steps):
+            if not trainer.users_left:  # an epoch of the smallest log has fewer
+                trainer.begin_epoch()
             trainer.step()
 
     trainer = timed("prepare", prepare)

@@ -23,6 +23,7 @@ from seqrec.data.formats import Filter
 from seqrec.data.interactions import Interactions
 from seqrec.data.parsing import ParsedFile, parse
 from seqrec.data.preprocessing import preprocess
+from seqrec.data.sequences import Sequences
 from seqrec.data.statistics import Statistics
 from seqrec.errors import SeqrecError
 from seqrec.layout import ConfigFiles
@@ -631,3 +632,17 @@ def test_the_papers_files_have_the_published_sizes(
     pairs = np.loadtxt(PUBLISHED / f"{name}.txt", dtype=np.int64)
     assert np.array_equal(log.items, pairs[:, 1])
     assert np.array_equal(np.repeat(np.arange(users) + 1, np.diff(log.offsets)), pairs[:, 0])
+
+
+@given(st.lists(st.integers(1, 30), min_size=1), st.integers(1, 50))
+def test_the_parts_of_a_log_are_its_users_in_order(lengths: list[int], most: int) -> None:
+    items, offsets = np.arange(1, sum(lengths) + 1, dtype=np.int32), np.cumsum([0, *lengths])
+    log = Sequences(items, offsets, len(items), times=items.astype(np.int64))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqrec.data.sequences.PART_INTERACTIONS", most)
+        parts = [*log.parts()]
+    found = [part.history(user).tolist() for _, part in parts for user in range(part.num_users)]
+    assert found == [log.history(user).tolist() for user in range(log.num_users)]
+    for place, part in parts:
+        assert part.items.tolist() == part.times.tolist() == items[place].tolist()
+        assert len(part.items) <= most or part.num_users == 1
