@@ -8,14 +8,17 @@ package compute the same thing.
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.splits import Split
+
+if TYPE_CHECKING:
+    from seqrec.experiment.schema import RunConfig
 
 
 class Network(nn.Module):
@@ -28,7 +31,7 @@ class Network(nn.Module):
 
 
 class SASRec(Network):
-    def __init__(self, num_items: int, config: RunConfig) -> None:
+    def __init__(self, num_items: int, config: "RunConfig") -> None:
         super().__init__()
         values = config.hyperparameters
         width = values["hidden_size"]
@@ -74,7 +77,7 @@ class SASRec(Network):
 class BERT4Rec(Network):
     special_rows = 2
 
-    def __init__(self, num_items: int, config: RunConfig) -> None:
+    def __init__(self, num_items: int, config: "RunConfig") -> None:
         super().__init__()
         values = config.hyperparameters
         width = values["hidden_size"]
@@ -104,7 +107,7 @@ class BERT4Rec(Network):
 
 
 class GRU4Rec(Network):
-    def __init__(self, num_items: int, config: RunConfig) -> None:
+    def __init__(self, num_items: int, config: "RunConfig") -> None:
         super().__init__()
         values = config.hyperparameters
         width = values["hidden_size"]
@@ -117,7 +120,7 @@ class GRU4Rec(Network):
 
 
 class LiGR(Network):
-    def __init__(self, num_items: int, config: RunConfig) -> None:
+    def __init__(self, num_items: int, config: "RunConfig") -> None:
         super().__init__()
         values = config.hyperparameters
         width, dropout = values["hidden_size"], values["dropout"]
@@ -162,7 +165,7 @@ class LiGR(Network):
 
 
 class HSTU(Network):
-    def __init__(self, num_items: int, config: RunConfig) -> None:
+    def __init__(self, num_items: int, config: "RunConfig") -> None:
         super().__init__()
         values = config.hyperparameters
         width = values["hidden_size"]
@@ -211,7 +214,7 @@ MODELS = {"sasrec": SASRec, "bert4rec": BERT4Rec, "gru4rec": GRU4Rec, "ligr": Li
 class Baseline:
     """One of the paper's models with its training step and its evaluation."""
 
-    def __init__(self, split: Split, config: RunConfig, device: torch.device) -> None:
+    def __init__(self, split: Split, config: "RunConfig", device: torch.device) -> None:
         self.config, self.split, self.device = config, split, device
         self.network = MODELS[config.implementation](split.num_items, config).to(device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=1e-3)
