@@ -63,7 +63,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-METRIC_TITLES = {"hit_rate": "HitRate", "ndcg": "NDCG", "mrr": "MRR"}
+METRIC_TITLES = {
+    "hit_rate": "HitRate",
+    "ndcg": "NDCG",
+    "mrr": "MRR",
+    "recall": "Recall",
+    "precision": "Precision",
+    "map": "MAP",
+}
 
 
 def and_more(count: int) -> str:

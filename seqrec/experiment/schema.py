@@ -146,6 +146,15 @@ MetricName = Annotated[
     ),
 ]
 
+TestMetricName = Annotated[
+    str,
+    Pattern(
+        r"^(hit_rate|ndcg|mrr|recall|precision|map)@[1-9][0-9]{0,8}$",
+        "write hit_rate@k, ndcg@k, mrr@k, recall@k, precision@k or map@k with a number, as in "
+        "ndcg@20",
+    ),
+]
+
 
 class _Section(Strict):
     """A section that has got keys since it was first recorded.
@@ -411,10 +420,14 @@ class Report(Strict):
     """What the tables and figures of an experiment show; it changes no run."""
 
     metrics: Annotated[
-        list[MetricName], Field(min_length=1), BeforeValidator(_listed), AfterValidator(_each_once)
+        list[TestMetricName],
+        Field(min_length=1),
+        BeforeValidator(_listed),
+        AfterValidator(_each_once),
     ] = ["hit_rate@10", "ndcg@10"]
-    """Test metrics: `hit_rate@k`, `ndcg@k` or `mrr@k`, at any k. They follow from the ranks that
-    every run records, so nothing is trained again."""
+    """Test metrics: `hit_rate@k`, `ndcg@k`, `mrr@k`, `recall@k`, `precision@k` or `map@k`, at any
+    k. They follow from the ranks that every run records, so nothing is trained again. With one
+    target a ranking, recall is the hit rate and MAP the MRR."""
 
 
 class Experiment(Strict):

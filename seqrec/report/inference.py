@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtr, stdtrit
 
-from seqrec.protocol.metrics import set_metric, user_metric
+from seqrec.protocol.metrics import GAINS, set_metric, user_metric
 from seqrec.report.levels import ALPHA
 
 Floats = npt.NDArray[np.float64]
@@ -62,16 +62,24 @@ def user_values(ranks: npt.ArrayLike, metric: str, targets: Targets | None = Non
     Sampling Techniques, 1977, section 6; Liang and Zeger, 1986).
     """
     name, _, cutoff = metric.partition("@")
-    if targets is None:
-        return user_metric(ranks, name, int(cutoff))
-    if targets.at_once:
+    if targets is not None and targets.at_once:
         return set_metric(ranks, targets.users, name, int(cutoff))
-    values, users = user_metric(ranks, name, int(cutoff)), targets.users
+    values = _target_values(ranks, name, int(cutoff))
+    if targets is None:
+        return values
+    users = targets.users
     first = np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))
     if len(first) == len(values):
         return values
     counts, mean = np.diff(np.append(first, len(values))), values.mean()
     return mean + (np.add.reduceat(values, first) - mean * counts) / counts.mean()
+
+
+def _target_values(ranks: npt.ArrayLike, name: str, cutoff: int) -> Floats:
+    """Compute a metric of each target, `[targets]`; one of sets as if each were the only one."""
+    if name in GAINS:
+        return user_metric(ranks, name, cutoff)
+    return set_metric(ranks, np.arange(len(np.asarray(ranks))), name, cutoff)
 
 
 @dataclass(frozen=True, eq=False)

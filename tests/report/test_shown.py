@@ -13,7 +13,7 @@ from seqrec.cli.main import main
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import load_experiment
 from seqrec.layout import ResultFiles
-from seqrec.protocol.metrics import GAINS
+from seqrec.protocol.metrics import SET_METRICS
 from seqrec.records.grid_file import GridFile
 from seqrec.records.survey import survey
 from seqrec.report.metrics import main_metric, metric_title
@@ -95,9 +95,9 @@ def test_what_is_shown_changes_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("metrics", "said"),
     [
-        ("[ndcg]", "write hit_rate@k, ndcg@k or mrr@k with a number, as in ndcg@20"),
-        ("[recall@10]", "write hit_rate@k, ndcg@k or mrr@k"),
-        ("[ndcg@0]", "write hit_rate@k, ndcg@k or mrr@k"),
+        ("[ndcg]", "write hit_rate@k, ndcg@k, mrr@k, recall@k, precision@k or map@k with a number"),
+        ("[auc@10]", "write hit_rate@k, ndcg@k, mrr@k, recall@k"),
+        ("[ndcg@0]", "write hit_rate@k, ndcg@k, mrr@k, recall@k"),
         ("[]", "must not be empty"),
         ("[mrr@5, mrr@5]", "mrr@5 is listed twice"),
     ],
@@ -109,7 +109,7 @@ def test_a_metric_that_there_is_not_is_one_message(tmp_path: Path, metrics: str,
     assert "mine.yaml: report.metrics" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", GAINS)
+@pytest.mark.parametrize("name", SET_METRICS)
 def test_every_metric_that_follows_from_ranks_can_be_shown(tmp_path: Path, name: str) -> None:
     results = begun(tmp_path, f"report: {{metrics: [{name}@7]}}")
     assert metric_title(f"{name}@7") in rows(results, "results/ml-1m")["Model"]

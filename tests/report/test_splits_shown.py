@@ -12,17 +12,22 @@ from record_factory import make_record
 
 from seqrec.errors import SeqrecError
 from seqrec.experiment.grid import resolve_cell
-from seqrec.protocol.metrics import metrics_from_ranks
+from seqrec.experiment.schema import Report
+from seqrec.layout import ResultFiles
+from seqrec.protocol.metrics import SET_METRICS, metrics_from_ranks
 from seqrec.protocol.ranking import MISS as RANKED_AS_MISS
+from seqrec.records.grid_file import GridFile
 from seqrec.records.reading import read_record
 from seqrec.records.record import KnownSplit
 from seqrec.report.comparison import compare
 from seqrec.report.evidence import read_evidence
-from seqrec.report.figures import write_figures
+from seqrec.report.figures import make_charts, write_figures
 from seqrec.report.figures.survival import survival_chart
+from seqrec.report.inference import user_values
 from seqrec.report.page import write_page
 from seqrec.report.splits import MISS, in_words
 from seqrec.report.tables import metrics_table
+from seqrec.wording import metric_title
 
 TEMPORAL = {
     "kind": "global-temporal",
@@ -215,6 +220,40 @@ def test_sets_of_targets_are_measured_as_sets(tmp_path: Path) -> None:
     table = metrics_table([read_record(place)], [10])
     assert table["ndcg@10"][0] == pytest.approx(recorded["ndcg@10"])
     assert "recall@10" in table.columns
+
+
+def test_metrics_of_sets_stand_in_every_table_and_figure_and_agree_with_the_record(
+    tmp_path: Path,
+) -> None:
+    users = np.repeat(np.arange(300), 3)
+    metrics = [f"{name}@10" for name in SET_METRICS]
+    split = {**TEMPORAL, "target": "all"}
+    for number, model in enumerate(("sasrec+", "bert4rec")):
+        ranks = np.random.default_rng(number).integers(1, 60, 900)
+        place = make_record(
+            *(tmp_path, "my-shop", model),
+            ranks=ranks,
+            target_users=users,
+            config=config_of(split),
+            test=metrics_from_ranks(ranks, [10, 100], users),
+        )
+    grid = GridFile(report=Report(metrics=metrics), runs=[])
+    grid.write(ResultFiles(tmp_path).grid)
+    write(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables/results/my-shop.csv").set_index("model")
+    for metric in metrics:
+        assert frame[f"{metric}_mean"]["bert4rec"] == pytest.approx(read_record(place).test[metric])
+    for name in ("results", "intervals", "pairs"):
+        text = (tmp_path / f"tables/{name}/my-shop.md").read_text(encoding="utf-8")
+        assert all(metric_title(metric) in text for metric in metrics), name
+    assert [*make_charts(read_evidence(tmp_path, CONFIG))]
+
+
+def test_with_one_target_recall_is_the_hit_rate_and_map_the_mrr() -> None:
+    ranks = np.random.default_rng(0).integers(1, 40, 500)
+    for name, same in (("recall", "hit_rate"), ("map", "mrr")):
+        assert np.allclose(user_values(ranks, f"{name}@10"), user_values(ranks, f"{same}@10"))
+    assert np.allclose(10 * user_values(ranks, "precision@10"), user_values(ranks, "hit_rate@10"))
 
 
 # What was published under a split
