@@ -91,8 +91,9 @@ def make_optimiser(
 def set_learning_rate(optimiser: Optimiser, rate: float) -> None:
     """Let the steps to come have a learning rate."""
     for group in optimiser.param_groups:
-        if isinstance(group["lr"], Tensor):  # a CUDA graph reads this very tensor
-            group["lr"].fill_(rate)
+        if isinstance(group["lr"], Tensor):
+            # A CUDA graph reads this very tensor; one that was saved may have come to the host.
+            group["lr"] = group["lr"].to(group["params"][0].device).fill_(rate)
         else:
             group["lr"] = rate
 

@@ -15,7 +15,7 @@ from torch import nn
 from seqrec.experiment.schema import RunConfig, Training
 from seqrec.protocol.splits import leave_one_out
 from seqrec.training.loop import Trainer, train
-from seqrec.training.optimisation import learning_rate
+from seqrec.training.optimisation import learning_rate, make_optimiser
 
 SPLITS = leave_one_out(simulated_log())
 STILL = NETWORKS["sasrec"] | {"dropout": 0.0}
@@ -158,3 +158,25 @@ def test_training_stops_by_the_configured_metric_at_its_own_cutoff() -> None:
     assert "ndcg@10" in found.history[0].validation  # which every record has
     other, _ = trained(with_training(config, stopping_metric="ndcg@10"))
     assert other.history[0].training_loss == found.history[0].training_loss
+
+
+def test_an_optimiser_that_can_be_captured_makes_the_same_steps() -> None:
+    """And goes on from a saved state: its rate is a tensor, which others must not put aside."""
+    config = with_training(small_config(), **FULL_SETTINGS, max_epochs=1)
+    weights = []
+    for capturable in (False, True):
+        network = network_of(config)
+        trainer = Trainer(network, SPLITS, config, CPU)
+        assert config.training is not None
+        trainer.optimiser = make_optimiser(network, config.training, capturable=capturable)
+        trainer.begin_epoch()
+        trainer.step()
+        rate = trainer.optimiser.param_groups[0]["lr"]
+        trainer.step()
+        if capturable:
+            assert trainer.optimiser.param_groups[0]["lr"] is rate
+        trainer.optimiser.load_state_dict(trainer.optimiser.state_dict())
+        trainer.step()
+        weights.append(network.state_dict())
+    for plain, captured in zip(*(each.values() for each in weights), strict=True):
+        torch.testing.assert_close(captured, plain)
