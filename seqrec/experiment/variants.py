@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any
 
 from seqrec.errors import SeqrecError
-from seqrec.experiment.schema import Experiment, Loss, NamedModel, RunConfig, Training
+from seqrec.experiment.schema import Experiment, Loss, NamedModel, RunConfig, Search, Training
 from seqrec.experiment.search import Tried, combinations, draw
 from seqrec.experiment.settings import flat_settings
 from seqrec.wording import nearest, quoted
@@ -110,8 +110,13 @@ def variants_of(
         config = own(Variant(base, filled))
         for key in tried:
             _require_tried(source, experiment, config, key)
-        made = _trials if experiment.search else _combinations
-        for name, variant in made(source, experiment, base, tried, filled, config):
+        search = experiment.search
+        try:
+            made = _trials(base, search, tried, filled, config) if search else _grid(base, tried)
+        except ValueError as error:
+            place = "search.trials" if search else "grid"
+            raise SeqrecError(f"{source}: {place}: {base}: {error}.") from None
+        for name, variant in made:
             if name in found:
                 raise SeqrecError(
                     f"{source}: grid: two settings of {base} would both be named {name}. List them "
@@ -121,45 +126,34 @@ def variants_of(
     return found
 
 
+NamedVariants = list[tuple[str, Variant]]
+
+
 def _trials(
-    source: str,
-    experiment: Experiment,
     base: str,
+    search: Search,
     tried: Mapping[str, Tried],
     filled: Mapping[str, Any],
     config: RunConfig,
-) -> Iterator[tuple[str, Variant]]:
-    """Yield a model's own setting, then those that are drawn."""
-    search = experiment.search
-    assert search
-    try:
-        settings = [
-            dict(filled),
-            *draw(search, [*tried], flat_settings(_own(config)), search.trials - 1),
-        ]
-    except ValueError as error:
-        raise SeqrecError(f"{source}: search.trials: {base}: {error}.") from None
-    for number, values in enumerate(settings):
-        yield f"{base}.t{number:02d}", Variant(base, values, number)
+) -> NamedVariants:
+    """Return a model's own setting, then those that are drawn.
+
+    Raises `ValueError` for more trials than there are settings.
+    """
+    drawn = draw(search, [*tried], flat_settings(_own(config)), search.trials - 1)
+    settings = enumerate([dict(filled), *drawn])
+    return [(f"{base}.t{number:02d}", Variant(base, each, number)) for number, each in settings]
 
 
-def _combinations(
-    source: str,
-    experiment: Experiment,
-    base: str,
-    tried: Mapping[str, Tried],
-    filled: Mapping[str, Any],
-    config: RunConfig,
-) -> Iterator[tuple[str, Variant]]:
+def _grid(base: str, tried: Mapping[str, Tried]) -> NamedVariants:
+    """Return a variant of each combination; raises `ValueError` if there are too many."""
     words = setting_words(tried)
-    try:
-        settings = combinations(tried)
-    except ValueError as error:
-        raise SeqrecError(f"{source}: grid: {base}: {error}.") from None
-    for values in settings:
+    found = []
+    for values in combinations(tried):
         parts = [f"{words[key].replace(' ', '-')}-{value}" for key, value in values.items()]
         name = re.sub(r"[^A-Za-z0-9+._-]+", "-", "_".join([base, *parts])).rstrip("-")
-        yield name, Variant(base, values)
+        found.append((name, Variant(base, values)))
+    return found
 
 
 def _own(config: RunConfig) -> dict[str, Any]:
