@@ -21,8 +21,13 @@ def survival_table(evidence: Evidence, item: Item) -> Table:
     decided = claims_by_split(evidence)
     splits = list(dict.fromkeys(s for of in decided.values() for one in of.values() for s in one))
     cells, lines = [], []
+    left_out: dict[str, list[str]] = {}
     for dataset, of_dataset in decided.items():
         for claim, under in of_dataset.items():
+            lines += [[dataset, claim, split, *_numbers(one)] for split, one in under.items()]
+            if not any(map(_says_something, under.values())):
+                left_out.setdefault(claim, []).append(dataset_title(dataset))
+                continue
             held = sum(one.verdict is Support.HOLDS for one in under.values())
             cells.append(
                 [
@@ -32,7 +37,6 @@ def survival_table(evidence: Evidence, item: Item) -> Table:
                     Cell(f"{held} of {len(under)}"),
                 ]
             )
-            lines += [[dataset, claim, split, *_numbers(one)] for split, one in under.items()]
     table = Table(
         item.title,
         ["Dataset", "Claim", *splits, "Holds under"],
@@ -40,13 +44,24 @@ def survival_table(evidence: Evidence, item: Item) -> Table:
         pd.DataFrame(lines, columns=COLUMNS),
         columns="ls" + "l" * len(splits) + "r",
     )
-    table.notes.append(
-        "In percent: how much the first of two models is above the other in test NDCG@10; bold "
-        "where the claim holds. The table of claims has intervals and tests."
-        if cells
-        else "None of the paper's claims is about these models."
-    )
+    if cells:
+        table.notes.append(
+            "In percent: how much the first of two models is above the other in test NDCG@10; bold "
+            "where the claim holds. The table of claims has intervals and tests."
+        )
+    if left_out:
+        listed = "; ".join(f"{claim} ({', '.join(some)})" for claim, some in left_out.items())
+        table.notes.append(
+            f"Undecided under every split, for reasons in the table of claims: {listed}."
+        )
+    if not decided:
+        table.notes.append("None of the paper's claims is about these models.")
     return table
+
+
+def _says_something(claim: Claim) -> bool:
+    """Whether there is a verdict, or a difference that might have given one."""
+    return claim.verdict is not Support.UNDECIDED or bool(claim.tested)
 
 
 def _cell(claim: Claim | None) -> Cell:
