@@ -411,8 +411,8 @@ class Record(Part):
         try:
             return read_regular(path, MOST_RECORD_BYTES)
         except FileNotFoundError:
-            # Only the digest tells that the shared file is of this record, too.
-            if path not in self.files.of_targets or path.name not in (self.digests or {}):
+            # The digest tells that the shared file is of this record, too; older records have none.
+            if path not in self.files.of_targets or path.name not in (self.digests or [path.name]):
                 raise
             return read_regular(self.files.shared(path), MOST_RECORD_BYTES)
 

@@ -14,6 +14,7 @@ from record_factory import (
     folder_of,
     make_failure,
     make_record,
+    without_digests,
     write_grid,
 )
 from small_disk import small_disk
@@ -21,8 +22,8 @@ from small_searches import config_of, hash_of, make_search
 
 from seqrec.cli.main import main
 from seqrec.errors import SeqrecError
-from seqrec.layout import ResultFiles, Run
-from seqrec.records import read_records
+from seqrec.layout import ResultFiles, Run, RunFiles
+from seqrec.records import read_record, read_records
 from seqrec.records.failure import Reason, write_failure
 from seqrec.records.grid_file import AskedRun, GridFile
 from seqrec.records.promote import promote
@@ -212,6 +213,18 @@ def test_records_of_other_targets_keep_their_own_and_are_not_mixed_up(tmp_path: 
     make_record(source, SIDES[0], "bert4rec", config={"split": TEMPORAL}, target_counts=counts)
     promote(source, reference, replace=True)
     assert not missing_runs(reference / "time")
+
+
+def test_older_records_without_digests_may_share_what_they_say_of_targets(tmp_path: Path) -> None:
+    folder = without_digests(make_record(tmp_path))
+    files = RunFiles(folder)
+    counts = read_record(folder).target_counts()
+    files.target_counts.rename(files.shared(files.target_counts))
+    assert np.array_equal(read_record(folder).target_counts(), counts)
+    assert read_record(folder).history_lengths() is None
+    files.shared(files.target_counts).unlink()
+    with pytest.raises(SeqrecError, match=r"target_counts.npy: is missing"):
+        read_record(folder)
 
 
 def test_of_trials_that_were_not_chosen_metrics_and_ranks_are_kept(tmp_path: Path) -> None:
