@@ -51,7 +51,8 @@ def stale(results: Path) -> None:
 def promote(results: Path, replace: bool) -> None:
     """Copy the records of RESULTS into results/reference.
 
-    Copies finished records, without weights. Example: seqrec promote results/paper
+    Copies finished records, without weights. An experiment with several splits or a search gets a
+    folder of its own there, results/reference/NAME. Example: seqrec promote results/paper
     """
     from seqrec.records.promote import promote as copy
 
