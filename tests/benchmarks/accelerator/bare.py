@@ -32,3 +32,8 @@ def hide_absent_packages() -> None:
     sys.meta_path[:] = [
         WithoutAbsent if finder is PathFinder else finder for finder in sys.meta_path
     ]
+
+
+def hidden() -> bool:
+    """Whether the packages are hidden from this process."""
+    return WithoutAbsent in sys.meta_path
