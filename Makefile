@@ -39,7 +39,7 @@ OURS = seqrec tests workflow docs
 CONFIG = --config "experiment=$$EXPERIMENT" "name=$$NAME" "set=$$SET" "retrain=$$RETRAIN" \
 	"track=$$TRACK"
 
-.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark losses growth scale whole reference readme docs lint format lock setup clean architecture terminal
+.PHONY: help demo real paper cost experiment runs tables figures report provenance test test-all benchmark losses accelerator accelerator-tiny growth scale whole reference readme docs lint format lock setup clean architecture terminal
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -149,6 +149,17 @@ growth: $(READY) ## time training steps by number of items, up to ten million, a
 
 scale: $(READY) ## take logs of up to 100 million interactions all the way, and measure time and memory
 	$(BIN)/python tests/benchmarks/scale.py
+
+# On a GPU; where it has to be borrowed, docs/explanation/performance.md says how.
+accelerator: $(READY) data/processed/ml-1m data/processed/beauty ## measure all that a GPU is wanted for, in at most ten minutes
+	$(BIN)/python tests/benchmarks/accelerator --prepare data/accelerator
+	$(BIN)/python tests/benchmarks/accelerator --prepared data/accelerator
+
+accelerator-tiny: $(READY) ## try that with small logs and networks, with torch and numpy alone, in a minute
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(BIN)/python tests/benchmarks/accelerator --prepare "$$folder" --tiny && \
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/accelerator --prepared "$$folder" --bare \
+	--output "$$folder/results.json"
 
 whole: $(READY) data/processed/ml-1m data/processed/beauty ## time a part of every run of the paper and estimate the whole
 	$(BIN)/python tests/benchmarks/whole.py
