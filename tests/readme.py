@@ -2,9 +2,10 @@
 
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
 `<!-- reference/STUDY: NAME -->` (a table of an experiment that has a folder of its own there, or
-with `NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->`
-or `<!-- precision -->` (measurements in `results/benchmark/`), `<!-- changes -->` (since the first
-edition) or `<!-- stopping -->` (when trainings stop), and end with `<!-- end -->`.
+with `NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->`,
+`<!-- accelerator -->` or `<!-- precision -->` (measurements in `results/benchmark/`),
+`<!-- changes -->` (since the first edition) or `<!-- stopping -->` (when trainings stop), and end
+with `<!-- end -->`.
 """
 
 import json
@@ -27,8 +28,8 @@ PAGES = (
 )
 NOT_YET = "These records have not been promoted yet.\n"
 BLOCK = re.compile(
-    r"(<!-- (reference(?:/\S+)?: \S+|benchmark|whole|precision|changes|stopping) -->\n)(.*?)"
-    r"(<!-- end -->)",
+    r"(<!-- (reference(?:/\S+)?: \S+|benchmark|whole|accelerator|precision|changes|stopping) -->\n)"
+    r"(.*?)(<!-- end -->)",
     re.DOTALL,
 )
 
@@ -40,13 +41,16 @@ def shown(page: str) -> list[tuple[str, str]]:
 
 def made(name: str, project: Path) -> str:
     """Make the text of the block `name` from the tables and measurements in `project`."""
-    if name in ("benchmark", "whole", "precision"):
+    if name in ("benchmark", "whole", "accelerator", "precision"):
         sys.path.insert(0, str(PROJECT / "tests/benchmarks"))
+        from accelerator.tables import of_accelerators
         from report import precision_table, readme_table, whole_table
 
         if name == "precision":
             folders = {"float32": "results/benchmark/float32", "bfloat16": "results/reference"}
             return precision_table({kind: project / path for kind, path in folders.items()}) + "\n"
+        if name == "accelerator":
+            return of_accelerators(project / "results/benchmark") + "\n"
         file, table = {
             "benchmark": ("cpu.json", readme_table),
             "whole": ("whole-cpu.json", whole_table),

@@ -13,7 +13,7 @@ NOT_REACHED = "not reached"
 Found = Mapping[str, Any]
 
 
-def shown(folder: Path) -> str:
+def of_accelerators(folder: Path) -> str:
     """Return the tables of all accelerators whose results lie in a folder."""
     results = [read_json(path) for path in sorted(folder.glob("*.json"))]
     measured = [
