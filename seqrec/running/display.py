@@ -33,6 +33,7 @@ MOST_REASONS = 6
 """Reasons for failures that are shown; `seqrec missing` lists all."""
 
 NUMBERS = "Test NDCG@10 of finished runs; what running ones reach is on validation."
+OF_TRIALS = "Of the trials of a search, how many have finished: validation chooses among them."
 
 
 def terminal() -> Console:
@@ -56,7 +57,8 @@ def view(results: Path, statuses: Sequence[Status], with_bar: bool = True) -> Re
         tasks = dict.fromkeys(status.run.task for status in statuses)
         for dataset, some in tasks_together(tasks).items():
             parts.append(_grid(dataset, some, [one for one in statuses if one.run.task in some]))
-        parts.append(Text(NUMBERS, "dim"))
+        is_search = any(status.trial_of for status in statuses)
+        parts += [Text(line, "dim") for line in (NUMBERS, *([OF_TRIALS] * is_search))]
     if counts["running"]:
         parts += [Text(), _running([s for s in statuses if s.state == "running"])]
     for status in statuses:
@@ -88,28 +90,33 @@ def _counts(statuses: Sequence[Status]) -> dict[State, int]:
 
 def _grid(dataset: str, tasks: Mapping[str, Sequence[str]], statuses: Sequence[Status]) -> Table:
     """Lay out one row per model and one column per task, with the lines of its heading."""
-    models = dict.fromkeys(status.run.model for status in statuses)
+    groups = dict.fromkeys(status.group for status in statuses)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(Text(dataset))
     for title in tasks.values():
         table.add_column(Text("\n".join(title)))
-    for model in models:
+    for group in groups:
         cells = []
         for task in tasks:
-            runs = [s for s in statuses if s.run[:2] == (task, model)]
+            runs = [s for s in statuses if (s.run.task, s.group) == (task, group)]
             cells.append(_cell(runs))
-        table.add_row(Text(model), *cells)
+        table.add_row(Text(group), *cells)
     return table
 
 
 def _cell(runs: Sequence[Status]) -> Text:
-    """Summarise the runs of one model on one task, one per seed."""
+    """Summarise the runs of one model on one task, one per seed, or the trials of its search.
+
+    The test of a trial is not shown: it must have no part in a choice.
+    """
     parts = []
     scores = [s.record.test[STOPPING_METRIC] for s in runs if s.state == "done" and s.record]
-    if scores:
+    are_trials = any(status.trial_of for status in runs)
+    if scores and not are_trials:
         parts.append(Text(f"{fmean(scores):.4f}", STYLES["done"]))
-    if 1 < len(runs) != len(scores):
-        parts.append(Text(f"{len(scores)}/{len(runs)}"))
+    if are_trials or 1 < len(runs) != len(scores):
+        style = STYLES["done"] if len(runs) == len(scores) else ""
+        parts.append(Text(f"{len(scores)}/{len(runs)}", style))
     unfinished: tuple[State, ...] = ("running", "stopped", "failed", "no data", "waiting")
     for state in unfinished:
         some = [status for status in runs if status.state == state]
@@ -187,7 +194,7 @@ def news(before: Sequence[Status], now: Sequence[Status]) -> list[str]:
             continue
         done += status.run in is_new
         if status.state == "done" and status.record:
-            text = _result(status.record)
+            text = _result(status.record, bool(status.trial_of))
         elif status.state == "stopped" and status.progress:
             text = _stopped(status.progress)
         elif status.state in ("failed", "no data"):
@@ -203,13 +210,16 @@ def _has_changed(before: Status | None, now: Status) -> bool:
     return before is None or replace(before, progress=None) != replace(now, progress=None)
 
 
-def _result(record: Record) -> str:
+def _result(record: Record, is_trial: bool) -> str:
+    """Say what a run reached; of a trial on validation, by which it competes."""
     epochs = f"{counted(record.epochs, 'epoch')} in " if record.epochs else ""
-    test = record.test
-    return (
-        f"test NDCG@10 {test[STOPPING_METRIC]:.4f}, HitRate@10 {test['hit_rate@10']:.4f}, "
-        f"{epochs}{duration(record.training_seconds)}"
+    reached = (
+        f"validation NDCG@10 {record.validation[STOPPING_METRIC]:.4f}"
+        if is_trial
+        else f"test NDCG@10 {record.test[STOPPING_METRIC]:.4f}, "
+        f"HitRate@10 {record.test['hit_rate@10']:.4f}"
     )
+    return f"{reached}, {epochs}{duration(record.training_seconds)}"
 
 
 def duration(seconds: float) -> str:

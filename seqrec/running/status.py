@@ -4,7 +4,7 @@ Only files are read, so this works from any terminal and any host that shares th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,13 @@ class Status:
     """What it reported last, if it is running or was stopped."""
     reason: str = ""
     """Why it failed or has no data, and the remedy."""
+    trial_of: str = ""
+    """The model that it is a trial of, in a search."""
+
+    @property
+    def group(self) -> str:
+        """Return what it is shown among: the seeds of its model, or all trials of a search."""
+        return f"{self.trial_of}, trials" if self.trial_of else self.run.model
 
 
 def read_status(results: Path) -> list[Status]:
@@ -41,7 +48,10 @@ def read_status(results: Path) -> list[Status]:
     missing = {missing.run: missing for missing in found.missing}
     runs = {*records, *missing, *_reporting(ResultFiles(results))}
     return [
-        _status(results, run, records.get(run), missing.get(run))
+        replace(
+            _status(results, run, records.get(run), missing.get(run)),
+            trial_of=found.trials.get(run.model, ""),
+        )
         for run in sorted(runs, key=found.order)
     ]
 

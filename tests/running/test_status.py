@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from record_factory import folder_of, make_failure, make_record, write_grid
 from rich.console import Console
 from small_runs import small_config
+from small_searches import make_search
 
 from seqrec.cli.main import main
 from seqrec.errors import Stopped
@@ -461,3 +462,18 @@ def test_the_splits_of_a_dataset_stand_below_its_name(tmp_path: Path) -> None:
     assert [*["temporal-by-"] * 2, "temporal-"] in lines
     assert ["shop", "leave-one-out", "time", "user", "last-item"] in lines
     assert ["sasrec", "waiting", "0.2500", *["waiting"] * 2] in lines
+
+
+def test_the_trials_of_a_search_are_counted_and_their_tests_are_not_shown(tmp_path: Path) -> None:
+    results = make_search(tmp_path, reseed=True, left_out="gru4rec.t01")
+    text = CliRunner().invoke(main, ["status", str(results)], env={"COLUMNS": "80"}).output
+    rows = [line.rstrip().split("  ") for line in text.splitlines()]
+    shown = {row[0].strip(): row[-1].strip() for row in rows}
+    assert shown["sasrec+, trials"] == "3/3"
+    assert shown["gru4rec, trials"] == "2/3"
+    assert shown["sasrec+.tuned"] == "0.2000", "the mean of its seeds"
+    assert "0.3000" not in text
+    assert "0.1230" not in text
+    (line,) = [one for one in news([], read_status(results)) if "sasrec+.t00" in one]
+    assert "validation NDCG@10 0.1000" in line
+    assert "test" not in line
