@@ -150,6 +150,19 @@ growth: $(READY) ## time training steps by number of items, up to ten million, a
 scale: $(READY) ## take logs of up to 100 million interactions all the way, and measure time and memory
 	$(BIN)/python tests/benchmarks/scale.py
 
+PEERS = rectools replay recbole
+
+peers: $(READY) data/processed/ml-1m $(PEERS:%=.venv-peers/%/.ready) ## train SASRec of RecTools, RePlay and RecBole beside ours, two hours; their environments take 5 GB
+	$(BIN)/python tests/benchmarks/peer_runs.py
+
+# A library that cannot be installed is left out, and the table says why.
+.venv-peers/%/.ready: tests/benchmarks/peers/%.txt
+	@mkdir -p .venv-peers && rm -rf .venv-peers/$*
+	@$(BIN)/python -m venv .venv-peers/$*
+	@echo "Setting up .venv-peers/$*; the log is .venv-peers/$*.log."
+	@if .venv-peers/$*/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+		--requirement $< > .venv-peers/$*.log 2>&1; then touch $@; else grep '^ERROR' .venv-peers/$*.log >&2; fi
+
 # On a GPU; where it has to be borrowed, docs/explanation/performance.md says how.
 accelerator: $(READY) data/processed/ml-1m data/processed/beauty ## measure all that a GPU is wanted for, in at most ten minutes
 	$(BIN)/python tests/benchmarks/accelerator --prepare data/accelerator

@@ -17,16 +17,18 @@ def report_phase(phase: str, **found: Any) -> None:
     print(json.dumps({"phase": phase, **found}), flush=True)
 
 
-def measured_process(command: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Run a process that reports its phases; return what each found, and its peak memory.
+def measured_process(
+    command: Sequence[str], folder: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """Run a process, in `folder`, that reports its phases; return what each found, and its memory.
 
     `own bytes` are those that the process held for itself in the phase. `resident bytes` also count
-    the pages of files that it had mapped, which the system takes back when it needs them. Raises
-    `SystemExit` if the process fails.
+    the pages of files that it had mapped, which the system takes back when it needs them. Both are
+    peaks. Raises `SystemExit` if the process fails.
     """
     phases: dict[str, dict[str, Any]] = {}
     peak = dict.fromkeys(MEMORY, 0)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0, cwd=folder) as process:
         assert process.stdout is not None
         status = Path(f"/proc/{process.pid}/status")
         while True:
