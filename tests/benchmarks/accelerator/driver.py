@@ -25,7 +25,7 @@ from seqrec.running.engine import default_threads
 
 PATIENCE = 4
 """A case is given up after so many times its cost, and not before `LEAST_SECONDS`."""
-LEAST_SECONDS = 30.0
+LEAST_SECONDS, LEAST_TINY_SECONDS = 30.0, 240.0
 ROOMS = ("protocol", "models", "training")
 """Rooms of the package whose code decides how fast a step is."""
 
@@ -153,15 +153,13 @@ class Measurement:
 
     def _measured(self, part: Part, case: Case) -> dict[str, Any]:
         """Return what was found, with an `error` if the case failed; parts of it are written."""
-        limit = min(
-            max(LEAST_SECONDS, PATIENCE * case.cost), max(1.0, self.deadline - time.monotonic())
-        )
-        end = time.monotonic() + limit
         found: dict[str, Any] = {}
         try:
-            self._await_log(case, end)
+            self._await_log(case)
             if self.process is None:
                 self.process = Process(self.prepared.folder)
+                self.process.await_start()
+            end = min(time.monotonic() + self._limit(case), self.deadline)
             self.process.send({"kind": case.kind, "arguments": case.arguments})
             while (more := self.process.answer(max(0.0, end - time.monotonic()))) is not None:
                 found = more
@@ -172,13 +170,18 @@ class Measurement:
             return {**found, "error": str(error)}
         return found
 
-    def _await_log(self, case: Case, end: float) -> None:
+    def _limit(self, case: Case) -> float:
+        """Return the seconds after which a case is given up."""
+        least = LEAST_TINY_SECONDS if self.prepared.tiny else LEAST_SECONDS
+        return max(least, PATIENCE * case.cost)
+
+    def _await_log(self, case: Case) -> None:
         """Wait for the log that the case needs, if it is still being simulated."""
-        needed = case.arguments.get("log", SMALL)
+        needed = SMALL if case.kind == "learns" else case.arguments.get("log")
         while needed in self.prepared.missing():
             if self.simulation is None or self.simulation.poll() is not None:
                 raise Failed(f"{needed} has not been simulated")
-            if time.monotonic() > end:
+            if time.monotonic() > self.deadline:
                 raise Failed(f"{needed} is still being simulated")
             time.sleep(0.1)
 

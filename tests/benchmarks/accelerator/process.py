@@ -15,6 +15,8 @@ from accelerator import bare
 
 PROGRAM = Path(__file__).parent
 MOST_ERROR_CHARACTERS = 300
+START_SECONDS = 120.0
+"""What a process may take until it is ready: a machine may read torch from a slow disk."""
 
 
 class Failed(Exception):
@@ -45,13 +47,17 @@ class Process:
     ) -> None:
         self.end()
 
+    def await_start(self) -> None:
+        """Wait until it takes cases. Raises `Ended`."""
+        self.answer(START_SECONDS)
+
     def send(self, message: dict[str, Any]) -> None:
         """Give it a case, or what a case waits for. Raises `Ended`."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # it has ended, or was ended
             raise Ended(self._how_it_ended()) from None
 
     def answer(self, seconds: float) -> dict[str, Any] | None:
@@ -63,7 +69,7 @@ class Process:
         line = self._line(time.monotonic() + seconds)
         if line is None:
             self.end()
-            raise Ended(f"stopped after {seconds:.0f} s")
+            raise Ended("took too long and was stopped")
         if not line:
             raise Ended(self._how_it_ended())
         message = json.loads(line)

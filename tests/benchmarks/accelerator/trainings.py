@@ -79,6 +79,8 @@ def sharing(
     """Measure a training alone, then as many at once as `runs` says, each in its own process."""
     with ExitStack() as stack:
         sharers = [stack.enter_context(Process(bench.prepared.folder)) for _ in range(runs)]
+        for sharer in sharers:
+            sharer.await_start()
         for seed, sharer in enumerate(sharers):
             sharer.send(
                 {

@@ -1,8 +1,8 @@
 """The process that measures: it reads cases as lines of JSON, and answers with what it finds.
 
-A case is `{"kind": ..., "arguments": {...}}`. Answers are `{"found": {...}}`, as often as there is
-something new, then `{}`; or `{"error": ..., "ends": ...}`, where `ends` tells that the device can
-no longer be used by this process.
+It answers once when it is ready. A case is `{"kind": ..., "arguments": {...}}`. Answers are
+`{"found": {...}}`, as often as there is something new, then `{}`; or `{"error": ..., "ends": ...}`,
+where `ends` tells that the device can no longer be used by this process.
 """
 
 import gc
@@ -22,6 +22,7 @@ from accelerator.process import one_line
 
 from seqrec.json_files import plain_values
 from seqrec.running.memory import keep_freed_memory
+from seqrec.training.arithmetic import set_arithmetic
 
 KINDS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
     "golden": checks.golden,
@@ -51,6 +52,8 @@ def serve(folder: Path) -> None:
 
     keep_freed_memory()
     bench = Bench(Prepared.read(folder))
+    set_arithmetic(bench.engine("float32", False))  # imports much of torch the first time
+    tell({"found": {"ready": True}})
     gc.freeze()  # what is there by now will not be freed, and need not be looked through each time
     while line := sys.stdin.readline():
         case = json.loads(line)
