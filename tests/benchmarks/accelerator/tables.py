@@ -36,7 +36,9 @@ def tables(result: Found) -> str:
         "Runs that share the device": _sharing(parts["sharing"]),
     }
     head = f"{result['device']}, torch {result['torch']}, {result['when'][:10]}: {summary(result)}"
-    return "\n\n".join([head, *(f"**{title}**\n\n{table}" for title, table in made.items())])
+    if result["tiny"]:
+        head += ". The logs and networks are so small that no time means anything"
+    return "\n\n".join([f"{head}.", *(f"**{title}**\n\n{table}" for title, table in made.items())])
 
 
 def summary(result: Found) -> str:
