@@ -24,3 +24,7 @@ class Events:
         """Return the chosen interactions; `chosen` is a mask, or indices in the order wanted."""
         times = tuple(column[chosen] for column in self.times)
         return Events(self.users[chosen], self.items[chosen], times)
+
+
+NO_EVENTS = Events(np.zeros(0, np.int32), np.zeros(0, np.int32), ())
+"""In the place of those that are no longer needed, so that their memory is free."""

@@ -27,14 +27,32 @@ class Removed:
 
 def in_time_order(events: Events, ties: Literal["file", "item"] = "file") -> Events:
     """Sort by user, then by time; equal times by item, or they keep the order of the file."""
-    users, times = events.users, events.times
-    if not times and np.all(users[1:] >= users[:-1]):
-        return events
-    *more_important, least = (users, *times, *([events.items] if ties == "item" else []))
-    order = np.argsort(least, kind="stable")
-    for key in reversed(more_important):
-        order = order[np.argsort(key[order], kind="stable")]
-    return events.take(order)
+    keys = (*events.times, *([events.items] if ties == "item" else []))
+    order = None
+    for key in reversed(keys):
+        key = key if order is None else key[order]
+        if not _ascends(key):  # a file may well be in order of time
+            by_key = np.argsort(key, kind="stable")
+            order = by_key if order is None else order[by_key]
+    users = events.users if order is None else events.users[order]
+    if not _ascends(users):
+        by_user = _by_code(users)
+        order = by_user if order is None else order[by_user]
+    return events if order is None else events.take(order)
+
+
+def _ascends(values: np.ndarray) -> bool:
+    return bool(np.all(values[1:] >= values[:-1]))
+
+
+def _by_code(codes: np.ndarray) -> np.ndarray:
+    """Return the stable order of codes from 0, by counting them: one step for each."""
+    from scipy.sparse import csr_array
+
+    count = len(codes)
+    places = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
+    rows = csr_array((np.ones(count, bool), (codes, places)), shape=(int(codes.max()) + 1, count))
+    return rows.indices
 
 
 def select(events: Events, filter: Filter) -> tuple[Events, Removed]:
@@ -113,7 +131,7 @@ def distinct(codes: np.ndarray) -> int:
 
 def _long_enough(users: np.ndarray) -> np.ndarray:
     """Mark the interactions of users that can be split, as bool [interactions]."""
-    return np.bincount(users)[users] >= MIN_LENGTH if len(users) else np.zeros(0, bool)
+    return (np.bincount(users) >= MIN_LENGTH)[users] if len(users) else np.zeros(0, bool)
 
 
 def _frequent_users(events: Events, filter: Filter) -> np.ndarray:

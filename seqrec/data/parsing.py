@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 NUMBER = r"^-?[0-9]+$"
 
+JOINED_ENTRIES = 1 << 20
+"""Ids of blocks, with those that occur in several, that may wait to be joined."""
+
 
 @dataclass(frozen=True)
 class ParsedFile:
@@ -59,7 +62,11 @@ def parse(
     where = where or {}
     kept = _Kept(where)
     read = read_parquet(bad, where) if is_parquet else read_lines(bad, member, where)
-    batches = [left for batch in read if len(left := kept.of(batch))]
+    ids, batches = _Ids(), []
+    for batch in read:
+        if len(left := kept.of(batch)):
+            ids.add(left.ids)
+            batches.append(left.times)
     dropped = bad.settle(kept.read)
     if not kept.read:
         raise SeqrecError(f"{path}: holds no interactions. Is it the right file?")
@@ -68,16 +75,60 @@ def parse(
             f"{path}: none of its {kept.read:,} interactions meets 'where' under 'filter' in the "
             f"dataset's YAML: {_listed(kept.unmet)}."
         )
-    table = pa.concat_tables(batch.ids for batch in batches).unify_dictionaries().combine_chunks()
-    columns = zip(*(batch.times for batch in batches), strict=True)
-    times = tuple(np.concatenate(column) for column in columns)
+    times = tuple(np.concatenate(column) for column in zip(*batches, strict=True))
     del batches
-    users, user_ids = _codes(table["user"])
-    items, item_ids = _codes(table["item"])
+    users, user_ids = _codes(ids.taken("user"))
+    items, item_ids = _codes(ids.taken("item"))
+    # What Arrow has set aside for later.
+    pa.default_memory_pool().release_unused()
     events = Events(users, items, times)
     if format.header is None and not format.has_header and format.kind not in ("parquet", "jsonl"):
         _refuse_header(path, events, user_ids, item_ids)
     return ParsedFile(events, user_ids, item_ids, dropped, kept.unmet)
+
+
+class _Ids:
+    """Joins the ids of blocks as they come, so that memory holds what occurs in many but once."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, pa.ChunkedArray] = {}
+        self.pending: list[pa.Table] = []
+        self.waiting = 0
+        """Entries in the dictionaries of the pending blocks."""
+        self.distinct = 0
+        """Entries in those of the joined ones."""
+
+    def add(self, block: "pa.Table") -> None:
+        self.pending.append(block)
+        self.waiting += _entries(block.columns)
+        # Not before they are as many, so that most are joined only a few times.
+        if self.waiting > max(JOINED_ENTRIES, self.distinct):
+            self._join()
+
+    def taken(self, name: str) -> "pa.ChunkedArray":
+        """Join what is left, and give a column away."""
+        if self.pending:
+            self._join()
+        return self.columns.pop(name)
+
+    def _join(self) -> None:
+        import pyarrow as pa
+
+        blocks, self.pending, self.waiting = self.pending, [], 0
+        for name in blocks[0].column_names:
+            parts = [block[name] for block in blocks]
+            if name in self.columns:
+                parts.insert(0, self.columns.pop(name))
+            chunks = [chunk for part in parts for chunk in part.chunks]
+            joined = pa.chunked_array(chunks, parts[0].type).unify_dictionaries()
+            del parts, chunks
+            self.columns[name] = pa.chunked_array([joined.combine_chunks()])
+        self.distinct = _entries(list(self.columns.values()))
+
+
+def _entries(columns: "list[pa.ChunkedArray]") -> int:
+    """Count the entries of all dictionaries."""
+    return sum(len(chunk.dictionary) for column in columns for chunk in column.chunks)
 
 
 class _Kept:

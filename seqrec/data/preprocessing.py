@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from seqrec.data.datasets import Dataset
-from seqrec.data.events import Events
+from seqrec.data.events import NO_EVENTS, Events
 from seqrec.data.filtering import MIN_LENGTH, in_time_order, select
 from seqrec.data.freshness import log_settings
 from seqrec.data.interactions import OriginalIds, write_log
@@ -46,7 +47,8 @@ def preprocess(name: str, dataset: Dataset, manifest: Path, output: Path) -> Sta
             parsed = parse(raw, format, member, filter.where)
         except SeqrecError as error:  # of a file that may be right, and the YAML not
             raise SeqrecError(f"{name}: {error}") from None
-    events, removed = select(in_time_order(parsed.events, format.ties), filter)
+    parsed, events = replace(parsed, events=NO_EVENTS), in_time_order(parsed.events, format.ties)
+    events, removed = select(events, filter)
     log, ids = _numbered(events, parsed)
     if log.num_users == 0 or log.num_items < 2:
         meeting = f" that meet {' and '.join(parsed.unmet)}" if parsed.unmet else ""

@@ -28,11 +28,14 @@ def unix_seconds(times: np.ndarray) -> np.ndarray:
         return times.astype("datetime64[s]").view(np.int64)
     per_second = ticks_per_second(times)
     if np.issubdtype(times.dtype, np.integer):
-        return times.astype(np.int64) // per_second
+        seconds = times.astype(np.int64, copy=False)
+        return seconds if per_second == 1 else seconds // per_second
     return np.floor(times / per_second).astype(np.int64)
 
 
 def ticks_per_second(times: np.ndarray) -> int:
     """Return how many units of the numbers `times` make a second, judged by their size."""
-    size = np.median(np.abs(times)) if len(times) else 0
+    if not len(times):
+        return 1
+    size = np.median(np.abs(times) if times.min() < 0 else times)
     return max((ticks for least, ticks in FINER_UNITS if size >= least), default=1)
