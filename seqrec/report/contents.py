@@ -39,11 +39,11 @@ class Entry:
     forms: tuple[str, ...]
     """Endings of its files; a figure without any is in the report alone."""
     per_dataset: bool = False
-    """Whether every dataset has one of its own."""
+    """Whether every dataset has one of its own, under each of its splits."""
     of_searches: bool = False
     """Whether only experiments that search for settings have it."""
     of_splits: bool = False
-    """Whether only experiments with several splits have it."""
+    """Whether only experiments with several splits have it; a dataset has one for all of them."""
 
 
 class Item(NamedTuple):
@@ -89,12 +89,13 @@ TABLES = (
     ),
     Entry(
         "by_split",
-        "The same models under every split",
+        "the same models under every split",
         Category.RESULTS,
         "What each model reaches under each split, with its interval, beside the published value "
         "and the verdict on it. Numbers of different splits are about other targets: compare the "
         "order of the models.",
         TABLE_FORMS,
+        per_dataset=True,
         of_splits=True,
     ),
     Entry(
@@ -385,11 +386,12 @@ def find(entries: Iterable[Entry], name: str, dataset: str = "") -> Item:
 
 def items(entries: Iterable[Entry], datasets: Iterable[str], searched: bool = False) -> list[Item]:
     """List what these datasets have of each entry, in an experiment that has `searched` or not."""
-    datasets = list(datasets)
-    split = any(SPLIT_MARK in dataset for dataset in datasets)
+    tasks = list(datasets)
+    with_splits = dict.fromkeys(one.partition(SPLIT_MARK)[0] for one in tasks if SPLIT_MARK in one)
     return [
         item
         for entry in entries
-        if (searched or not entry.of_searches) and (split or not entry.of_splits)
-        for item in ([Item(entry, d) for d in datasets] if entry.per_dataset else [Item(entry)])
+        if (searched or not entry.of_searches) and (with_splits or not entry.of_splits)
+        for names in [with_splits if entry.of_splits else tasks]
+        for item in ([Item(entry, name) for name in names] if entry.per_dataset else [Item(entry)])
     ]

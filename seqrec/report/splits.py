@@ -60,7 +60,7 @@ def with_splits(table: Table, evidence: Evidence, item: Item) -> Table:
     Leave-one-out goes without saying where an experiment has no other split. Where it has several,
     the title of a task has the name of its split, and a note describes it.
     """
-    tasks = [item.dataset] if item.dataset else evidence.datasets
+    tasks = evidence.tasks(item.dataset)
     splits = {task: split_of(evidence.records(task)) for task in tasks if evidence.records(task)}
     title, notes = table.title, split_notes(splits)
     if item.dataset in splits and SPLIT_MARK not in item.dataset and notes:

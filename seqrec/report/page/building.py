@@ -81,7 +81,11 @@ def _entries(evidence: Evidence) -> dict[Entry, str]:
     finished = finished_datasets(evidence)
     entries: dict[Entry, str] = {}
     for entry, made in grouped(make_tables(evidence), lambda one: one[0].entry).items():
-        shown = [(item, one) for item, one in made if not item.dataset or item.dataset in finished]
+        shown = [
+            (item, one)
+            for item, one in made
+            if not item.dataset or set(finished).intersection(evidence.tasks(item.dataset))
+        ]
         entries[entry] = _tables(shown)
     for entry, drawn in grouped(make_charts(evidence), lambda one: one[0].entry).items():
         charts = [(item, one) for item, one in drawn if not all(p.empty for p in one.panels)]

@@ -1,8 +1,7 @@
-"""What the models of an experiment reach under each of its splits."""
+"""What the models of an experiment reach on a dataset under each of its splits."""
 
 import pandas as pd
 
-from seqrec.experiment.naming import dataset_title
 from seqrec.layout import SPLIT_MARK
 from seqrec.report.cells import NOT_FINISHED, Cell, Table
 from seqrec.report.contents import Item
@@ -23,7 +22,7 @@ COLUMNS = [
 
 
 def by_split_table(evidence: Evidence, item: Item) -> Table:
-    """Tabulate one metric of every model, task by task, with verdicts on the published values."""
+    """Tabulate one metric of every model, split by split, with verdicts on the published values."""
     metric = main_metric(evidence.metrics)
     judged = {
         (one.published.dataset, one.published.model): one.outcome
@@ -31,44 +30,46 @@ def by_split_table(evidence: Evidence, item: Item) -> Table:
         if one.published.quantity == metric
     }
     cells, data = [], []
-    for task in evidence.datasets:
+    tasks = evidence.tasks(item.dataset)
+    lines = {task: dataset_lines(evidence, task) for task in tasks}
+    published = any(line.value(metric).published for some in lines.values() for line in some)
+    for task in tasks:
         dataset, _, split = task.partition(SPLIT_MARK)
         best = leaders(evidence.comparable[task], metric)
-        for line in dataset_lines(evidence, task):
+        for line in lines[task]:
             value, outcome = line.metrics[metric], judged.get((task, line.model), Outcome.NOT_RUN)
             verdict = "" if outcome is Outcome.NOT_RUN else outcome.value
+            mean = Cell(over_seeds(value.seeds, 4), line.model in best) if value.seeds else None
+            paper = "" if value.published is None else number(value.published, 4)
             cells.append(
                 [
-                    Cell(dataset_title(dataset)),
-                    Cell(split),
-                    Cell((line.title,)),
-                    Cell(line.seeds),
-                    Cell(over_seeds(value.seeds, 4), line.model in best)
-                    if value.seeds
-                    else NOT_FINISHED,
+                    *(Cell(split), Cell((line.title,)), Cell(line.seeds), mean or NOT_FINISHED),
                     Cell(interval(value.interval) if value.interval else ""),
-                    Cell("" if value.published is None else number(value.published, 4)),
-                    Cell(verdict),
+                    *([Cell(paper), Cell(verdict)] if published else []),
                 ]
             )
             data.append([dataset, split, *_numbers(line, metric), verdict or None])
     title = metric_title(metric)
-    headings = ["Dataset", "Split", "Model", "Seeds", title, f"{CONFIDENCE:.0%} interval"]
+    headings = ["Split", "Model", "Seeds", title, f"{CONFIDENCE:.0%} interval"]
     table = Table(
-        f"{item.title}: test {title}",
-        [*headings, "paper", "Verdict"],
+        f"{item.title}, test {title}",
+        [*headings, *(["paper", "Verdict"] if published else [])],
         cells,
         pd.DataFrame(data, columns=COLUMNS),
-        columns="lllrrrrl",
+        columns="llrrr" + "rl" * published,
         grouped=True,
     )
     table.notes.append(
         "Over seeds: the mean, with both values of two and the standard deviation of more. "
         "Interval: over users. Bold: the models that may be the best under the split, by a paired "
-        f"test at the {ALPHA:.0%} level. Reproduced: within {REPRODUCED_WITHIN:.0%} of the "
-        "published value; plausible: one more run of ours may come out so."
+        f"test at the {ALPHA:.0%} level."
     )
-    table.notes.extend(follow_up_note(evidence, evidence.datasets))
+    if published:
+        table.notes.append(
+            f"Reproduced: within {REPRODUCED_WITHIN:.0%} of the published value; plausible: one "
+            "more run of ours may come out so."
+        )
+    table.notes.extend(follow_up_note(evidence, tasks))
     table.notes.extend(mark_notes(table.marks))
     return table
 
