@@ -129,7 +129,7 @@ def _in_rows_of_a_chunk(arguments: Sampled) -> Sampled:
         counts = [counts] * len(negatives)
     if isinstance(counts, int) or not counts or max(counts) <= most:
         # Gathered: a formula has no use for the logits of items that are no negatives.
-        return arguments._replace(distinct=False, may_pick=True)
+        return arguments._replace(distinct=False)
     pieces = [[len(range(part.start, part.stop)) for part in slices(n, most)] for n in counts]
     rows = torch.tensor([row for row, piece in enumerate(pieces) for _ in piece])
     rows = rows.to(negatives.device)

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 FullLoss = Callable[[Tensor, Tensor, Tensor, int, torch.dtype | None, Tensor | None], Tensor]
 """Mean loss of hidden states, targets and the item table; see `full.cross_entropy`."""
 
-AS_RECORDED = ("sampled-cross-entropy", "binary-cross-entropy")
-"""Losses that add up as they did when their records were made, though picking is faster for many
-negatives of each position."""
-
 SampledLoss = Callable[[Tensor, Tensor, Sampled], Tensor]
 """Mean loss of hidden states, the item table and `Sampled` arguments."""
 
@@ -47,10 +43,8 @@ def sampled_loss_of(loss: "Loss", num_items: int) -> SampledLoss:
     if terms is None:
         return partial(sampled_by_autograd, formula_of(loss, num_items))
 
-    may_pick = loss.kind not in AS_RECORDED
-
     def compute(hidden: Tensor, table: Tensor, arguments: Sampled) -> Tensor:
-        return sampled_loss(hidden, table, terms, arguments._replace(may_pick=may_pick))
+        return sampled_loss(hidden, table, terms, arguments)
 
     return compute
 

@@ -49,8 +49,6 @@ class Sampled(NamedTuple):
     """Whether the negatives of a row are known to differ from each other."""
     correction: Tensor | None = None
     """What to subtract from the negatives' logits, `[rows, N]`."""
-    may_pick: bool = False
-    """Whether negatives of single positions may be picked from the logits of all items."""
     real: Tensor | None = None
     """Which positions are not padding, `[positions]`, None for all: padding's hidden states must be
     zero, and it does not count."""
@@ -116,7 +114,7 @@ class _SampledLoss(torch.autograd.Function):
         maskable = arguments.distinct and arguments.correction is None
         mostly = shared and maskable and 2 * negatives.shape[1] > len(table)
         single = counts == 1 or (not isinstance(counts, int) and set(counts) == {1})
-        if arguments.may_pick and single and len(table) < LOGITS_PER_GATHER * negatives.shape[1]:
+        if single and len(table) < LOGITS_PER_GATHER * negatives.shape[1]:
             pieces = _picked_from_table
         else:
             pieces = _against_table if mostly else _against_negatives
