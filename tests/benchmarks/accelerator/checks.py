@@ -18,8 +18,9 @@ from seqrec.training.scoring import network_scorers
 MOST_DIFFERENCE = {"values": 1e-5, "gradients": 1e-4}
 """Relative differences to the golden tensors that the tests allow."""
 EPOCHS = 4
-SAME_METRIC = 1e-3
-"""Largest difference of NDCG@10 between devices: a near tie may be ranked either way."""
+SAME_METRIC = 5e-3
+"""Largest difference of NDCG@10 between devices: a near tie of some of the 200 users may be ranked
+either way."""
 
 
 def golden(bench: Bench) -> Iterator[dict[str, Any]]:

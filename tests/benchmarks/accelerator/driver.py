@@ -45,6 +45,9 @@ class Results:
             before = read_json(path)
             same = all(before.get(key) == value for key, value in self._fixed().items())
             self.content["parts"] = before["parts"] if same else {}
+            if not same:
+                fixed = ", ".join(f"{key} {before.get(key)}" for key in self._fixed())
+                print(f"{path}: of {fixed}; all is measured anew.", file=sys.stderr)
 
     def _fixed(self) -> dict[str, Any]:
         """Return what must be the same for results to be kept."""

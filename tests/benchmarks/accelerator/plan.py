@@ -22,6 +22,7 @@ LARGE_LOG, LARGE_EPOCH_SECONDS = "like-ml-20m", 8
 """The log whose epochs are measured whole, and as how many seconds are hoped for."""
 LARGE_MODELS = ("sasrec+", "sasrec+3000")
 MANY_ITEMS = (("sasrec+300", 1_000_000), ("sasrec+300", 10_000_000), ("sasrec+", 1_000_000))
+"""A loss over all items has no sparse gradients."""
 BY_TEXTBOOK = ("sasrec", "bert4rec", "gru4rec", "ligr", "hstu")
 """Implementations that the textbook has; it lacks gBCE."""
 RUNS_AT_ONCE = 3
@@ -151,13 +152,14 @@ def _large() -> Iterator[Case]:
 
 
 def _many_items(prepared: Prepared) -> Iterator[Case]:
-    for compile in (False, True):
-        for model, many in MANY_ITEMS:
+    for compile, sparse in ((False, False), (False, True), (True, False)):
+        for model, many in MANY_ITEMS[: 2 if sparse else None]:
             items = many // 1_000 if prepared.tiny else many
             arguments = {"items": items, "model": model, "precision": "bfloat16"}
+            arguments |= {"compile": compile, "sparse": sparse}
             cost = 10 + (COMPILING_SECONDS if compile else 0.0)
             name = _name(f"{items:,} items", model, "bfloat16", compile)
-            yield Case(name, "items", {**arguments, "compile": compile}, cost)
+            yield Case(f"{name}{' sparse' if sparse else ''}", "items", arguments, cost)
 
 
 def _sharing() -> Iterator[Case]:

@@ -29,11 +29,12 @@ def log_of(items: int) -> Sequences:
 
 
 def items(
-    bench: Bench, items: int, model: str, precision: str, compile: bool
+    bench: Bench, items: int, model: str, precision: str, compile: bool, sparse: bool
 ) -> Iterator[dict[str, Any]]:
     """Measure a step, and in it the loss alone, with that many items."""
     values = bench.prepared.configs[REAL[0]][model]
     config = read_config(values | {"max_length": HISTORY, "dataset": f"{items:,} items"})
+    config.training.sparse = sparse
     engine = bench.engine(precision, compile)
     splits, network = bench.begin(config, log_of(items), engine)
     trainer = Trainer(network, splits, config, engine)

@@ -10,6 +10,8 @@ import numpy as np
 from accelerator.bench import Bench
 from textbook import Baseline
 
+from seqrec.protocol.splitting import split_log
+from seqrec.training.arithmetic import set_arithmetic
 from seqrec.training.loop import Trainer
 
 WARM_UP = 5
@@ -107,7 +109,8 @@ def measured_blocks(bench: Bench, step: Callable[[], Any]) -> list[dict[str, flo
 def textbook(bench: Bench, log: str, model: str) -> Iterator[dict[str, Any]]:
     """Measure the textbook's training and validation, in float32."""
     config = bench.prepared.config(log, model)
-    splits, _ = bench.begin(config, bench.log(log), bench.engine("float32", False))
+    set_arithmetic(bench.engine("float32", False))
+    splits = split_log(bench.log(log), config.split)
     baseline = Baseline(splits.train, config, bench.device)
     trainable = np.flatnonzero(splits.train.ends - splits.train.starts > 1)
     size = min(config.training.batch_size, len(trainable))

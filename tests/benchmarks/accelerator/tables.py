@@ -105,7 +105,7 @@ def _trainings(cases: Found, published: Mapping[str, Mapping[str, float]]) -> st
             "hoped for, s": str(TRAINED[found["log"], found["model"]]),
             "published, s": f"{published[found['log']][found['model']]:,.0f}",
             "epochs": _cell(found, "epochs", 1, ".0f"),
-            "NDCG@10": _cell(found.get("test", found), "ndcg@10", 1, ".4f"),
+            "NDCG@10": _cell({**found, **found.get("test", {})}, "ndcg@10", 1, ".4f"),
             "evaluation, s": _cell(found, "evaluation, s", 1, ".2f"),
             "peak, GB": _cell(found, "peak bytes", 1e-9, ".2f"),
         }
@@ -160,14 +160,19 @@ def _what(found: Found) -> dict[str, str]:
 
 
 def _how(found: Found) -> str:
-    return f"{found['precision']}{', compiled' if found.get('compile') else ''}"
+    others = {"compile": "compiled", "sparse": "sparse gradients"}
+    return ", ".join(
+        [found["precision"], *(name for key, name in others.items() if found.get(key))]
+    )
 
 
 def _cell(found: Found, key: str, factor: float, form: str) -> str:
     """Write a number; where there is none, why."""
-    if key in found:
-        return format(found[key] * factor, form)
-    return NOT_REACHED if NOT_REACHED in found else "failed" if "error" in found else ""
+    if "error" in found:  # numbers of a case that did not end would be read as those of all of it
+        return "failed"
+    if NOT_REACHED in found:
+        return NOT_REACHED
+    return format(found[key] * factor, form) if key in found else ""
 
 
 def _table(rows: Iterable[Mapping[str, str]]) -> str:

@@ -66,6 +66,8 @@ def serve(folder: Path) -> None:
             traceback.print_exc()
             message = {"error": one_line(error), "ends": is_broken(bench.device)}
         tell(message)
+        # Compiled for one network after another, torch would soon give up compiling.
+        torch.compiler.reset()
         gc.collect()
 
 
