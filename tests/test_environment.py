@@ -89,10 +89,10 @@ def test_conda_brings_a_python_that_the_package_takes_and_the_package_itself() -
 
 
 def test_what_the_package_imports_is_there_without_the_tools_of_developers() -> None:
-    """Apart from the libraries of trackers, which are imported when they are asked for."""
+    """Apart from the libraries of trackers and of ONNX, imported when they are asked for."""
     provided = packages_distributions()
     wanted = {*requirements(PROJECT["dependencies"]), "pydantic-core"}  # a part of pydantic
-    optional = {"clearml", "mlflow", "wandb"}
+    optional = {"clearml", "mlflow", "onnx_ir", "onnxruntime", "wandb"}
     for path in [*(ROOT / "seqrec").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

@@ -27,6 +27,11 @@ from seqrec.errors import SeqrecError
     help="Also export the users of this CSV or Parquet file with columns user, item, [timestamp].",
 )
 @click.option("--all-users", is_flag=True, help="Also export all users of the dataset.")
+@click.option(
+    "--onnx",
+    is_flag=True,
+    help="Also export the encoder, which computes users' vectors from their histories, as ONNX.",
+)
 @strict_option
 @log_option
 @trust_option
@@ -36,12 +41,13 @@ def export(
     output: Path,
     users: Path | None,
     all_users: bool,
+    onnx: bool,
     strict: bool,
     data: Path | None,
     trust: bool,
     device: str,
 ) -> None:
-    """Export the vectors of a finished RUN.
+    """Export the vectors of a finished RUN, and its encoder.
 
     RUN is the folder of its record. Writes ids and vectors of all items as Parquet, and the vectors
     alone as NumPy's .npy, in the same order. The model's scores are the plain products of a user's
@@ -50,6 +56,7 @@ def export(
     \b
     seqrec export results/demo/runs/demo/sasrec+/seed-0 --output vectors
     seqrec export results/demo/runs/demo/sasrec+/seed-0 --all-users --output vectors
+    seqrec export results/demo/runs/demo/sasrec+/seed-0 --onnx --output vectors
     """
     import pandas as pd
 
@@ -64,4 +71,5 @@ def export(
     if all_users:
         table = pd.DataFrame({"user": recommender.log.user_ids()})
     with saying_what_is_skipped():
-        say_what_was_written(write(recommender, output, table, str(users or "users"), strict))
+        where = str(users or "users")
+        say_what_was_written(write(recommender, output, table, where, strict, onnx))

@@ -124,7 +124,8 @@ def test_the_documented_lines_find_what_recommend_finds(
         == 0
     )
     page = (ROOT / "docs/how-to/export.md").read_text(encoding="utf-8")
-    exact, *approximate = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exact, *approximate, encoder = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert "onnxruntime" in encoder  # see test_onnx_encoder.py
     names: dict[str, Any] = {}
     exec(exact, names)
     recommender = Recommender.load(trained, data)
