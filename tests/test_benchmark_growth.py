@@ -16,17 +16,17 @@ def test_growth_measures_every_part_of_a_step_and_its_memory(
     output = tmp_path / "new" / "growth.json"
     growth.main(["--quick", "--output", str(output), "--threads", "1"])
     result = json.loads(output.read_text())
-    assert [*result["items"]] == [*growth.LOSSES]
-    for loss, by_items in result["items"].items():
-        assert [int(count) for count in by_items] == [*growth.QUICK.items[loss]]
+    assert [*result["items"]] == [*growth.WAYS]
+    for way, by_items in result["items"].items():
+        assert [int(count) for count in by_items] == [*growth.QUICK.items[way]]
         for found in by_items.values():
             parts = [found[part] for part in growth.PARTS]
             assert all(part > 0 for part in parts)
-            assert 0.5 * found["step"] < sum(parts) < 1.1 * found["step"]
+            assert sum(parts) < 1.1 * found["step"]  # medians, each of its own step
             assert found["own bytes"] > 1e7
     assert all(seconds > 0 for seconds in result["length"].values())
     assert output.with_suffix(".png").stat().st_size > 10_000
-    assert capsys.readouterr().out.count("| 300 negatives |") == 2
+    assert capsys.readouterr().out.count("| 300 negatives") == 2
 
 
 def test_every_item_occurs_in_what_growth_trains_on(benchmark: Any) -> None:

@@ -3,9 +3,10 @@
     make growth                     (or: python tests/benchmarks/growth.py [--quick])
 
 Whole training steps of SASRec are timed, part by part, in a process of its own for each size: 128
-sequences with about a thousand labels, a loss over all items or with 300 negatives, dense
-gradients, Adam. `--quick` takes small sizes, to see that everything works. Results go to a JSON
-file, and a figure beside it. The largest size needs 13 GB of memory.
+sequences with about a thousand labels, a loss over all items or with 300 negatives, and Adam, with
+dense gradients or with sparse ones (training.sparse). `--quick` takes small sizes, to see that
+everything works. Results go to a JSON file, and a figure beside it. The largest size needs 13 GB of
+memory.
 """
 
 import argparse
@@ -39,14 +40,16 @@ from seqrec.running.engine import choose_engine
 from seqrec.running.memory import keep_freed_memory
 from seqrec.running.options import EngineOptions
 from seqrec.training.arithmetic import set_arithmetic
-from seqrec.training.batches import TrainingSequences
 from seqrec.training.building import seeded_model
 from seqrec.training.loop import Trainer
 
-LOSSES: dict[str, dict[str, Any]] = {
-    "all items": {"kind": "cross-entropy"},
-    "300 negatives": {"kind": "sampled-cross-entropy", "negatives": 300},
+SAMPLED: dict[str, Any] = {"kind": "sampled-cross-entropy", "negatives": 300}
+WAYS: dict[str, dict[str, Any]] = {
+    "all items": {"loss": {"kind": "cross-entropy"}, "training": {}},
+    "300 negatives": {"loss": SAMPLED, "training": {}},
+    "300 negatives, sparse": {"loss": SAMPLED, "training": {"sparse": True}},
 }
+"""How a network is trained."""
 HISTORY, HELD_OUT = 10, 2
 """Items of each user, and how many of them are not for training."""
 BATCH, WIDTH = 128, 64
@@ -61,7 +64,7 @@ class Sizes(NamedTuple):
     """What is measured."""
 
     items: dict[str, tuple[int, ...]]
-    """By loss: one over all items takes minutes per step where negatives take seconds."""
+    """By way: a loss over all items takes minutes per step where negatives take seconds."""
     lengths: tuple[int, ...]
     rounds: int
 
@@ -70,11 +73,12 @@ WHOLE = Sizes(
     {
         "all items": (10_000, 30_000, 100_000, 300_000, 1_000_000),
         "300 negatives": (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000),
+        "300 negatives, sparse": (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000),
     },
     (50, 100, 200, 500, 1_000),
     rounds=5,
 )
-QUICK = Sizes({"all items": (1_000,), "300 negatives": (1_000, 3_000)}, (10, 20), rounds=1)
+QUICK = Sizes(dict.fromkeys(WAYS, (1_000,)), (10, 20), rounds=1)
 
 
 def log_of(items: int) -> Sequences:
@@ -87,7 +91,7 @@ def log_of(items: int) -> Sequences:
     return Sequences(histories.ravel(), np.arange(users + 1) * HISTORY, items)
 
 
-def time_steps(items: int, loss: str, rounds: int, threads: int) -> None:
+def time_steps(items: int, way: str, rounds: int, threads: int) -> None:
     """Time training steps and report them; run in a process of its own."""
     config = RunConfig.model_validate(
         {
@@ -97,8 +101,8 @@ def time_steps(items: int, loss: str, rounds: int, threads: int) -> None:
             "implementation": "sasrec",
             "hyperparameters": {"hidden_size": WIDTH},
             "max_length": HISTORY,
-            "loss": LOSSES[loss],
-            "training": {"batch_size": BATCH},
+            "loss": WAYS[way]["loss"],
+            "training": {"batch_size": BATCH, **WAYS[way]["training"]},
             "evaluation": {},
         }
     )
@@ -109,7 +113,7 @@ def time_steps(items: int, loss: str, rounds: int, threads: int) -> None:
     assert isinstance(network, Network)
     trainer = Trainer(network, leave_one_out(log_of(items)), config, engine)
     timers = {
-        "batch": Timer(TrainingSequences, "batch"),
+        "batch": Timer(trainer.batches, "batch"),
         "forward": Timer(trainer, "encode"),
         "loss": Timer(trainer, "objective"),
         "backward": Timer(torch.Tensor, "backward"),
@@ -153,26 +157,26 @@ def network_step(length: int) -> Callable[[], None]:
 def measure_growth(sizes: Sizes, threads: int) -> dict[str, Any]:
     """Measure steps and peak memory by number of items, and steps by length."""
     items: dict[str, dict[int, dict[str, float]]] = {}
-    for loss, counts in sizes.items.items():
+    for way, counts in sizes.items.items():
         for count in counts:
-            settings = map(str, (count, loss, sizes.rounds, threads))
+            settings = map(str, (count, way, sizes.rounds, threads))
             command = [sys.executable, __file__, "--time", *settings]
             found = measured_process(command)["steps"]
-            print(f"{count:,} items, {loss}: {found['step']:.3f} s per step", flush=True)
-            items.setdefault(loss, {})[count] = found
+            print(f"{count:,} items, {way}: {found['step']:.3f} s per step", flush=True)
+            items.setdefault(way, {})[count] = found
     lengths = {length: seconds_of(network_step(length), sizes.rounds) for length in sizes.lengths}
     return {"items": items, "length": lengths}
 
 
 def draw_growth(growth: dict[str, Any], path: Path) -> None:
-    """Draw four panels: steps and peak memory by loss, the parts of a step, and lengths."""
-    by_loss, length = growth["items"], growth["length"]
-    sampled = by_loss["300 negatives"]
+    """Draw four panels: steps and peak memory by way, the parts of a step, and lengths."""
+    by_way, length = growth["items"], growth["length"]
+    sampled = by_way["300 negatives"]
 
     def lines(key: str, unit: float = 1.0) -> Lines:
         return {
-            loss: {count: one[key] / unit for count, one in found.items()}
-            for loss, found in by_loss.items()
+            way: {count: one[key] / unit for count, one in found.items()}
+            for way, found in by_way.items()
         }
 
     parts = {part: {count: one[part] for count, one in sampled.items()} for part in PARTS}
@@ -188,13 +192,13 @@ def draw_growth(growth: dict[str, Any], path: Path) -> None:
 
 
 def growth_table(growth: dict[str, Any]) -> str:
-    """Return the steps by loss and number of items, as Markdown."""
+    """Return the steps by way and number of items, as Markdown."""
     rows = []
-    for loss, by_items in growth["items"].items():
+    for way, by_items in growth["items"].items():
         for count, found in by_items.items():
             seconds = (f"{found[part]:.3f}" for part in ("step", *PARTS))
-            rows.append([f"{count:,}", loss, *seconds, f"{found['own bytes'] / 1e9:.2f}"])
-    headers = ["items", "loss over", "step, s", *(f"{part}, s" for part in PARTS), "peak, GB"]
+            rows.append([f"{count:,}", way, *seconds, f"{found['own bytes'] / 1e9:.2f}"])
+    headers = ["items", "trained with", "step, s", *(f"{part}, s" for part in PARTS), "peak, GB"]
     return tabulate(rows, headers, "github", disable_numparse=True)
 
 
@@ -206,8 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--time", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.time:
-        items, loss, rounds, threads = given.time
-        time_steps(int(items), loss, int(rounds), int(threads))
+        items, way, rounds, threads = given.time
+        time_steps(int(items), way, int(rounds), int(threads))
         return
     torch.set_num_threads(given.threads)
     growth = measure_growth(QUICK if given.quick else WHOLE, given.threads)
