@@ -21,7 +21,7 @@ from seqrec.running.options import Seen
 
 @click.command()
 @click.argument("run", type=Folder(), shell_complete=completion.runs)
-@click.option("--history", help="Item ids, the oldest first, as a line of CSV.")
+@click.option("--history", help="Item ids, the oldest first, separated by commas.")
 @click.option(
     "--users", type=File(), help="CSV or Parquet file with columns user, item, [timestamp]."
 )

@@ -43,8 +43,8 @@ def results_name(name: str, settings: Sequence[str], rename: str | None, config:
     if settings and title == name:
         raise SeqrecError(
             f"{path}: {_written(settings)} changes a named experiment, so its results need a name "
-            "of their own that no file in config/ has: name=<new name> for the workflow, "
-            "--name <new name> for seqrec train."
+            "of their own that no file in config/ has: NAME=<new name> for make, "
+            "--config name=<new name> for snakemake, --name <new name> for seqrec."
         )
     require_results_name(title)
     if title != name and files.experiment(title).exists():
