@@ -104,6 +104,17 @@ def test_what_fails_is_told_and_the_rest_goes_on(
     assert not tried
 
 
+def test_what_the_end_of_the_time_cuts_short_was_not_reached(
+    accelerator: Any, tiny: Any, tmp_path: Path
+) -> None:
+    cases = [accelerator.plan.Case("golden tensors", "golden", {}, 0)]
+    parts = [accelerator.plan.Part("checks", 1, cases)]
+    result, tried = measured(accelerator, tiny, tmp_path / "results.json", parts, seconds=0.2)
+    assert tried
+    assert result["parts"]["checks"]["golden tensors"]["not reached"]
+    assert "error" not in result["parts"]["checks"]["golden tensors"]
+
+
 def test_results_of_other_code_are_measured_again(
     accelerator: Any, tiny: Any, tmp_path: Path
 ) -> None:

@@ -152,17 +152,21 @@ class Measurement:
         found = self._measured(part, case)
         seconds = time.monotonic() - start
         self.results.put(part, case, {**found, "wall, s": seconds})
-        tell(f"{part.name}: {case.name}: {found.get('error', 'done')} ({seconds:.1f} s)")
+        said = found.get("error", "not reached" if "not reached" in found else "done")
+        tell(f"{part.name}: {case.name}: {said} ({seconds:.1f} s)")
 
     def _measured(self, part: Part, case: Case) -> dict[str, Any]:
-        """Return what was found, with an `error` if the case failed; parts of it are written."""
+        """Return what was found, with an `error` if the case failed; parts of it are written.
+
+        What the end of the time cuts short was not reached.
+        """
         found: dict[str, Any] = {}
         try:
             self._await_log(case)
             if self.process is None:
                 self.process = Process(self.prepared.folder)
-                self.process.await_start()
-            end = min(time.monotonic() + self._limit(case), self.deadline)
+                self.process.await_start(self._left())
+            end = time.monotonic() + min(self._limit(case), self._left())
             self.process.send({"kind": case.kind, "arguments": case.arguments})
             while (more := self.process.answer(max(0.0, end - time.monotonic()))) is not None:
                 found = more
@@ -170,8 +174,12 @@ class Measurement:
         except Failed as error:
             if isinstance(error, Ended):
                 self.process = None
-            return {**found, "error": str(error)}
+            return {**found, **({"error": str(error)} if self._left() else {"not reached": True})}
         return found
+
+    def _left(self) -> float:
+        """Return the seconds that are left for all of it."""
+        return max(0.0, self.deadline - time.monotonic())
 
     def _limit(self, case: Case) -> float:
         """Return the seconds after which a case is given up."""
@@ -184,7 +192,7 @@ class Measurement:
         while needed in self.prepared.missing():
             if self.simulation is None or self.simulation.poll() is not None:
                 raise Failed(f"{needed} has not been simulated")
-            if time.monotonic() > self.deadline:
+            if not self._left():
                 raise Failed(f"{needed} is still being simulated")
             time.sleep(0.1)
 

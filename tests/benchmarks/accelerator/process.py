@@ -47,9 +47,9 @@ class Process:
     ) -> None:
         self.end()
 
-    def await_start(self) -> None:
+    def await_start(self, seconds: float = START_SECONDS) -> None:
         """Wait until it takes cases. Raises `Ended`."""
-        self.answer(START_SECONDS)
+        self.answer(min(seconds, START_SECONDS))
 
     def send(self, message: dict[str, Any]) -> None:
         """Give it a case, or what a case waits for. Raises `Ended`."""
