@@ -57,12 +57,15 @@ def overview(grid: Grid, sizes: Mapping[str, LogSize], gpu: bool) -> RenderableT
         shown = task
     device = "one GPU" if gpu else "one CPU thread"
     unknown = [dataset for dataset in grid.datasets if dataset not in sizes]
-    lines = [
-        f"{counted(len(grid.runs), 'run')} in {ResultFiles.of(grid.name).folder}: "
-        f"{duration(seconds)} on {device} in all, {gigabytes:.1f} GB for the largest.",
-        "Estimated generously, as for a cluster, and for at most "
-        f"{costs.EPOCHS} epochs of each run.",
-    ]
+    runs_and_place = f"{counted(len(grid.runs), 'run')} in {ResultFiles.of(grid.name).folder}"
+    lines = [f"{runs_and_place}."]
+    if gigabytes:
+        lines = [
+            f"{runs_and_place}: {duration(seconds)} on {device} in all, {gigabytes:.1f} GB for the "
+            "largest.",
+            "Estimated generously, as for a cluster, and for at most "
+            f"{costs.EPOCHS} epochs of each run.",
+        ]
     if grid.tuned:
         lines.append(
             f"Not counted: {counted(len(grid.tuned), 'run')} of the settings that will be chosen, "

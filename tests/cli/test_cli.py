@@ -177,6 +177,9 @@ def test_check_shows_the_grid_with_what_it_may_cost(project: Path) -> None:
     assert [line[-2:] for line in cells[7:10]] == [["?", "?"]] * 3
     assert re.match(r"36 runs in results/grid: \S+ (min|h) on one \w+( thread)? in all", totals)
     assert "Not counted: mine," in totals
+    (project / "config/grid.yaml").write_text(yaml.safe_dump({**grid, "datasets": ["mine"]}))
+    lines = run("check", "grid").stdout.splitlines()
+    assert "12 runs in results/grid." in lines  # and no costs of nothing
 
 
 def test_execute_accepts_what_check_prints_and_keeps_what_is_finished(project: Path) -> None:
