@@ -188,8 +188,8 @@ class _Lines:
             and record.epochs - record.best_epoch < training.patience
         ):
             click.echo(
-                f"{record.folder}: ended at training.max_epochs ({record.epochs}) while it was "
-                f"still improving; the best epoch was {record.best_epoch}.",
+                f"{record.folder}: ended at training.max_epochs ({record.epochs}), and might "
+                f"have improved further; the best epoch was {record.best_epoch}.",
                 err=True,
             )
 
