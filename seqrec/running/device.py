@@ -16,22 +16,25 @@ CPUINFO = Path("/proc/cpuinfo")
 def choose_device(name: str) -> torch.device:
     """Return the device called `name`; `auto` is CUDA where there is one, else the CPU.
 
+    A GPU comes with its number, as in the device of its tensors: `cuda` does not equal `cuda:0`.
     Raises `SeqrecError` for a device that cannot be used.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _numbered("cuda" if torch.cuda.is_available() else "cpu")
     from seqrec.running.workflow import DEVICE  # with pydantic, which `auto` does without
 
     if not DEVICE.matches(name):
         raise SeqrecError(f"--device {shortened(name)}: {DEVICE.meant}.")
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        return _numbered(name)
     except (RuntimeError, AssertionError) as error:
         raise SeqrecError(
             f"--device {name}: cannot be used here ({str(error).splitlines()[0]}); {DEVICE.meant}."
         ) from error
-    return device
+
+
+def _numbered(name: str) -> torch.device:
+    return torch.empty(0, device=name).device
 
 
 def product_name(device: torch.device) -> str:

@@ -19,12 +19,15 @@ MOST_THREADS = 4
 
 
 def choose_engine(options: EngineOptions) -> Engine:
-    """Decide what `options` leave open, and set the number of threads for the process.
+    """Decide what `options` leave open; set the number of threads and the GPU of the process.
 
     Raises `SeqrecError` for a device that cannot be used.
     """
     torch.set_num_threads(options.threads or default_threads())
     device = choose_device(options.device)
+    if device.type == "cuda":
+        # A CUDA graph records the current GPU: that of another would be empty, and do nothing.
+        torch.cuda.set_device(device)
     precision = options.precision
     if precision == "auto":
         precision = "bfloat16" if bfloat16_is_faster(device) else "float32"

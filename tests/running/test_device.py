@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,12 +30,43 @@ def test_the_message_for_an_unknown_device_says_what_to_write() -> None:
     assert choose_device("cpu").type == "cpu"
 
 
-@pytest.mark.parametrize(("available", "kind"), [(True, "cuda"), (False, "cpu")])
-def test_the_accelerator_is_taken_where_there_is_one(
-    available: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """Two GPUs, as far as finding one goes, and which have been made current."""
+    current: list[torch.device] = []
+
+    def empty(size: int, device: str) -> SimpleNamespace:
+        return SimpleNamespace(device=torch.device("cuda:0" if device == "cuda" else device))
+
+    monkeypatch.setattr(torch, "empty", empty)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    return current
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("auto", "cuda:0"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")],
+)
+@pytest.mark.usefixtures("gpus")
+def test_a_gpu_is_taken_where_there_is_one_and_has_the_device_of_its_tensors(
+    name: str, found: str
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert choose_device("auto").type == kind
+    assert choose_device(name) == torch.device(found)
+
+
+def test_a_run_makes_its_gpu_the_current_one_whose_streams_are_recorded(
+    gpus: list[torch.device],
+) -> None:
+    threads = torch.get_num_threads()
+    engine = choose_engine(EngineOptions(device="cuda:1", threads=threads))
+    assert gpus == [engine.device] == [torch.device("cuda:1")]
+
+
+def test_without_a_gpu_the_cpu_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
 
 
 class Machine(TorchFunctionMode):
@@ -79,13 +111,12 @@ def test_a_precision_that_is_asked_for_is_used_without_measuring(
 
 
 @pytest.mark.parametrize(
-    ("available", "chunk"), [(False, LOGITS_PER_CHUNK), (True, GPU_LOGITS_PER_CHUNK)]
+    ("device", "chunk"), [("cpu", LOGITS_PER_CHUNK), ("cuda", GPU_LOGITS_PER_CHUNK)]
 )
-def test_a_chunk_is_as_large_as_suits_the_device(
-    available: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert choose_engine(EngineOptions(precision="float32")).logits_per_chunk == chunk
+@pytest.mark.usefixtures("gpus")
+def test_a_chunk_is_as_large_as_suits_the_device(device: str, chunk: int) -> None:
+    options = EngineOptions(device, precision="float32")
+    assert choose_engine(options).logits_per_chunk == chunk
 
 
 PAGE_FAULTS = """
