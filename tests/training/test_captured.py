@@ -6,6 +6,7 @@ of the recording, as a graph does.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,10 @@ class Graph:
     def __init__(self) -> None:
         Graph.made += 1
         self.calls: list[tuple[Tensor, ...]] = []
+        self.generators: list[Any] = []
+
+    def register_generator_state(self, generator: Any) -> None:
+        self.generators.append(generator)
 
     def replay(self) -> None:
         taken.extend(int(given.sum()) for (given,) in self.calls)
@@ -31,11 +36,14 @@ class Graph:
 taken: list[int] = []
 """Sums of the inputs of all steps."""
 recording: list[Graph] = []
+registered: list[list[Any]] = []
+"""Generators that each recording may draw from, which CUDA refuses of any other."""
 
 
 def step(given: Tensor) -> None:
     if recording:
         recording[-1].calls.append((given,))
+        registered.append(list(recording[-1].generators))
     else:
         taken.append(int(given.sum()))
 
@@ -59,13 +67,15 @@ def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken.clear()
+    registered.clear()
     Graph.made = 0
     for name, part in (("Stream", Stream), ("CUDAGraph", Graph), ("current_stream", Stream)):
         monkeypatch.setattr(torch.cuda, name, part)
     for name in ("stream", "graph"):
         monkeypatch.setattr(torch.cuda, name, within)
     shape = 1
-    captured = CapturedStep(step, [torch.Generator()], lambda: shape)
+    of_gpu: Any = SimpleNamespace(device=torch.device("cuda:0"))
+    captured = CapturedStep(step, [torch.Generator(), of_gpu], lambda: shape)
     for number in range(WARM_UP + 4):
         captured(torch.tensor([number, 1]))
     assert taken == [number + 1 for number in range(WARM_UP + 4)]
@@ -75,3 +85,4 @@ def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each(
         captured(torch.tensor([number, 1]))
     assert taken[WARM_UP + 4 :] == [number + 1 for number in range(WARM_UP + 2)]
     assert Graph.made == 2
+    assert registered == [[of_gpu], [of_gpu]]
