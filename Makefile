@@ -139,7 +139,6 @@ benchmark: data/processed/ml-1m data/processed/beauty ## time training and evalu
 	$(BIN)/python tests/benchmarks
 	$(BIN)/python tests/benchmarks/losses.py
 	$(BIN)/python tests/benchmarks/growth.py
-	if command -v nvidia-smi > /dev/null; then $(BIN)/python tests/benchmarks/whole.py; fi
 
 losses: $(READY) ## time every loss, by hand, by autograd and as a textbook writes it, in a minute
 	$(BIN)/python tests/benchmarks/losses.py --quick --output results/benchmark/losses-quick.json

@@ -165,7 +165,6 @@ def test_a_case_is_measured_by_two_processes_that_take_turns(
     assert facts["operations of a validation"]["float32"] > 2 * 100 * 60 * 8
     rates = {"float32": 1e9, "bfloat16": 1e9, "bytes": 1e9}
     row = benchmark.summary(case, rates)
-    assert row.pop("compiled, s") is None  # nothing was, in this case
     assert all(value > 0 for value in row.values())
     assert row["ratio"] == pytest.approx(row["textbook, s"] / row["step, s"])
     assert row["outside"] < 1
@@ -216,14 +215,6 @@ def test_the_whole_of_the_paper_is_the_sum_of_its_measured_parts(
     table = whole_table({"data": {"small": log}, "cells": cells})
     assert f"{(found['run, s'] + bpr['run, s']) / 3600:.0f}" in table.splitlines()[-1]
 
-
-def test_a_whole_training_is_measured_as_the_workflow_runs_it(
-    benchmark: Any, tmp_path: Path
-) -> None:
-    found = benchmark.trained(preprocessed_log(tmp_path), small_config(loss="sampled"))
-    assert found["training_seconds"] > 0
-    assert found["epochs"] >= found["best_epoch"] >= 1
-    assert 0 < found["test"]["ndcg@10"] < 1
 
 
 def test_every_loss_is_timed_against_a_textbook_that_computes_the_same(

@@ -5,18 +5,14 @@
 Needs ml-1m and beauty preprocessed (`seqrec preprocess`). Each case is measured by two processes
 that take turns, so that what else the machine does falls on both; printed are medians and their
 ratio. The floor of a step is what its matrix products and its optimiser's memory traffic would take
-at the rates measured here, were there nothing else to do; that of a validation, its products. With
-RECTOOLS_PYTHON naming the Python of an environment that has RecTools, its SASRec is timed too.
-Results go to a JSON file.
+at the rates measured here, were there nothing else to do; that of a validation, its products.
+Results go to a JSON file. What a GPU is wanted for, and other libraries, are measured by `make
+accelerator` and `make peers`.
 """
 
 import argparse
 import json
-import os
 import platform
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,11 +26,10 @@ from report import readme_table
 from seqrec.experiment.grid import load_experiment
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
-from seqrec.layout import PROCESSED, RunFiles, run_folder
+from seqrec.layout import PROCESSED
 from seqrec.running.device import product_name
 from seqrec.running.memory import keep_freed_memory
 
-HERE = Path(__file__).parent
 CASES = [
     ("ml-1m", "sasrec+"),
     ("ml-1m", "sasrec+3000"),
@@ -47,11 +42,9 @@ CASES = [
     ("beauty", "sasrec+3000"),
 ]
 VALIDATED = {"ml-1m": 6_040, "beauty": 2_500}
-TRAINED_ON_GPU = [("ml-1m", "sasrec+"), ("ml-1m", "bert4rec"), ("beauty", "sasrec+")]
-"""Trained to early stopping where there is a GPU, on which that takes a minute or so each."""
 ROUNDS, VALIDATIONS = 5, 3
-STEPS = {"ours": 4, "compiled": 4, "textbook": 1}
-"""Steps of each side in a round; `compiled` is measured on a GPU alone, where it may pay."""
+STEPS = {"ours": 4, "textbook": 1}
+"""Steps of each side in a round."""
 
 
 def measure_case(
@@ -86,7 +79,6 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
     validation_floor = product_seconds(facts["operations of a validation"], rates)
     return {
         "step, s": step["ours"],
-        "compiled, s": step.get("compiled"),
         "textbook, s": step["textbook"],
         "ratio": step["textbook"] / step["ours"],
         "floor, s": floor,
@@ -101,29 +93,6 @@ def summary(case: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
         "peak, GB": facts["peak bytes"] / 1e9,
         "textbook peak, GB": case["facts"]["textbook"]["peak bytes"] / 1e9,
     }
-
-
-def rectools_seconds(data: Path, config: RunConfig, threads: int) -> list[float] | None:
-    """Seconds of RecTools' training steps, or None where RECTOOLS_PYTHON names no Python."""
-    python = os.environ.get("RECTOOLS_PYTHON")
-    if python is None:
-        return None
-    command = [python, str(HERE / "rectools_steps.py"), str(data), str(config.max_length)]
-    command += [str(threads), "gpu" if torch.cuda.is_available() else "cpu"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def trained(data: Path, config: RunConfig, *options: str) -> dict[str, Any]:
-    """A whole training, to early stopping, as the workflow runs it; `options` are its command's."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "seqrec", "execute", "--config", config.json()]
-        files = RunFiles(folder / run_folder(config.dataset, config.model, config.seed))
-        command += ["--data", str(data), "--output", str(files.folder), *options]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        metrics = json.loads(files.metrics.read_text(encoding="utf-8"))
-    kept = ("training_seconds", "epochs", "best_epoch", "test", "device", "precision", "compile")
-    return {name: metrics[name] for name in kept}
 
 
 def main() -> None:
@@ -150,7 +119,6 @@ def main() -> None:
         )
 
     output = arguments.output or Path(f"results/benchmark/{device.type}.json")
-    sides = [side for side in STEPS if side != "compiled" or device.type == "cuda"]
     rates = machine_rates(device)
     result: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -161,29 +129,17 @@ def main() -> None:
         "python": platform.python_version(),
         "rates": rates,
         "cases": {},
-        "gpu": "measured" if device.type == "cuda" else "not measured",
     }
     for dataset, model in CASES:
         data = arguments.processed / dataset
-        case = measure_case(data, runs[dataset, model], VALIDATED[dataset], threads, sides)
+        case = measure_case(data, runs[dataset, model], VALIDATED[dataset], threads, [*STEPS])
         case["summary"] = summary(case, rates)
         result["cases"][f"{dataset} {model}"] = case
         print(f"{dataset} {model}: {case['summary']['ratio']:.1f} times as fast", flush=True)
-    result["rectools ml-1m softmax"] = rectools_seconds(
-        arguments.processed / "ml-1m", runs["ml-1m", "sasrec+"], threads
-    )
-    if device.type == "cuda":
-        result["to early stopping"] = {
-            f"{dataset} {model} {option}": trained(
-                arguments.processed / dataset, runs[dataset, model], option
-            )
-            for dataset, model in TRAINED_ON_GPU
-            for option in ("--no-compile", "--compile")
-        }
     output.parent.mkdir(parents=True, exist_ok=True)
     write_text(output, json.dumps(result, indent=1) + "\n")
     print(f"\n{readme_table(result)}\n")
-    print(f"{output}: on {result['device']}, {threads} threads; GPU {result['gpu']}")
+    print(f"{output}: on {result['device']}, {threads} threads")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One side of a comparison, in a process of its own: builds a model, then does as it is told.
 
-    python tests/benchmarks/worker.py ours|compiled|textbook|fitted DATA CONFIG THREADS BORN
+    python tests/benchmarks/worker.py ours|textbook|fitted DATA CONFIG THREADS BORN
 
 It reads commands from its input, `NAME NUMBER` on each line, and answers each with a line of JSON:
 
@@ -17,7 +17,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from seqrec.protocol.ranking import ScoreUsers, rank_users
 from seqrec.protocol.splits import Splits, leave_one_out
 from seqrec.running.engine import choose_engine
 from seqrec.running.memory import keep_freed_memory, peak_memory
-from seqrec.running.options import AUTOMATIC, EngineOptions
+from seqrec.running.options import AUTOMATIC
 from seqrec.training.arithmetic import set_arithmetic
 from seqrec.training.batches import GroupedBatches, PaddedBatches, TrainingSequences
 from seqrec.training.building import build_model, seeded_model
@@ -64,12 +63,10 @@ class Products(TorchDispatchMode):
         return result
 
 
-def ours(
-    splits: Splits, config: RunConfig, born: float, options: EngineOptions = AUTOMATIC
-) -> Commands:
+def ours(splits: Splits, config: RunConfig, born: float) -> Commands:
     """Train with the package's trainer, a step at a time."""
     keep_freed_memory()
-    engine = choose_engine(options)
+    engine = choose_engine(AUTOMATIC)
     set_arithmetic(engine)
     network = seeded_model(config, splits.test.num_items)
     assert isinstance(network, Network)
@@ -179,7 +176,6 @@ def main() -> None:
     torch.set_num_threads(int(threads))
     sides = {
         "ours": ours,
-        "compiled": partial(ours, options=EngineOptions(compile=True)),
         "textbook": textbook,
         "fitted": fitted,
     }
