@@ -216,7 +216,6 @@ def test_the_whole_of_the_paper_is_the_sum_of_its_measured_parts(
     assert f"{(found['run, s'] + bpr['run, s']) / 3600:.0f}" in table.splitlines()[-1]
 
 
-
 def test_every_loss_is_timed_against_a_textbook_that_computes_the_same(
     benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
