@@ -46,7 +46,10 @@ class Task(Protocol):
         """Return the fewest items that a training sequence needs to have a label."""
 
     def most_labels(self, items: int, sequences: int) -> int:
-        """Return how many labels sequences with so many items in all have at most."""
+        """Return how many labels sequences with so many items in all have at most.
+
+        An accelerator makes room for these; more of them end the training.
+        """
 
     def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
         """Turn `sequences` `[batch, window]` into inputs and labels; draw from `generator`."""

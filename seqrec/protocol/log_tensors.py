@@ -15,7 +15,7 @@ from torch import Tensor
 from seqrec.protocol.splits import Split, last_values
 
 SHARE_OF_DEVICE = 0.1
-"""Share of a device's memory that a log may take."""
+"""Share of a device's free memory that a log may take."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def room_for_log(device: torch.device) -> float:
     """Return how many bytes a log may take on a device."""
     if device.type != "cuda":
         return float("inf")
-    return SHARE_OF_DEVICE * torch.cuda.get_device_properties(device).total_memory
+    return SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0]
 
 
 def tensor_of(array: np.ndarray) -> Tensor:

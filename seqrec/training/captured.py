@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from seqrec.errors import SeqrecError, is_out_of_memory
+
 WARM_UP = 3
 """Steps before the recording, in which libraries prepare their kernels and memory settles."""
 
@@ -32,6 +34,7 @@ class CapturedStep:
         self.steps, self.recorded_shape = 0, shape()
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: list[Tensor] = []
+        self.stream: torch.cuda.Stream | None = None
 
     def __call__(self, *inputs: Tensor) -> None:
         """Take a step with `inputs`, whose shapes are always the same."""
@@ -50,17 +53,30 @@ class CapturedStep:
 
     def _on_a_stream_of_its_own(self, inputs: Sequence[Tensor]) -> None:
         """Take a step as the recording will, away from the stream that others use."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        self.stream = self.stream or torch.cuda.Stream()  # memory is kept for each stream
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
             self.step(*inputs)
-        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.current_stream().wait_stream(self.stream)
 
     def _record(self) -> torch.cuda.CUDAGraph:
-        """Record a step; nothing is computed."""
+        """Record a step; nothing is computed.
+
+        Raises `SeqrecError` for a step that waits for the host, as a network of one's own may.
+        """
         graph = torch.cuda.CUDAGraph()
         for generator in self.generators:
             graph.register_generator_state(generator)
-        with torch.cuda.graph(graph):
-            self.step(*self.inputs)
+        try:
+            # Other threads, which gather what comes next, may go on meanwhile.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                self.step(*self.inputs)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            cause = str(error.__context__ or error).partition("\n")[0]
+            raise SeqrecError(
+                "a training step cannot be recorded as a CUDA graph, because the network or the "
+                f"loss makes the device wait for the host ({cause}). Train it with --no-compile."
+            ) from error
         return graph

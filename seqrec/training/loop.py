@@ -114,12 +114,14 @@ class Trainer:
         )
         self.encode = make_encoder(network, engine)
         self.score = network_scorer(network, splits.validation, config.max_length, self.device)
-        # To cut the table down to some rows, the host must learn how many these are.
-        capture = engine.compile and self.device.type == "cuda" and not sparse
-        self.optimiser = make_optimiser(network, self.settings, capturable=capture)
-        self.learn: Callable[..., None] = self._learn
-        if capture:
-            self.learn = CapturedStep(self._learn, self._generators(), self.batches.room)
+        if sparse and engine.compile:
+            raise SeqrecError(
+                "training.sparse cannot be compiled: how many items a step reads is not known "
+                "beforehand. Leave one of the two out."
+            )
+        self.capture = engine.compile and self.device.type == "cuda"
+        self.optimiser = make_optimiser(network, self.settings, capturable=self.capture)
+        self.learn = self._make_step()
         self.position = Position()
         self._keep_sums()
         self.stop_requested = False
@@ -187,6 +189,12 @@ class Trainer:
         inputs = self.batches.inputs(at.first)
         at.first = min(at.first + self.settings.batch_size, len(at.order))
         self.learn(*inputs)
+
+    def _make_step(self) -> Callable[..., None]:
+        """Return what takes a step, on tensors as they now are."""
+        if not self.capture:
+            return self._learn
+        return CapturedStep(self._learn, self._generators(), self.batches.room)
 
     def _learn(self, *inputs: Tensor) -> None:
         """Make a step on the batch that `inputs` stand for."""
@@ -285,6 +293,7 @@ class Trainer:
         position["history"] = [Epoch(**epoch) for epoch in position["history"]]
         self.position = Position(**position)
         self._keep_sums()
+        self.learn = self._make_step()
         if self.position.order is not None:
             self.batches.begin(self.position.order)
         self.network.load_state_dict(snapshot["network"])
@@ -305,6 +314,9 @@ class Trainer:
     def result(self) -> TrainingResult:
         """Return what a finished training produced, with the network ready to score."""
         network, history = self.network.eval(), self.position.history
+        # A recorded step holds the memory of all that it computes.
+        self.learn = self._learn
+        self.optimiser.zero_grad(set_to_none=True)
         # Cutoffs may have changed before the training went on: a curve has a point every epoch.
         measured = set.intersection(*(set(epoch.validation) for epoch in history))
         curves = [

@@ -26,14 +26,14 @@ class LazyAdam:
     def __init__(self, network: Network, rate: float) -> None:
         """Prepare to optimise `network`, whose item table gets row-sparse gradients from now on.
 
-        Raises `SeqrecError` for a network that computes its item table from all items.
+        Raises `SeqrecError` for a network that scores items by another table than it reads.
         """
         table = network.items.weight
         if network.item_table is not table:
             raise SeqrecError(
-                f"training.sparse: {type(network).__name__} computes its item table from the "
-                "embeddings of all items, so each has a gradient in every step. Leave "
-                "training.sparse out."
+                f"training.sparse: {type(network).__name__} scores items by another table than the "
+                "one that it reads, or by one computed from it, so that every item has a gradient "
+                "in each step. Leave training.sparse out."
             )
         network.items.sparse = True
         others = [each for each in network.parameters() if each is not table]

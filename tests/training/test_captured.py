@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqrec.errors import SeqrecError
 from seqrec.training.captured import WARM_UP, CapturedStep
 
 
@@ -54,7 +55,7 @@ class Stream:
 
 
 @contextmanager
-def within(entered: Any) -> Iterator[None]:
+def within(entered: Any, **_: Any) -> Iterator[None]:
     is_graph = isinstance(entered, Graph)
     if is_graph:
         recording.append(entered)
@@ -63,9 +64,9 @@ def within(entered: Any) -> Iterator[None]:
         recording.pop()
 
 
-def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture(autouse=True)
+def played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have torch's graphs and streams played."""
     taken.clear()
     registered.clear()
     Graph.made = 0
@@ -73,6 +74,9 @@ def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each(
         monkeypatch.setattr(torch.cuda, name, part)
     for name in ("stream", "graph"):
         monkeypatch.setattr(torch.cuda, name, within)
+
+
+def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each() -> None:
     shape = 1
     of_gpu: Any = SimpleNamespace(device=torch.device("cuda:0"))
     captured = CapturedStep(step, [torch.Generator(), of_gpu], lambda: shape)
@@ -86,3 +90,16 @@ def test_a_step_is_recorded_after_some_and_replayed_with_the_inputs_of_each(
     assert taken[WARM_UP + 4 :] == [number + 1 for number in range(WARM_UP + 2)]
     assert Graph.made == 2
     assert registered == [[of_gpu], [of_gpu]]
+
+
+def test_a_step_that_waits_for_the_host_is_refused_with_a_remedy() -> None:
+    def waiting(given: Tensor) -> None:
+        if recording:
+            recording.pop()
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    captured = CapturedStep(waiting, [], lambda: 0)
+    for _ in range(WARM_UP):
+        captured(torch.ones(1))
+    with pytest.raises(SeqrecError, match=r"wait for the host .*capturing.*--no-compile"):
+        captured(torch.ones(1))

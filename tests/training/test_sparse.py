@@ -1,6 +1,7 @@
 """Gradients of the items that a step reads, and an Adam that passes over the others."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,18 +13,21 @@ from test_loop import CPU, network_of, same
 from seqrec.errors import SeqrecError
 from seqrec.experiment.schema import RunConfig
 from seqrec.protocol.splits import leave_one_out
+from seqrec.training.arithmetic import Engine
 from seqrec.training.loop import Trainer, train
 
 SPLITS = leave_one_out(simulated_log(items=200))
 LOSS = {"kind": "sampled-cross-entropy", "negatives": 4}
 
 
-def trainer_of(sparse: bool = True, implementation: str = "sasrec", **loss: Any) -> Trainer:
+def trainer_of(
+    sparse: bool = True, implementation: str = "sasrec", engine: Engine = CPU, **loss: Any
+) -> Trainer:
     plain = small_config(implementation, hyperparameters=without_dropout(implementation))
     training = {"batch_size": 8, "max_epochs": 3, "learning_rate": 0.01, "sparse": sparse}
     changes = {"loss": LOSS | loss, "training": training}
     config = RunConfig.model_validate(plain.model_dump() | changes)
-    return Trainer(network_of(config, SPLITS), SPLITS, config, CPU)
+    return Trainer(network_of(config, SPLITS), SPLITS, config, engine)
 
 
 @pytest.mark.parametrize("implementation", ["sasrec", "bert4rec", "gru4rec"])
@@ -90,7 +94,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits() -> None:
 
 
 def test_a_table_that_is_computed_from_all_items_is_refused() -> None:
-    with pytest.raises(SeqrecError, match=r"training\.sparse: HSTU computes its item table"):
+    with pytest.raises(SeqrecError, match=r"training\.sparse: HSTU scores items by another table"):
         trainer_of(implementation="hstu")
 
 
@@ -108,3 +112,8 @@ def test_what_has_a_gradient_for_every_item_is_refused(
     values = {"loss": LOSS, "training": {"sparse": True}} | changes
     with pytest.raises(ValidationError, match=message):
         RunConfig.model_validate(small_config().model_dump() | values)
+
+
+def test_it_is_not_compiled() -> None:
+    with pytest.raises(SeqrecError, match="cannot be compiled"):
+        trainer_of(engine=replace(CPU, compile=True))

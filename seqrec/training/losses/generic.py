@@ -125,18 +125,25 @@ def _in_rows_of_a_chunk(arguments: Sampled) -> Sampled:
     negatives, counts = arguments.negatives, arguments.counts
     most = max(1, arguments.logits_per_chunk // negatives.shape[1])
     most -= most % 8 if most > 8 else 0  # see `chunks.rounded_length`
+    correction = arguments.correction
+    # Gathered: a formula has no use for the logits of items that are no negatives.
+    arguments = arguments._replace(distinct=False)
     if isinstance(counts, int) and counts > most:
-        counts = [counts] * len(negatives)
+        length = max(length for length in range(1, most + 1) if counts % length == 0)
+        return arguments._replace(
+            negatives=negatives.repeat_interleave(counts // length, 0),
+            counts=length,
+            correction=None
+            if correction is None
+            else correction.repeat_interleave(counts // length, 0),
+        )
     if isinstance(counts, int) or not counts or max(counts) <= most:
-        # Gathered: a formula has no use for the logits of items that are no negatives.
-        return arguments._replace(distinct=False)
+        return arguments
     pieces = [[len(range(part.start, part.stop)) for part in slices(n, most)] for n in counts]
     rows = torch.tensor([row for row, piece in enumerate(pieces) for _ in piece])
     rows = rows.to(negatives.device)
-    correction = arguments.correction
     return arguments._replace(
         negatives=negatives[rows],
         counts=[length for piece in pieces for length in piece],
-        distinct=False,
         correction=None if correction is None else correction[rows],
     )

@@ -12,6 +12,7 @@ from accelerator.prepared import Prepared
 from seqrec.data.sequences import Sequences
 from seqrec.models import Network
 from seqrec.protocol.splits import Splits
+from seqrec.running.device import choose_device
 from seqrec.running.engine import choose_engine
 from seqrec.running.memory import peak_memory
 from seqrec.running.options import EngineOptions
@@ -29,7 +30,7 @@ class Bench:
 
     @property
     def device(self) -> torch.device:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return choose_device("auto")  # by its number, as tensors have it
 
     def log(self, name: str) -> Sequences:
         if name not in self._logs:
