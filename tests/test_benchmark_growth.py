@@ -30,10 +30,10 @@ def test_growth_measures_every_part_of_a_step_and_its_memory(
 
 
 def test_every_item_occurs_in_what_growth_trains_on(benchmark: Any) -> None:
-    import growth  # the fixture makes it known
+    import many_items  # the fixture makes it known
 
-    log = growth.log_of(5_000)
-    trained = log.items.reshape(-1, growth.HISTORY)[:, : -growth.HELD_OUT]
+    log = many_items.log_of(5_000)
+    trained = log.items.reshape(-1, many_items.HISTORY)[:, : -many_items.HELD_OUT]
     assert sorted({*trained.ravel().tolist()}) == [*range(1, 5_001)]
 
 

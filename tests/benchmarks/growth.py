@@ -21,14 +21,13 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from axes import Lines, draw_lines
+from many_items import HISTORY, log_of
 from measuring import Timer
 from phases import measured_process, report_phase
 from tabulate import tabulate
 
-from seqrec.data.sequences import Sequences
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
 from seqrec.models import Network
@@ -50,7 +49,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "300 negatives, sparse": {"loss": SAMPLED, "training": {"sparse": True}},
 }
 """How a network is trained."""
-HISTORY, HELD_OUT = 10, 2
 """Items of each user, and how many of them are not for training."""
 BATCH, WIDTH = 128, 64
 SEQUENCES = 16
@@ -79,16 +77,6 @@ WHOLE = Sizes(
     rounds=5,
 )
 QUICK = Sizes(dict.fromkeys(WAYS, (1_000,)), (10, 20), rounds=1)
-
-
-def log_of(items: int) -> Sequences:
-    """Make a log in whose train part every item occurs."""
-    rng, trained = np.random.default_rng(0), HISTORY - HELD_OUT
-    users = max(-(-items // trained), 4 * BATCH)
-    histories = rng.integers(1, items + 1, (users, HISTORY), dtype=np.int32)
-    every = rng.permutation(np.resize(np.arange(1, items + 1, dtype=np.int32), users * trained))
-    histories[:, :trained] = every.reshape(users, trained)
-    return Sequences(histories.ravel(), np.arange(users + 1) * HISTORY, items)
 
 
 def time_steps(items: int, way: str, rounds: int, threads: int) -> None:

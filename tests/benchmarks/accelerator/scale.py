@@ -1,31 +1,18 @@
 """Loss and step of a training with very many items."""
 
-import math
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-import numpy as np
 from accelerator.bench import Bench
 from accelerator.configs import read_config
 from accelerator.prepared import REAL
 from accelerator.steps import measured_blocks, next_step
+from many_items import HISTORY, log_of
 
-from seqrec.data.sequences import Sequences
 from seqrec.training.loop import Trainer
 
-HISTORY = 10
-LEAST_USERS = 1_000
 LOSS_CALLS = 5
-
-
-def log_of(items: int) -> Sequences:
-    """Make a log of short histories in whose train part nearly every item occurs."""
-    rng, users = np.random.default_rng(0), max(LEAST_USERS, math.ceil(items / (HISTORY - 2)))
-    histories = rng.integers(1, items + 1, (users, HISTORY), dtype=np.int32)
-    every = rng.permutation(np.resize(np.arange(1, items + 1, dtype=np.int32), users * 8))
-    histories[:, :-2] = every.reshape(users, HISTORY - 2)
-    return Sequences(histories.ravel(), np.arange(users + 1) * HISTORY, items)
 
 
 def items(
