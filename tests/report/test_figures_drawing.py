@@ -209,3 +209,14 @@ def test_figures_are_the_same_bytes_in_every_process_and_carry_no_date(tmp_path:
         assert content == made[1][name], name
         assert b"CreationDate" not in content
         assert b"dc:date" not in content
+
+
+def test_a_title_beside_long_names_stays_on_the_page() -> None:
+    names = [Tick(row, f"temporal-last-item-{row}") for row in range(3)]
+    axis = Axis("", ticks=names, low=-0.7, high=2.7)
+    series = [Series("one", Look(), Shape.POINTS, [Point(1.0, row) for row in range(3)])]
+    title = "Beauty 5-core: SASRec+ 3000 minus BERT4Rec"
+    panels = [Panel(title, Axis("difference, %"), axis, series) for _ in range(2)]
+    figure = draw(Chart("Two", panels, "", columns=2))
+    figure.draw_without_rendering()
+    assert_readable("two", figure)

@@ -78,7 +78,9 @@ def _height(panel: Panel, width: float) -> float:
 
 def _draw_panel(axes: Axes, panel: Panel, width: float, noted: bool) -> None:
     """Draw a panel; its title has a second line if another panel is `noted`."""
-    title = _wrapped(panel.title, int(12 * width))
+    # A title stands above the plot alone, not above the names beside it.
+    names = [text_inches(tick.label) for tick in panel.y.ticks] if panel.y.names else []
+    title = _wrapped(panel.title, int(TITLE_CHARACTERS * (width - max(names, default=0.0))))
     axes.set_title(f"{title}\n{'' if panel.empty else panel.note}" if noted else title)
     if panel.empty:
         axes.grid(False)
