@@ -41,7 +41,7 @@ def next_steps(results: Path, evidence: Evidence) -> list[str]:
     if evidence.found.missing or papers.intersection(evidence.datasets):
         commands.append(["seqrec", "metrics", str(results), "1", "5", "20"])
     else:
-        commands.append(["make", "paper"])
+        commands.append(["seqrec", "check", "paper"])
     return [shlex.join(words) for words in commands]
 
 

@@ -60,7 +60,7 @@ def test_the_summary_has_the_table_what_stands_out_the_places_and_the_next_comma
         "  seqrec metrics results/mine 1 5 20",
     ]
     make_record(results, "small", "sasrec+100", ndcg=0.3)
-    assert shown(results)[-1] == "  make paper"  # nothing is missing any more
+    assert shown(results)[-1] == "  seqrec check paper"  # nothing is missing any more
 
 
 def test_the_best_network_is_the_one_to_recommend_by_with_items_of_its_log(
