@@ -11,11 +11,9 @@ memory.
 
 import argparse
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -24,7 +22,7 @@ import matplotlib.pyplot as plt
 import torch
 from axes import Lines, draw_lines
 from many_items import HISTORY, log_of
-from measuring import Timer
+from measuring import Timer, conditions
 from phases import measured_process, report_phase
 from tabulate import tabulate
 
@@ -34,7 +32,6 @@ from seqrec.models import Network
 from seqrec.models.sasrec import SASRec
 from seqrec.protocol.splits import leave_one_out
 from seqrec.report.figures.style import own_style
-from seqrec.running.device import product_name
 from seqrec.running.engine import choose_engine
 from seqrec.running.memory import keep_freed_memory
 from seqrec.running.options import EngineOptions
@@ -204,12 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(given.threads)
     growth = measure_growth(QUICK if given.quick else WHOLE, given.threads)
     result = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": product_name(torch.device("cpu")),
-        "threads": given.threads,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "quick": given.quick,
+        **conditions(given.threads, given.quick),
         **growth,
     }
     given.output.parent.mkdir(parents=True, exist_ok=True)

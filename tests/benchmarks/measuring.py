@@ -1,17 +1,32 @@
 """What measurements share: processes that are measured, and the rates of the machine."""
 
 import json
+import platform
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from seqrec.experiment.schema import RunConfig
+from seqrec.running.device import product_name
 
 HERE = Path(__file__).parent
+
+
+def conditions(threads: int, quick: bool) -> dict[str, Any]:
+    """When, on which CPU and with which libraries something is measured."""
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": product_name(torch.device("cpu")),
+        "threads": threads,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "quick": quick,
+    }
 
 
 class Worker:

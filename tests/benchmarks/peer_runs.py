@@ -13,16 +13,15 @@ to see that every adapter works. Results go to a JSON file.
 
 import argparse
 import json
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from measuring import conditions
 from peers.adapter import HISTORIES, LIST_LENGTH, LISTS, SETTINGS
 from phases import measured_process
 from tabulate import tabulate
@@ -33,7 +32,6 @@ from seqrec.data.simulation import simulate
 from seqrec.files import write_text
 from seqrec.layout import PROCESSED
 from seqrec.protocol.metrics import metrics_from_ranks
-from seqrec.running.device import product_name
 
 ADAPTERS = Path(__file__).parent / "peers"
 ENVIRONMENTS = Path(".venv-peers")
@@ -134,12 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log = simulate(**QUICK_LOG) if given.quick else Interactions.load(given.data)
     plan = {1: EPOCHS[1]} if given.quick else EPOCHS
     result: dict[str, Any] = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": product_name(torch.device("cpu")),
-        "threads": given.threads,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "quick": given.quick,
+        **conditions(given.threads, given.quick),
         "settings": SETTINGS,
         "epochs": {},
     }

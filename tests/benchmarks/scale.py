@@ -11,24 +11,22 @@ beside it. The folder for temporary files must have 5 GB.
 
 import argparse
 import json
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
 from axes import draw_lines
+from measuring import conditions
 from phases import measured_process
 from scale_stages import PROCESSED, RAW_FILE, STAGES, Sizes
 from tabulate import tabulate
 
 from seqrec.files import write_text
 from seqrec.report.figures.style import own_style
-from seqrec.running.device import product_name
 
 PROGRAM = Path(__file__).with_name("scale_stages.py")
 PHASES = {
@@ -113,12 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sizes = QUICK if given.quick else WHOLE
     scale = measure_scale(sizes, given.threads, given.folder)
     result = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": product_name(torch.device("cpu")),
-        "threads": given.threads,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "quick": given.quick,
+        **conditions(given.threads, given.quick),
         "items": sizes.items,
         "steps": sizes.steps,
         "validated": sizes.validated,
