@@ -68,15 +68,15 @@ class LogTensors:
 def log_for(device: torch.device, split: Split) -> LogTensors:
     """Return the log of a split on `device`, or on the host where it is too large for that.
 
-    It is copied once for all splits of the log.
+    It is decided and copied once for all splits of the log, whatever room there is later.
     """
-    size = split.items.nbytes + (0 if split.times is None else split.times.nbytes)
-    home = device if size <= room_for_log(device) else torch.device("cpu")
-    if home not in split.copies:
+    if device not in split.copies:
+        size = split.items.nbytes + (0 if split.times is None else split.times.nbytes)
+        home = device if size <= room_for_log(device) else torch.device("cpu")
         items = tensor_of(split.items).to(home)
         times = None if split.times is None else tensor_of(split.times).to(home)
-        split.copies[home] = LogTensors(items, times)
-    log: LogTensors = split.copies[home]
+        split.copies[device] = LogTensors(items, times)
+    log: LogTensors = split.copies[device]
     return log
 
 
