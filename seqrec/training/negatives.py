@@ -102,12 +102,17 @@ class NegativeSampler:
         own = self.own_places(sequences)
         allowed = size - (own < size).sum(1, keepdim=True)
         ranks = self._random((batch, longest * negatives), 2**62) % allowed
-        # The j-th own place (from 0) is passed by the ranks from own[j] - j on.
-        passing = own - torch.arange(own.shape[1], device=own.device)
-        passing.masked_fill_(own == size, size)
-        passed = torch.searchsorted(passing, ranks, right=True)
-        items = self.pool[ranks + passed].view(batch * longest, negatives)
-        return items[places(counts, longest, items.device)]
+        if ranks.shape[1] < size:
+            # The j-th own place (from 0) is passed by the ranks from own[j] - j on.
+            passing = own - torch.arange(own.shape[1], device=own.device)
+            passing.masked_fill_(own == size, size)
+            items = self.pool[ranks + torch.searchsorted(passing, ranks, right=True)]
+        else:
+            # So many draws of each sequence are found faster in a list of what it allows.
+            taken = torch.zeros(batch, size + 1, dtype=torch.uint8, device=own.device)
+            allowed_first = taken.scatter_(1, own, 1)[:, :size].sort(dim=1, stable=True).indices
+            items = self.pool[allowed_first].gather(1, ranks)
+        return items.view(batch * longest, negatives)[places(counts, longest, items.device)]
 
     def own_places(self, sequences: Tensor) -> Tensor:
         """Return each sequence's places in the pool `[batch, window]`: sorted, each once, the rest

@@ -60,6 +60,23 @@ def test_negatives_of_a_position_are_train_items_outside_its_own_sequence(
         assert set(rows.flatten().tolist()) <= pool - set(sequence)
 
 
+@given(negatives=st.sampled_from([1, 3, 40]), **cases)
+def test_the_draws_of_a_position_are_the_same_however_they_are_found(
+    negatives: int, sequences: list[list[int]], others: set[int], seed: int
+) -> None:
+    """Few draws are found by a search, many in a list: runs of either are one experiment."""
+    pool = others.union(*sequences)
+    counts = [len(sequence) for sequence in sequences]
+    sampler = NegativeSampler(torch.tensor(sorted(pool)), ITEMS, seed)
+    drawn = sampler.with_replacement(padded(sequences), counts, negatives).split(counts)
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.randint(2**62, (len(counts), max(counts) * negatives), generator=generator)
+    for sequence, row, found in zip(sequences, numbers, drawn, strict=True):
+        allowed = sorted(pool - set(sequence))
+        expected = [allowed[number % len(allowed)] for number in row.tolist()]
+        assert found.flatten().tolist() == expected[: found.numel()]
+
+
 def uniform(counts: np.ndarray) -> bool:
     return bool(chisquare(counts).pvalue > 1e-3)
 
