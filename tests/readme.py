@@ -34,11 +34,6 @@ BLOCK = re.compile(
 )
 
 
-def shown(page: str) -> list[tuple[str, str]]:
-    """Find the blocks of a page: the name of each, and its text."""
-    return [(name, text) for _, name, text, _ in BLOCK.findall(page)]
-
-
 def made(name: str, project: Path) -> str:
     """Make the text of the block `name` from the tables and measurements in `project`."""
     if name in ("benchmark", "whole", "accelerator", "precision"):
@@ -73,12 +68,23 @@ def made(name: str, project: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n\n")[2]
 
 
+def filled(page: str, project: Path) -> str:
+    """Fill the blocks of a page; a note that stands under several tables is given once."""
+    said: set[str] = set()
+
+    def fill(block: re.Match[str]) -> str:
+        table, *notes = made(block[2], project).rstrip("\n").split("\n\n")
+        news = [note for note in notes if note not in said]
+        said.update(notes)
+        return block[1] + "\n\n".join([table, *news]) + "\n" + block[4]
+
+    return BLOCK.sub(fill, page)
+
+
 def main() -> None:
     for name in PAGES:
         path = PROJECT / name
-        text = path.read_text(encoding="utf-8")
-        text = BLOCK.sub(lambda block: block[1] + made(block[2], PROJECT) + block[4], text)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(filled(path.read_text("utf-8"), PROJECT), encoding="utf-8")
 
 
 if __name__ == "__main__":
