@@ -3,9 +3,9 @@
 Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tables/`),
 `<!-- reference/STUDY: NAME -->` (a table of an experiment that has a folder of its own there, or
 with `NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->`,
-`<!-- accelerator -->` or `<!-- precision -->` (measurements in `results/benchmark/`),
-`<!-- changes -->` (since the first edition) or `<!-- stopping -->` (when trainings stop), and end
-with `<!-- end -->`.
+`<!-- growth -->`, `<!-- scale -->`, `<!-- peers -->`, `<!-- accelerator -->` or
+`<!-- precision -->` (measurements in `results/benchmark/`), `<!-- changes -->` (since the first
+edition) or `<!-- stopping -->` (when trainings stop), and end with `<!-- end -->`.
 """
 
 import json
@@ -27,31 +27,45 @@ PAGES = (
     "docs/explanation/performance.md",
 )
 NOT_YET = "These records have not been promoted yet.\n"
+NOT_MEASURED = "Not measured yet.\n"
+MEASUREMENTS = "benchmark|whole|growth|scale|peers|accelerator|precision"
 BLOCK = re.compile(
-    r"(<!-- (reference(?:/\S+)?: \S+|benchmark|whole|accelerator|precision|changes|stopping) -->\n)"
-    r"(.*?)(<!-- end -->)",
+    rf"(<!-- (reference(?:/\S+)?: \S+|{MEASUREMENTS}|changes|stopping) -->\n)(.*?)(<!-- end -->)",
     re.DOTALL,
 )
 
 
+def made_of_measurements(name: str, project: Path) -> str:
+    """Make the text of the block `name` from the measurements in `project`."""
+    sys.path.insert(0, str(PROJECT / "tests/benchmarks"))
+    from accelerator.tables import of_accelerators
+    from growth import growth_table
+    from peer_runs import peers_table
+    from report import precision_table, readme_table, whole_table
+    from scale import scale_table
+
+    if name == "precision":
+        folders = {"float32": "results/benchmark/float32", "bfloat16": "results/reference"}
+        return precision_table({kind: project / path for kind, path in folders.items()}) + "\n"
+    if name == "accelerator":
+        return of_accelerators(project / "results/benchmark") + "\n"
+    file, table = {
+        "benchmark": ("cpu.json", readme_table),
+        "whole": ("whole-cpu.json", whole_table),
+        "growth": ("growth.json", growth_table),
+        "scale": ("scale.json", scale_table),
+        "peers": ("peers.json", peers_table),
+    }[name]
+    path = project / "results/benchmark" / file
+    if not path.is_file():
+        return NOT_MEASURED
+    return table(json.loads(path.read_text(encoding="utf-8"))) + "\n"
+
+
 def made(name: str, project: Path) -> str:
     """Make the text of the block `name` from the tables and measurements in `project`."""
-    if name in ("benchmark", "whole", "accelerator", "precision"):
-        sys.path.insert(0, str(PROJECT / "tests/benchmarks"))
-        from accelerator.tables import of_accelerators
-        from report import precision_table, readme_table, whole_table
-
-        if name == "precision":
-            folders = {"float32": "results/benchmark/float32", "bfloat16": "results/reference"}
-            return precision_table({kind: project / path for kind, path in folders.items()}) + "\n"
-        if name == "accelerator":
-            return of_accelerators(project / "results/benchmark") + "\n"
-        file, table = {
-            "benchmark": ("cpu.json", readme_table),
-            "whole": ("whole-cpu.json", whole_table),
-        }[name]
-        text = (project / "results/benchmark" / file).read_text(encoding="utf-8")
-        return table(json.loads(text)) + "\n"
+    if name in MEASUREMENTS.split("|"):
+        return made_of_measurements(name, project)
     if name == "changes":
         return changes_table(project) + "\n"
     if name == "stopping":

@@ -1,6 +1,7 @@
 """The forms of a table: Markdown, LaTeX, CSV, and text for a terminal."""
 
 import re
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from seqrec.report.contents import Item
 
 ROWS_OF_NUMBERS, ROWS_OF_SENTENCES = 45, 12
 """How many rows of a table fit on a page of LaTeX."""
+
+CELL_WIDTH, NOTE_WIDTH = 42, 100
+"""Columns of a terminal that a cell of a table may take, and a note below it."""
 
 SIGNS = {Mark.STALE: "†", Mark.OUTDATED: "‡", Mark.OTHER_SETTINGS: "§", Mark.NOT_FINISHED: "—"}
 """The sign of each mark, in the order in which they are drawn."""
@@ -38,15 +42,19 @@ def text(table: Table) -> str:
     """Render a table for a terminal: its title, aligned columns, and the notes below."""
     parts = [table.title]
     if table.cells:
-        rows = [[plain(cell.text) for cell in row] for row in table.cells]
+        rows = [[_in_lines(plain(cell.text), CELL_WIDTH) for cell in row] for row in table.cells]
         alignment = ["right" if kind == "r" else "left" for kind in table.kinds]
         parts.append(
             tabulate.tabulate(
                 rows, table.headings, "simple", disable_numparse=True, colalign=alignment
             )
         )
-    parts += [plain(note) for note in table.notes]
+    parts += [_in_lines(plain(note), NOTE_WIDTH) for note in table.notes]
     return "\n\n".join(parts)
+
+
+def _in_lines(words: str, width: int) -> str:
+    return textwrap.fill(words, width, break_long_words=False, break_on_hyphens=False)
 
 
 def markdown(table: Table) -> str:

@@ -91,7 +91,9 @@ class Ids:
 
     def _hint(self, text: str) -> str:
         """Suggest a known id in place of `text`."""
-        known = self.index
+        known, words = self.index, text.split()
+        if len(words) > 1 and (self._places_of(words) >= 0).all():
+            return "; it reads like several: put commas between them"
         if not self._numeric:
             close = difflib.get_close_matches(text[:LONGEST_QUOTE], known, n=1)
             return (

@@ -176,13 +176,13 @@ def draw_growth(growth: dict[str, Any], path: Path) -> None:
         plt.close(figure)
 
 
-def growth_table(growth: dict[str, Any]) -> str:
+def growth_table(measured: dict[str, Any]) -> str:
     """Return the steps by way and number of items, as Markdown."""
     rows = []
-    for way, by_items in growth["items"].items():
+    for way, by_items in measured["items"].items():
         for count, found in by_items.items():
             seconds = (f"{found[part]:.3f}" for part in ("step", *PARTS))
-            rows.append([f"{count:,}", way, *seconds, f"{found['own bytes'] / 1e9:.2f}"])
+            rows.append([f"{int(count):,}", way, *seconds, f"{found['own bytes'] / 1e9:.2f}"])
     headers = ["items", "trained with", "step, s", *(f"{part}, s" for part in PARTS), "peak, GB"]
     return tabulate(rows, headers, "github", disable_numparse=True)
 
@@ -207,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given.output.parent.mkdir(parents=True, exist_ok=True)
     draw_growth(growth, given.output.with_suffix(".png"))
     write_text(given.output, json.dumps(result, indent=1) + "\n")
-    print(f"\n{growth_table(growth)}\n\n{given.output}: on {result['device']}")
+    print(f"\n{growth_table(result)}\n\n{given.output}: on {result['device']}")
 
 
 if __name__ == "__main__":

@@ -100,10 +100,10 @@ def measure(peer: str, epochs: int, threads: int, log: Sequences) -> dict[str, A
     return {**found, "quality": quality(lists, targets), "differs": DIFFERENCES[peer]}
 
 
-def peers_table(measured: dict[str, dict[str, Any]]) -> str:
+def peers_table(measured: dict[str, Any]) -> str:
     """Return what was measured, as Markdown."""
     rows = []
-    for epochs, found in measured.items():
+    for epochs, found in measured["epochs"].items():
         for peer, one in found.items():
             if "absent" in one:
                 rows.append([peer, epochs, "", "", "", one["absent"]])
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found[peer] = measure(peer, epochs, given.threads, log)
             # Written each time: what follows may take an hour.
             write_text(given.output, json.dumps(result, indent=1) + "\n")
-    print(f"\n{peers_table(result['epochs'])}\n\n{given.output}: on {result['device']}")
+    print(f"\n{peers_table(result)}\n\n{given.output}: on {result['device']}")
 
 
 if __name__ == "__main__":

@@ -83,17 +83,18 @@ def draw_scale(scale: dict[str, dict[str, Any]], path: Path) -> None:
         plt.close(figure)
 
 
-def scale_table(scale: dict[str, dict[str, Any]]) -> str:
+def scale_table(measured: dict[str, Any]) -> str:
     """Return seconds and memory of every phase, as Markdown."""
+    scale = measured["interactions"]
     sizes = [f"{int(count):,}" for count in scale]
     rows = []
     for phase, name in PHASES.items():
-        measured = [one["phases"][phase] for one in scale.values()]
+        phases = [one["phases"][phase] for one in scale.values()]
         rows.append(
             [name]
-            + [f"{one['seconds']:.1f}" for one in measured]
-            + [f"{one['own bytes'] / 1e9:.2f}" for one in measured]
-            + [f"{measured[-1]['resident bytes'] / 1e9:.2f}"]
+            + [f"{one['seconds']:.1f}" for one in phases]
+            + [f"{one['own bytes'] / 1e9:.2f}" for one in phases]
+            + [f"{phases[-1]['resident bytes'] / 1e9:.2f}"]
         )
     log = [f"{one['log bytes'] / 1e9:.2f}" for one in scale.values()]
     rows.append(["size of the log", *("" for _ in log), *log, ""])
@@ -120,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given.output.parent.mkdir(parents=True, exist_ok=True)
     draw_scale(scale, given.output.with_suffix(".png"))
     write_text(given.output, json.dumps(result, indent=1) + "\n")
-    print(f"\n{scale_table(scale)}\n\n{given.output}: on {result['device']}")
+    print(f"\n{scale_table(result)}\n\n{given.output}: on {result['device']}")
 
 
 if __name__ == "__main__":
