@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqrec.experiment.custom import custom_code, refusal
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
-from seqrec.models.tasks import NextItem, Times
+from seqrec.models.tasks import NextItem, Task, Times
 
 LONGEST_SEQUENCE = 256
 """Items of the longest sequence that a network is tried on."""
@@ -79,7 +79,9 @@ def check_network(network: Network, config: RunConfig, num_items: int) -> None:
 
 def _first_violation(network: Network, max_length: int, num_items: int) -> str | None:
     """Describe the first violation of the contract and its remedy; None if there is none."""
-    if violation := _in_item_table(network, num_items):
+    if violation := _in_item_table(network, num_items) or _in_task(
+        network.task, max_length, num_items
+    ):
         return violation
     trial = _trial(network, max_length, num_items)
     network.train()
@@ -119,6 +121,32 @@ def _in_item_table(network: Network, num_items: int) -> str | None:
         f"item_table is of shape {list(table.shape)}, and must be [{rows}, width]: "
         f"{special_rows} special rows and one for each of {num_items} items."
     )
+
+
+def _in_task(task: Task, max_length: int, num_items: int) -> str | None:
+    """Describe labels that are no items, or more than the task says that there are."""
+    window = min(task.training_window(max_length), LONGEST_SEQUENCE)
+    sequences = torch.randint(1, num_items + 1, (3, window))
+    sequences[1, max(window // 2, task.shortest()) :] = 0
+    inputs, labels = task.training_batch(sequences, torch.Generator().manual_seed(0))
+    if inputs.shape != labels.shape:
+        return (
+            f"the task's training_batch gives inputs {list(inputs.shape)} and labels "
+            f"{list(labels.shape)}; every input must have one, 0 where there is no loss."
+        )
+    allowed = labels[labels != 0] - task.special_rows
+    if not bool(((allowed >= 0) & (allowed < num_items)).all()):
+        return (
+            "the task's training_batch gives labels that are no items. Labels are rows of the item "
+            f"table, where {task.special_rows} special rows come before the items; 0 has no loss."
+        )
+    most = task.most_labels(int((sequences > 0).sum()), len(sequences))
+    if len(allowed) > most:
+        return (
+            f"the task's training_batch gives {len(allowed)} labels, and its most_labels says that "
+            f"there are at most {most}. An accelerator makes room for no more than that."
+        )
+    return None
 
 
 def _in_training(network: Network, trial: _Trial) -> str | None:

@@ -18,6 +18,7 @@ from seqrec.experiment.schema import RunConfig
 from seqrec.layout import RunFiles, run_folder
 from seqrec.models import Fitted, MaskedItem, Network, NextItem, initialise_normal
 from seqrec.models.layers import read_at
+from seqrec.models.tasks import TrainingBatch
 from seqrec.protocol.splits import Split, leave_one_out
 from seqrec.running.network_check import check_network
 from seqrec.running.options import EngineOptions
@@ -236,6 +237,43 @@ class WithoutATask(Network):
         super().__init__(num_items, WIDTH)
 
 
+class AlsoFirst(NextItem):
+    """A task that gives the first item a label as well, and counts as if it did not."""
+
+    def training_window(self, max_length: int) -> int:
+        return max_length
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        return TrainingBatch(sequences, sequences)
+
+
+class ItemNumbers(MaskedItem):
+    """A task whose labels are item numbers, where rows of the item table are asked for."""
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        inputs = super().training_batch(sequences, generator).inputs
+        return TrainingBatch(inputs, sequences.roll(1, dims=1))
+
+
+class LabelsAlone(NextItem):
+    """A task with a label more than inputs."""
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        return TrainingBatch(sequences[:, :-1], sequences)
+
+
+class TooManyLabels(Sound):
+    task = AlsoFirst()
+
+
+class LabelsOfNoItem(Masked):
+    task = ItemNumbers()
+
+
+class UnevenBatch(Sound):
+    task = LabelsAlone()
+
+
 class OneArgument(Sound):
     def __init__(self, num_items: int) -> None:
         super().__init__(num_items, 10)
@@ -290,6 +328,9 @@ def test_a_network_without_a_mistake_passes(network: type[Network]) -> None:
         (SeesPaddedTimes, "differ between.*nor the padding"),
         (SeesTimesBeyondTheTarget, r"later times than it may know.*\"target\".*be predicted"),
         (TakesNoTimes, r"takes 2 positional arguments but 3 were given"),
+        (TooManyLabels, r"gives 25 labels, and its most_labels says that there are at most 22"),
+        (LabelsOfNoItem, "labels that are no items.*2 special rows come before"),
+        (UnevenBatch, r"inputs \[3, 10\] and labels \[3, 11\]"),
         (OneArgument, r"fails while it is built \(TypeError: .*takes 2 positional arguments"),
     ],
     ids=lambda case: case.__name__ if isinstance(case, type) else "",
