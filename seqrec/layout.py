@@ -24,6 +24,8 @@ and an example. In the checkout its parts are links to the folders at the top.""
 SNAKEFILE = PROJECT / "Snakefile"
 """The workflow, for other workflows to include or to use as a module."""
 
+PAPER = "paper"
+"""The experiment that reproduces the paper."""
 REFERENCE = "reference"
 """The results that promoted records are copied into; nothing is ever trained into them."""
 REFERENCE_RESULTS = RESULTS / REFERENCE

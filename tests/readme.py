@@ -27,12 +27,9 @@ PAGES = (
     "docs/explanation/performance.md",
 )
 NOT_YET = "These records have not been promoted yet.\n"
-NOT_MEASURED = "Not measured yet.\n"
-MEASUREMENTS = "benchmark|whole|growth|scale|peers|accelerator|precision"
-BLOCK = re.compile(
-    rf"(<!-- (reference(?:/\S+)?: \S+|{MEASUREMENTS}|changes|stopping) -->\n)(.*?)(<!-- end -->)",
-    re.DOTALL,
-)
+MEASUREMENTS = ("benchmark", "whole", "growth", "scale", "peers", "accelerator", "precision")
+NAMES = "|".join((r"reference(?:/\S+)?: \S+", *MEASUREMENTS, "changes", "stopping"))
+BLOCK = re.compile(rf"(<!-- ({NAMES}) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def made_of_measurements(name: str, project: Path) -> str:
@@ -56,15 +53,13 @@ def made_of_measurements(name: str, project: Path) -> str:
         "scale": ("scale.json", scale_table),
         "peers": ("peers.json", peers_table),
     }[name]
-    path = project / "results/benchmark" / file
-    if not path.is_file():
-        return NOT_MEASURED
-    return table(json.loads(path.read_text(encoding="utf-8"))) + "\n"
+    text = (project / "results/benchmark" / file).read_text(encoding="utf-8")
+    return table(json.loads(text)) + "\n"
 
 
 def made(name: str, project: Path) -> str:
     """Make the text of the block `name` from the tables and measurements in `project`."""
-    if name in MEASUREMENTS.split("|"):
+    if name in MEASUREMENTS:
         return made_of_measurements(name, project)
     if name == "changes":
         return changes_table(project) + "\n"

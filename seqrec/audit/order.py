@@ -18,9 +18,6 @@ SUPPORT = 5
 CONFIDENCE = 0.1
 """A rule's last item follows its first ones more often than in this share of the cases."""
 
-COUNTED_AT_ONCE = 1 << 23
-"""Pairs of items, or of a pair and an item, that are counted at a time."""
-
 
 class Rules(Part):
     """Frequent rules of some length: items that often follow each other directly."""
@@ -139,20 +136,18 @@ def _frequent(
     `followed` tells for a part of the log what counts as being followed at each interaction, by
     numbers; `occurrences` [numbers] is how often each can occur, and number 0 is not counted.
     Returns `number * (items + 1) + item`, ascending, and how often each was found, int64 [found].
-    Some millions are counted at a time, so that memory is bounded.
     """
-    width, until, low = log.num_items + 1, np.cumsum(occurrences), 1
-    found, times = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    while low < len(occurrences):
-        most = until[low - 1] + COUNTED_AT_ONCE
-        high = max(low + 1, int(np.searchsorted(until, most, side="right")))
-        keys = []
-        for place, part in log.parts():
-            numbers = followed(place, part)[:-distance]
-            at = np.flatnonzero((numbers >= low) & (numbers < high))
-            keys.append(numbers[at] * np.int64(width) + part.items[at + distance])
-        values, counts = np.unique(np.concatenate(keys), return_counts=True)
-        found.append(values[counts > SUPPORT])
-        times.append(counts[counts > SUPPORT])
-        low = high
-    return np.concatenate(found), np.concatenate(times)
+    keys, end = np.empty(int(occurrences[1:].sum()), np.int64), 0
+    for place, part in log.parts():
+        numbers = followed(place, part)[:-distance]
+        at = np.flatnonzero(numbers)
+        keys[end : end + len(at)] = numbers[at] * np.int64(log.num_items + 1)
+        keys[end : end + len(at)] += part.items[at + distance]
+        end += len(at)
+    keys = keys[:end]
+    keys.sort()
+    # What occurs more often than SUPPORT is there again so many places later.
+    first = keys[SUPPORT:] == keys[:-SUPPORT]
+    first[1:] &= keys[1:-SUPPORT] != keys[: -SUPPORT - 1]
+    found = keys[:-SUPPORT][first]
+    return found, np.searchsorted(keys, found, "right") - np.searchsorted(keys, found)

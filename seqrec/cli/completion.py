@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from seqrec.layout import CONFIG_FILES, RESULTS, ResultFiles, RunFiles
+from seqrec.layout import CONFIG_FILES, PAPER, RESULTS, ResultFiles, RunFiles
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -35,7 +35,7 @@ def experiments(context: click.Context) -> Iterable[str]:
 @completing
 def models(context: click.Context) -> Iterable[str]:
     """List the registered models, templates filled in, and those that only the experiment has."""
-    experiment = _values(CONFIG_FILES.experiment(context.params.get("experiment") or "paper"))
+    experiment = _values(CONFIG_FILES.experiment(context.params.get("experiment") or PAPER))
     for name in CONFIG_FILES.models():
         if name.endswith("+N"):
             yield from (f"{name[:-1]}{n}" for n in _list(experiment.get("negatives")))

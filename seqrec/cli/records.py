@@ -51,8 +51,9 @@ def stale(results: Path) -> None:
 def promote(results: Path, replace: bool) -> None:
     """Copy the records of RESULTS into results/reference.
 
-    Copies finished records, without weights. An experiment with several splits or a search gets a
-    folder of its own there, results/reference/NAME. Example: seqrec promote results/paper
+    Copies finished records, without weights. Only plain runs of the paper's experiment join the
+    records there; every other experiment, search or comparison of splits gets a folder of its own,
+    results/reference/NAME. Example: seqrec promote results/paper
     """
     from seqrec.records.promote import promote as copy
 

@@ -13,7 +13,7 @@ from seqrec.cli import completion
 from seqrec.cli.parameters import Folder, dataset_argument, run_options, settings_argument
 from seqrec.errors import SeqrecError
 from seqrec.files import date_back
-from seqrec.layout import LogFiles, ResultFiles, Run, RunFiles
+from seqrec.layout import PAPER, LogFiles, ResultFiles, Run, RunFiles
 from seqrec.running.folder_lock import alone_in
 from seqrec.wording import metric_title
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:  # they take a moment to import
     from seqrec.running.options import EngineOptions
 
 
-SETTINGS_OF = "paper"
-"""Experiment whose settings `seqrec train` takes unless told otherwise."""
 OWN_NAME = "train"
 """Name of its results then: it joins an experiment only when that is named."""
 
@@ -38,7 +36,7 @@ OWN_NAME = "train"
     "--experiment",
     shell_complete=completion.experiments,
     help="Experiment whose settings to use and whose results to join.  [default: the settings of "
-    f"{SETTINGS_OF}, and results in {ResultFiles.of(OWN_NAME).folder}]",
+    f"{PAPER}, and results in {ResultFiles.of(OWN_NAME).folder}]",
 )
 @click.option(
     "--name", help="New name for the results; needed where SETTINGS change an --experiment."
@@ -80,7 +78,7 @@ def train(
 
     run = Run(dataset, model, seed)
     if experiment is None:
-        experiment, name = SETTINGS_OF, name or OWN_NAME
+        experiment, name = PAPER, name or OWN_NAME
     title, config = load_run(experiment, run, settings, name)
     require_place(config, title, experiment)
     record = ResultFiles.of(title).run(*run)

@@ -69,8 +69,8 @@ SAME_RESULTS = {
     ),
     # Many negatives of each position are found in a list, not by a search. The whole training of
     # SASRec+ 3000 on MovieLens-100K, split by time and validated by user, which draws them so, gave
-    # the same weights and ranks; so did SASRec and SASRec+ 10 on the demo, and two epochs of SASRec
-    # and SASRec+ 3000 on ml-1m, which do not.
+    # the same weights and ranks. So did SASRec and SASRec+ 10 on the demo, and two epochs of SASRec
+    # and SASRec+ 3000 on ml-1m, which draw few.
     "fcccc7574732329b0be3c74b357c1f641f2ffc6f77e3e14854457414a9a8f0a2": (
         "69ea234e8f3712f553e2b714bc09582cda9e059919701fc24c58c0ea75e2712a"
     ),

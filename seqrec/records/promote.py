@@ -10,7 +10,7 @@ from seqrec.errors import SeqrecError
 from seqrec.experiment.settings import require_results_name
 from seqrec.files import replacing
 from seqrec.json_files import as_json
-from seqrec.layout import REFERENCE_RESULTS, ResultFiles, Run, RunFiles
+from seqrec.layout import PAPER, REFERENCE, REFERENCE_RESULTS, ResultFiles, Run, RunFiles
 from seqrec.records.choice import best_by_validation, validation
 from seqrec.records.failure import Reason, write_failure
 from seqrec.records.grid_file import GridFile
@@ -38,9 +38,10 @@ def promote(
 ) -> list[Path]:
     """Copy the finished records of `source` into `reference`, without weights.
 
-    An experiment with several splits or a search gets a folder of its own there, with its grid:
-    the grid says which trials compete, and the tables of other experiments stay what they are. Of a
-    trial that was not chosen, only what its choice and its curves need is kept.
+    Only plain runs of the paper's experiment join the records there. Every other experiment, and
+    every search or comparison of splits, gets a folder of its own, with its grid: the grid says
+    which trials compete, and the tables of others stay what they are. Of a trial that was not
+    chosen, only what its choice and its curves need is kept.
 
     Returns the `metrics.json` of each record that is new there. Raises `SeqrecError`, before
     anything is copied, if a record would replace a different one and `replace` is false, or if it
@@ -84,9 +85,11 @@ def promote(
 
 def _study(source: Path, grid: GridFile, found: Survey) -> str:
     """Name the folder in the reference of an experiment that has one; empty for others."""
-    if not found.trials and all(run.split is None for run in found.runs):
+    asked = grid.variant_of or grid.experiment.removeprefix(f"{REFERENCE}/")
+    name = asked or source.resolve().name
+    is_plain = not found.trials and all(run.split is None for run in found.runs)
+    if is_plain and name in (PAPER, REFERENCE):
         return ""
-    name = grid.variant_of or grid.experiment or source.resolve().name
     require_results_name(name)
     if name in (taken := [folder.name for folder in ResultFiles(REFERENCE_RESULTS).folders]):
         raise SeqrecError(

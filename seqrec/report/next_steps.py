@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqrec.data.interactions import Interactions
 from seqrec.errors import SeqrecError
-from seqrec.layout import LogFiles
+from seqrec.layout import PAPER, LogFiles
 from seqrec.report.evidence import Evidence
 from seqrec.report.metrics import main_metric
 
@@ -41,7 +41,7 @@ def next_steps(results: Path, evidence: Evidence) -> list[str]:
     if evidence.found.missing or papers.intersection(evidence.datasets):
         commands.append(["seqrec", "metrics", str(results), "1", "5", "20"])
     else:
-        commands.append(["seqrec", "check", "paper"])
+        commands.append(["seqrec", "check", PAPER])
     return [shlex.join(words) for words in commands]
 
 

@@ -18,7 +18,7 @@ from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.experiment.registry import Registry
 from seqrec.experiment.settings import flat_settings
 from seqrec.files import read_regular
-from seqrec.layout import SPLIT_MARK, ConfigFiles, task_of
+from seqrec.layout import PAPER, SPLIT_MARK, ConfigFiles, task_of
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.record import KnownSplit, Record
 from seqrec.records.survey import grouped, task_and_model
@@ -105,7 +105,7 @@ def read_paper(config: ConfigFiles, records: Sequence[Record]) -> Paper:
     for task, model in dict.fromkeys(map(task_and_model, records)):
         dataset = _dataset_of(task)
         if is_the_papers(model) and dataset in datasets:
-            settings[task, model] = _settings_of(dataset, model, registry, "paper")
+            settings[task, model] = _settings_of(dataset, model, registry, PAPER)
         elif is_the_papers(model) and (task, model) in follow_up:
             same = task_of(dataset, _in_follow_up(splits[task]))
             settings[task, model] = _settings_of(same, model, registry, "time")

@@ -93,7 +93,7 @@ class Ids:
         """Suggest a known id in place of `text`."""
         known, words = self.index, text.split()
         if len(words) > 1 and (self._places_of(words) >= 0).all():
-            return "; it reads like several: put commas between them"
+            return "; it reads like several ids in one place"
         if not self._numeric:
             close = difflib.get_close_matches(text[:LONGEST_QUOTE], known, n=1)
             return (

@@ -1,4 +1,4 @@
-"""Check a custom network on a few made-up sequences before it is trained.
+"""Check a custom network and its task on a few made-up sequences before it is trained.
 
 A network that sees the items it is to predict, or whose states depend on other sequences of the
 batch, trains without complaint and ends with metrics that look good and are wrong.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqrec.experiment.custom import custom_code, refusal
 from seqrec.experiment.schema import RunConfig
 from seqrec.models.network import Network
-from seqrec.models.tasks import NextItem, Task, Times
+from seqrec.models.tasks import NextItem, Times
 
 LONGEST_SEQUENCE = 256
 """Items of the longest sequence that a network is tried on."""
@@ -79,9 +79,9 @@ def check_network(network: Network, config: RunConfig, num_items: int) -> None:
 
 def _first_violation(network: Network, max_length: int, num_items: int) -> str | None:
     """Describe the first violation of the contract and its remedy; None if there is none."""
-    if violation := _in_item_table(network, num_items) or _in_task(
-        network.task, max_length, num_items
-    ):
+    if violation := _in_item_table(network, num_items):
+        return violation
+    if violation := _in_task(network, max_length, num_items):
         return violation
     trial = _trial(network, max_length, num_items)
     network.train()
@@ -123,23 +123,30 @@ def _in_item_table(network: Network, num_items: int) -> str | None:
     )
 
 
-def _in_task(task: Task, max_length: int, num_items: int) -> str | None:
-    """Describe labels that are no items, or more than the task says that there are."""
+def _in_task(network: Network, max_length: int, num_items: int) -> str | None:
+    """Describe labels that do not fit their inputs, are no items, or are more than was said."""
+    task, device = network.task, network.item_table.device
     window = min(task.training_window(max_length), LONGEST_SEQUENCE)
-    sequences = torch.randint(1, num_items + 1, (3, window))
+    # The first and the last item are where rows that are shifted leave the table.
+    sequences = torch.tensor([[1], [1], [num_items]]).repeat(1, window)
+    sequences[1] = torch.randint(1, num_items + 1, (window,))
     sequences[1, max(window // 2, task.shortest()) :] = 0
-    inputs, labels = task.training_batch(sequences, torch.Generator().manual_seed(0))
-    if inputs.shape != labels.shape:
+    generator = torch.Generator(device).manual_seed(0)
+    inputs, labels = task.training_batch(sequences.to(device), generator)
+    if inputs.shape != labels.shape or len(inputs) != len(sequences):
         return (
             f"the task's training_batch gives inputs {list(inputs.shape)} and labels "
-            f"{list(labels.shape)}; every input must have one, 0 where there is no loss."
+            f"{list(labels.shape)} for {len(sequences)} sequences. Both must have a row for each "
+            "sequence, and every input its label, 0 where there is no loss."
         )
     allowed = labels[labels != 0] - task.special_rows
-    if not bool(((allowed >= 0) & (allowed < num_items)).all()):
+    if bool(((allowed < 0) | (allowed >= num_items)).any()):
         return (
             "the task's training_batch gives labels that are no items. Labels are rows of the item "
             f"table, where {task.special_rows} special rows come before the items; 0 has no loss."
         )
+    if bool(labels[inputs == 0].any()):
+        return "the task's training_batch gives a label to padding, where the input is 0."
     most = task.most_labels(int((sequences > 0).sum()), len(sequences))
     if len(allowed) > most:
         return (

@@ -108,7 +108,7 @@ class NegativeSampler:
             passing.masked_fill_(own == size, size)
             items = self.pool[ranks + torch.searchsorted(passing, ranks, right=True)]
         else:
-            # So many draws of each sequence are found faster in a list of what it allows.
+            # A sequence with more draws than the pool has items lists once what it allows.
             taken = torch.zeros(batch, size + 1, dtype=torch.uint8, device=own.device)
             allowed_first = taken.scatter_(1, own, 1)[:, :size].sort(dim=1, stable=True).indices
             items = self.pool[allowed_first].gather(1, ranks)

@@ -188,7 +188,6 @@ def test_the_parts_that_a_large_log_is_read_in_change_no_number(
     whole = audit_log("some", log_of(users, times))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seqrec.data.sequences.PART_INTERACTIONS", 10)
-        patch.setattr("seqrec.audit.order.COUNTED_AT_ONCE", 5)
         assert audit_log("some", log_of(users, times)) == whole
 
 

@@ -46,7 +46,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "300 negatives, sparse": {"loss": SAMPLED, "training": {"sparse": True}},
 }
 """How a network is trained."""
-"""Items of each user, and how many of them are not for training."""
 BATCH, WIDTH = 128, 64
 SEQUENCES = 16
 """How many go through the network where length is what grows."""

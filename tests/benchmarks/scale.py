@@ -39,6 +39,8 @@ PHASES = {
     "validate": "validate a sample of users",
 }
 """What is measured, and its name in the table."""
+LIKE_THE_LOG = "(as the log grows)"
+"""A dotted line: seconds in proportion to the log, and its bytes."""
 WHOLE = Sizes((1_000_000, 10_000_000, 100_000_000), 100_000, steps=200, validated=10_000)
 QUICK = Sizes((20_000, 60_000), 500, steps=3, validated=50)
 
@@ -73,12 +75,15 @@ def draw_scale(scale: dict[str, dict[str, Any]], path: Path) -> None:
 
     seconds, memory = lines("seconds"), lines("own bytes", 1e9)
     first, start = next(iter(seconds["preprocess"].items()))
-    seconds["(linear)"] = {int(n): start * int(n) / first for n in scale}
-    memory["(the log itself)"] = {int(n): one["log bytes"] / 1e9 for n, one in scale.items()}
+    seconds[LIKE_THE_LOG] = {int(n): start * int(n) / first for n in scale}
+    memory[LIKE_THE_LOG] = {int(n): one["log bytes"] / 1e9 for n, one in scale.items()}
     with own_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.8), layout="constrained")
         draw_lines(left, seconds, "Time", "interactions", "seconds")
         draw_lines(right, memory, "Memory, mapped files apart", "interactions", "GB")
+        for panel in (left, right):  # they have the same lines
+            panel.get_legend().remove()
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
         figure.savefig(path)
         plt.close(figure)
 
@@ -99,7 +104,8 @@ def scale_table(measured: dict[str, Any]) -> str:
     log = [f"{one['log bytes'] / 1e9:.2f}" for one in scale.values()]
     rows.append(["size of the log", *("" for _ in log), *log, ""])
     headers = ["", *(f"{size}, s" for size in sizes), *(f"{size}, GB" for size in sizes)]
-    return tabulate(rows, [*headers, "with mapped files"], "github", disable_numparse=True)
+    headers.append(f"{sizes[-1]} with mapped files, GB")
+    return tabulate(rows, headers, "github", disable_numparse=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

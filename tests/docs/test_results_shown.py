@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from documentation import PAGES
-from readme import BLOCK, NOT_YET, filled, made
+from readme import BLOCK, MEASUREMENTS, NOT_YET, filled, made
 from readme import PAGES as WITH_RESULTS
 from small_runs import ROOT
 from small_searches import make_search
@@ -49,7 +49,7 @@ def test_all_that_is_shown_of_results_is_made_again_in_a_fresh_clone(tmp_path: P
     )
     pages = {name: (ROOT / name).read_text("utf-8") for name in WITH_RESULTS}
     names = {block[2] for page in pages.values() for block in BLOCK.finditer(page)}
-    assert {"reference: results/ml-1m", "benchmark", "whole"} <= names
+    assert {"reference: results/ml-1m", *MEASUREMENTS} <= names
     for name, page in pages.items():
         assert page == filled(page, tmp_path), f"{name}: call make readme"
     for image in images:

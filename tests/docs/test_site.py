@@ -79,7 +79,22 @@ def test_search_works_from_a_folder(site: Path, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Stop, resume and retrain")
 
 
-@pytest.mark.parametrize("name", ["index", "results", "reference/commands", "reference/api"])
+@pytest.mark.parametrize("page", ["dark 390"], indirect=True)
+def test_figures_are_dark_on_a_dark_page_and_large_enough_on_a_phone(
+    site: Path, page: Page
+) -> None:
+    page.goto((site / "results.html").as_uri())
+    figure = page.locator("article img[src$='.png']").first
+    expect(figure).to_have_css("filter", re.compile("invert"))
+    assert figure.evaluate("one => one.clientWidth") > 600
+    page.emulate_media(media="print")
+    expect(figure).to_have_css("filter", "none")
+
+
+WIDE_PAGES = ["index", "results", "explanation/performance", "reference/commands", "reference/api"]
+
+
+@pytest.mark.parametrize("name", WIDE_PAGES)
 def test_no_page_is_wider_than_the_screen(site: Path, page: Page, name: str) -> None:
     page.goto((site / f"{name}.html").as_uri())
     wide, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")

@@ -108,7 +108,7 @@ def test_a_record_that_cannot_be_replaced_for_lack_of_space_stays(tmp_path: Path
 
 
 def test_seeds_of_unlike_configurations_are_not_promoted_together(tmp_path: Path) -> None:
-    one, other, reference = tmp_path / "one", tmp_path / "other", tmp_path / "reference"
+    one, other, reference = tmp_path / "1/paper", tmp_path / "2/paper", tmp_path / "reference"
     make_record(one, seed=0, config={"seed": 0, "hidden_size": 64})
     make_record(other, seed=1, config={"seed": 1, "hidden_size": 8})
     promote(one, reference)
@@ -162,6 +162,27 @@ def make_splits(results: Path, *models: str, variant_of: str = "") -> Path:
     )
     grid.write(ResultFiles(results).grid)
     return results
+
+
+def test_only_the_papers_experiment_joins_the_records_at_the_top(tmp_path: Path) -> None:
+    reference = tmp_path / "reference"
+    make_record(tmp_path / "paper")
+    promote(tmp_path / "paper", reference)
+    before = files_below(reference)
+    write_grid(tmp_path / "beyond", ("ml-1m", "ligr", 0))
+    make_record(tmp_path / "beyond", "ml-1m", "ligr")
+    make_record(tmp_path / "train", "ml-1m", "lstm")  # one run, by hand, without a grid
+    for study in ("beyond", "train"):
+        promote(tmp_path / study, reference)
+    after = files_below(reference)
+    assert before.items() <= after.items(), "the tables of the paper stay what they are"
+    added = {name.partition("/")[0] for name in after.keys() - before.keys()}
+    assert added == {"beyond", "train"}
+    elsewhere = tmp_path / "elsewhere"  # a reference of another checkout, part by part
+    promote(reference, elsewhere)
+    promote(reference / "beyond", elsewhere)
+    kept = {name: text for name, text in after.items() if not name.startswith("train/")}
+    assert files_below(elsewhere) == kept
 
 
 def test_an_experiment_with_several_splits_gets_a_folder_of_its_own(tmp_path: Path) -> None:

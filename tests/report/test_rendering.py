@@ -15,7 +15,7 @@ from record_factory import make_record
 
 from seqrec.report.cells import NOT_FINISHED, Cell, Mark, Piece, Table, joined, marked_note
 from seqrec.report.numbers import number, percent
-from seqrec.report.rendering import latex, markdown, plain
+from seqrec.report.rendering import latex, markdown, plain, text
 
 OLD_CODE = {"version": "0.1.0", "commit": None, "training_code": "old"}
 
@@ -63,6 +63,21 @@ def test_what_a_record_names_can_neither_steer_a_terminal_nor_break_a_row(tmp_pa
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", path.read_text()), path
     said = said_in((tmp_path / "tables/runs.md").read_text())
     assert r"A\x1b[2J CPU\x9b, 2 threads, float32" in said
+
+
+def test_a_terminal_gets_long_cells_and_notes_in_lines_between_words() -> None:
+    said, folder = " ".join(["several", "words"] * 5), "results/" + "x" * 60
+    cells = [[Cell(said), Cell(folder), Cell("0.1234")]]
+    table = Table("T", ["A", "B", "C"], cells, pd.DataFrame(), [said], "llr")
+    table.notes.append(f"{said} {said}")
+    _, shown, note, long_note = text(table).split("\n\n")
+    _, rule, first, second = shown.split("\n")
+    assert [len(dashes) for dashes in rule.split()] == [41, 68, 6]
+    assert first.split("  ") == [said[:41], folder, "0.1234"]
+    assert second.strip() == said[42:]
+    assert note == said
+    assert max(map(len, long_note.split("\n"))) <= 100
+    assert long_note.replace("\n", " ") == f"{said} {said}"
 
 
 def test_numbers_and_commands_need_no_backslash() -> None:

@@ -111,7 +111,7 @@ def test_a_choice_that_has_changed_since_marks_the_runs_with_new_seeds(tmp_path:
 def test_best_names_the_trial_and_no_test_of_another(tmp_path: Path) -> None:
     make_search(tmp_path)
     found = {row[1]: row for row in best(tmp_path)}
-    assert found["SASRec+ t01"][2:5] == ["3", "1", "training.learning_rate 0.01"]
+    assert found["SASRec+ t01"][2:5] == ["3", "1", "training.learning_rate=0.01"]
     assert found["SASRec+ t01"][5] == "0.1500"
     assert found["SASRec+ t01"][-1] == "0.2000"
     assert "0.3000" not in str(found)

@@ -90,7 +90,7 @@ def test_the_best_is_chosen_by_validation_and_over_seeds(tmp_path: Path) -> None
     assert [[*row[1:-2], row[-1]] for row in found] == [
         ["GRU4Rec", "1", "1", "0.0100", "0.0500"],
         [
-            *("middle", "3", "2", "training.learning_rate 0.001"),
+            *("middle", "3", "2", "training.learning_rate=0.001"),
             *("0.1500 (0.1300, 0.1700)", "0.2000 (0.2000, 0.2000)"),
         ],
     ]

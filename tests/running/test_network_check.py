@@ -255,6 +255,22 @@ class ItemNumbers(MaskedItem):
         return TrainingBatch(inputs, sequences.roll(1, dims=1))
 
 
+class LabelledPadding(NextItem):
+    """A task that gives the last item of a short sequence a label, and no input."""
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        inputs, labels = super().training_batch(sequences, generator)
+        return TrainingBatch(inputs * (labels.roll(-1, dims=1) > 0), labels)
+
+
+class TwoHalves(NextItem):
+    """A task that makes two rows of each sequence."""
+
+    def training_batch(self, sequences: Tensor, generator: torch.Generator) -> TrainingBatch:
+        inputs, labels = super().training_batch(sequences, generator)
+        return TrainingBatch(torch.cat([inputs, inputs]), torch.cat([labels, labels]))
+
+
 class LabelsAlone(NextItem):
     """A task with a label more than inputs."""
 
@@ -272,6 +288,14 @@ class LabelsOfNoItem(Masked):
 
 class UnevenBatch(Sound):
     task = LabelsAlone()
+
+
+class PaddingHasALabel(Sound):
+    task = LabelledPadding()
+
+
+class MoreRows(Sound):
+    task = TwoHalves()
 
 
 class OneArgument(Sound):
@@ -330,7 +354,9 @@ def test_a_network_without_a_mistake_passes(network: type[Network]) -> None:
         (TakesNoTimes, r"takes 2 positional arguments but 3 were given"),
         (TooManyLabels, r"gives 25 labels, and its most_labels says that there are at most 22"),
         (LabelsOfNoItem, "labels that are no items.*2 special rows come before"),
-        (UnevenBatch, r"inputs \[3, 10\] and labels \[3, 11\]"),
+        (UnevenBatch, r"inputs \[3, 10\] and labels \[3, 11\] for 3 sequences"),
+        (MoreRows, r"inputs \[6, 10\] and labels \[6, 10\] for 3 sequences"),
+        (PaddingHasALabel, "gives a label to padding"),
         (OneArgument, r"fails while it is built \(TypeError: .*takes 2 positional arguments"),
     ],
     ids=lambda case: case.__name__ if isinstance(case, type) else "",

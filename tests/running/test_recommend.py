@@ -216,7 +216,7 @@ def test_whole_numbers_stay_whole_numbers(tmp_path: Path) -> None:
     for wrong, hint in (
         *((8, "the nearest is 7"), ("7x", "whole numbers from"), (7.5, "7.5 is neither")),
         *((far, f"the nearest is {largest}"), (str(far), f"the nearest is {largest}")),
-        ("7 14", "put commas between them"),
+        ("7 14", "several ids in one place"),
     ):
         with pytest.raises(SeqrecError, match=hint):
             recommender.recommend([7, wrong], strict=True)

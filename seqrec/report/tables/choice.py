@@ -55,7 +55,7 @@ def _cells(one: Choice, model: str, metrics: Sequence[str]) -> list[Cell]:
         model,
         str(one.candidates),
         str(len(one.tested)),
-        ", ".join(f"{name} {value}" for name, value in one.settings.items()),
+        ", ".join(f"{name}={value}" for name, value in one.settings.items()),
         number(validation(one.records), 4) if is_rerun else over_seeds(by_seed, 4),
     ]
     tests = [
