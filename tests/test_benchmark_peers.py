@@ -49,6 +49,20 @@ def test_ours_learns_and_a_library_that_is_not_installed_is_named_with_the_reaso
     assert result["replay"]["absent"] == "ERROR: no such version"
     assert "no such version" in capsys.readouterr().out
 
+    called: list[str] = []
+
+    def instead(peer: str, *_: Any) -> dict[str, Any]:
+        called.append(peer)
+        return {"absent": "again"}
+
+    monkeypatch.setattr(peer_runs, "measure", instead)
+    peer_runs.main(["--quick", "--output", str(output), "--threads", "1"])
+    assert called == ["rectools", "replay", "recbole"], "ours has been measured"
+    monkeypatch.setattr(peer_runs, "training_code_fingerprint", lambda: "changed")
+    peer_runs.main(["--quick", "--output", str(output), "--threads", "1", "--only", "seqrec"])
+    peer_runs.main(["--quick", "--output", str(output), "--threads", "1", "--anew"])
+    assert called[3:] == ["seqrec", "seqrec", "rectools", "replay", "recbole"]
+
 
 @pytest.mark.parametrize("peer", ["rectools", "replay", "recbole"])
 def test_every_library_has_an_adapter_and_exact_versions(benchmark: Any, peer: str) -> None:
