@@ -294,9 +294,9 @@ def test_a_record_of_a_later_format_is_named_as_newer_and_left_alone(tmp_path: P
         require_replaceable(folder)
     with pytest.raises(NewerRecord):
         make_record(results)
-    make_record(tmp_path / "ours")
+    make_record(tmp_path / "ours/paper")
     with pytest.raises(NewerRecord):
-        promote(tmp_path / "ours", results, replace=True)
+        promote(tmp_path / "ours/paper", results, replace=True)
     assert files_below(results) == before
 
 
