@@ -24,7 +24,7 @@ from axes import Lines, draw_lines
 from many_items import HISTORY, log_of
 from measuring import Timer, conditions
 from phases import measured_process, report_phase
-from tabulate import tabulate
+from report import markdown_table
 
 from seqrec.experiment.schema import RunConfig
 from seqrec.files import write_text
@@ -180,10 +180,10 @@ def growth_table(measured: dict[str, Any]) -> str:
     rows = []
     for way, by_items in measured["items"].items():
         for count, found in by_items.items():
-            seconds = (f"{found[part]:.3f}" for part in ("step", *PARTS))
-            rows.append([f"{int(count):,}", way, *seconds, f"{found['own bytes'] / 1e9:.2f}"])
-    headers = ["items", "trained with", "step, s", *(f"{part}, s" for part in PARTS), "peak, GB"]
-    return tabulate(rows, headers, "github", disable_numparse=True)
+            seconds = {f"{part}, s": f"{found[part]:.3f}" for part in ("step", *PARTS)}
+            memory = {"peak, GB": f"{found['own bytes'] / 1e9:.2f}"}
+            rows.append({"items": f"{int(count):,}", "trained with": way, **seconds, **memory})
+    return markdown_table(rows, {"trained with"})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,7 +25,7 @@ import torch
 from measuring import conditions
 from peers.adapter import HISTORIES, LIST_LENGTH, LISTS, SETTINGS
 from phases import measured_process
-from tabulate import tabulate
+from report import markdown_table
 
 from seqrec.data.interactions import Interactions
 from seqrec.data.sequences import Sequences
@@ -118,6 +118,7 @@ def is_measured(peer: str, found: dict[str, Any]) -> bool:
 
 def peers_table(measured: dict[str, Any]) -> str:
     """Return what was measured, as Markdown."""
+    columns = ["", "epochs", "s per epoch", "peak, GB", f"test NDCG@{LIST_LENGTH}", "differs by"]
     rows = []
     for epochs, found in measured["epochs"].items():
         for peer, one in found.items():
@@ -128,9 +129,10 @@ def peers_table(measured: dict[str, Any]) -> str:
             score = one["quality"][f"ndcg@{LIST_LENGTH}"]
             memory = f"{one['resident bytes'] / 1e9:.2f}"
             name = f"{peer} {one['version']}"
-            rows.append([name, epochs, f"{seconds:.1f}", memory, f"{score:.4f}", one["differs"]])
-    headers = ["", "epochs", "s per epoch", "peak, GB", f"test NDCG@{LIST_LENGTH}", "differs by"]
-    return tabulate(rows, headers, "github", disable_numparse=True)
+            rows.append([name, epochs, f"{seconds:,.1f}", memory, f"{score:.4f}", one["differs"]])
+    return markdown_table(
+        [dict(zip(columns, row, strict=True)) for row in rows], {"", "differs by"}
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

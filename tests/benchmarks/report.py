@@ -1,6 +1,6 @@
 """Measurements as tables for people."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
 from statistics import mean, median, variance
@@ -13,6 +13,12 @@ from seqrec.report.timing import Timing
 
 PRECISION_CASE = ("ml-1m", "sasrec+")
 """The model whose trainings in either precision are set side by side."""
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]], words: Collection[str]) -> str:
+    """Write rows as Markdown; numbers stand on the right, all columns but those of `words`."""
+    sides = ["left" if name in words else "right" for name in rows[0]]
+    return tabulate(rows, "keys", "pipe", disable_numparse=True, colalign=sides)
 
 
 def readme_table(result: dict[str, Any]) -> str:
@@ -35,7 +41,7 @@ def readme_table(result: dict[str, Any]) -> str:
         {"case": name, **{key: format(case["summary"][key], form) for key, form in columns.items()}}
         for name, case in result["cases"].items()
     ]
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+    return markdown_table(rows, {"case"})
 
 
 def whole_table(result: dict[str, Any]) -> str:
@@ -77,10 +83,7 @@ def whole_table(result: dict[str, Any]) -> str:
     columns = ("log", "model", "step, s", "epoch, s", "epochs", "of", "steps")
     columns += ("run, h", "part's peak, GB", "H200 at its peak, s")
     whole = [{column: row.get(column, "") for column in columns} for row in rows]
-    return "\n\n".join(
-        tabulate(table, headers="keys", tablefmt="github", disable_numparse=True)
-        for table in (logs, whole)
-    )
+    return "\n\n".join(markdown_table(table, {"log", "model"}) for table in (logs, whole))
 
 
 def timing(result: dict[str, Any]) -> Timing:
@@ -119,8 +122,7 @@ def precision_table(results: Mapping[str, Path]) -> str:
     rows.append({"seed": "mean", **{name: f"{value:.4f}" for name, value in means.items()}})
     error = sqrt(sum(variance(found) / len(seeds) for found in of_seeds.values()))
     difference = means[other] - means[one]
-    table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
     return (
-        f"{table}\n\n{other} less {one}: {difference:+.4f}, "
+        f"{markdown_table(rows, {'seed'})}\n\n{other} less {one}: {difference:+.4f}, "
         f"{abs(difference) / error:.1f} standard errors (of {error:.4f})."
     )

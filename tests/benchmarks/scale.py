@@ -22,8 +22,8 @@ import torch
 from axes import draw_lines
 from measuring import conditions
 from phases import measured_process
+from report import markdown_table
 from scale_stages import PROCESSED, RAW_FILE, STAGES, Sizes
-from tabulate import tabulate
 
 from seqrec.files import write_text
 from seqrec.report.figures.style import own_style
@@ -105,7 +105,7 @@ def scale_table(measured: dict[str, Any]) -> str:
     rows.append(["size of the log", *("" for _ in log), *log, ""])
     headers = ["", *(f"{size}, s" for size in sizes), *(f"{size}, GB" for size in sizes)]
     headers.append(f"{sizes[-1]} with mapped files, GB")
-    return tabulate(rows, headers, "github", disable_numparse=True)
+    return markdown_table([dict(zip(headers, row, strict=True)) for row in rows], {""})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
