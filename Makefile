@@ -151,7 +151,7 @@ scale: $(READY) ## take logs of up to 100 million interactions all the way, and 
 
 PEERS = rectools replay recbole
 
-peers: $(READY) data/processed/ml-1m $(PEERS:%=.venv-peers/%/.ready) ## train SASRec of RecTools, RePlay and RecBole beside ours, two hours; their environments take 5 GB
+peers: $(READY) data/processed/ml-1m $(PEERS:%=.venv-peers/%/.ready) ## train SASRec of RecTools, RePlay and RecBole beside ours, over an hour; their environments take 5 GB
 	$(BIN)/python tests/benchmarks/peer_runs.py
 
 # A library that cannot be installed is left out, and the table says why.
