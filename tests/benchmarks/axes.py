@@ -36,8 +36,7 @@ def log_axis(axis: Axis, values: Sequence[float]) -> None:
 
 
 def draw_lines(panel: Any, lines: Lines, title: str, across: str, up: str) -> None:
-    """Draw lines on logarithmic axes, with a legend if there are several; dotted where the name
-    is in brackets."""
+    """Draw lines on logarithmic axes; dotted where the name is in brackets."""
     for name, line in lines.items():
         style: dict[str, Any] = {"marker": "o"}
         if name.startswith("("):
@@ -46,5 +45,3 @@ def draw_lines(panel: Any, lines: Lines, title: str, across: str, up: str) -> No
     log_axis(panel.xaxis, [x for line in lines.values() for x in line])
     log_axis(panel.yaxis, [y for line in lines.values() for y in line.values()])
     panel.set(title=title, xlabel=across, ylabel=up)
-    if len(lines) > 1:
-        panel.legend()

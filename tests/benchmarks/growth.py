@@ -170,6 +170,8 @@ def draw_growth(growth: dict[str, Any], path: Path) -> None:
         draw_lines(axes[0, 0], lines("step"), "A training step", "items", "seconds")
         draw_lines(axes[0, 1], parts, "Its parts, with 300 negatives", "items", "seconds")
         draw_lines(axes[1, 0], lines("own bytes", 1e9), "Peak memory", "items", "GB")
+        for panel in axes.flat[:3]:
+            panel.legend()
         draw_lines(axes[1, 1], {"": length}, network, "items of a sequence", "seconds")
         figure.savefig(path)
         plt.close(figure)

@@ -81,8 +81,7 @@ def draw_scale(scale: dict[str, dict[str, Any]], path: Path) -> None:
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.8), layout="constrained")
         draw_lines(left, seconds, "Time", "interactions", "seconds")
         draw_lines(right, memory, "Memory, mapped files apart", "interactions", "GB")
-        for panel in (left, right):  # they have the same lines
-            panel.get_legend().remove()
+        # Both panels have the same lines.
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
         figure.savefig(path)
         plt.close(figure)
