@@ -31,7 +31,7 @@ REFERENCE = "reference"
 REFERENCE_RESULTS = RESULTS / REFERENCE
 RESERVED_RESULTS = (REFERENCE, "benchmark")
 """Names of results that no experiment may have."""
-PUBLISHED = ("results", "num_negatives", "datasets", "splits")
+PUBLISHED = ("results", "num_negatives", "datasets", "splits", "beyond")
 """Files of `config/published/`."""
 
 
@@ -71,12 +71,12 @@ class ConfigFiles:
         return self.folder / "schema" / f"{kind}.schema.json"
 
     def published(self, name: str) -> Path:
-        """Numbers of the paper: one of `PUBLISHED`."""
+        """Numbers of the paper or of others: one of `PUBLISHED`."""
         return self._find("published", f"{name}.csv")
 
     @property
     def published_files(self) -> list[Path]:
-        """All numbers of the paper."""
+        """All numbers that others have published."""
         return [self.published(name) for name in PUBLISHED]
 
     @property

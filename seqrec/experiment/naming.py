@@ -44,6 +44,20 @@ def is_the_papers(model: str) -> bool:
     return model in MODEL_TITLES or sampled_negatives(model) is not None
 
 
+def baselines(models: Iterable[str]) -> list[str]:
+    """List those of `models` that others are measured by: SASRec+ N with the most negatives, and
+    the paper's other networks with cross-entropy."""
+    names = set(models)
+    numbers = [n for name in names if (n := sampled_negatives(name)) is not None]
+    most = [f"sasrec+{max(numbers)}"] if numbers else []
+    return [name for name in (*most, "sasrec+", "bert4rec", "gru4rec") if name in names]
+
+
+def newcomers(models: Iterable[str]) -> list[str]:
+    """List those of `models` that are not the paper's."""
+    return [name for name in models if not is_the_papers(name)]
+
+
 def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:
     """Sort key: the paper's models in its order, by their negatives, then other models by name,
     in which numbers count by their size."""

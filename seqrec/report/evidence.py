@@ -76,6 +76,11 @@ class Evidence:
         """Datasets of the experiment, in order, each under each of its splits."""
         return list(self.measured)
 
+    @property
+    def contents(self) -> tuple[list[str], list[str], bool]:
+        """What `contents.items` asks: the datasets, the models, and whether any is searched."""
+        return self.datasets, [run.model for run in self.everything.runs], bool(self.searches)
+
     def tasks(self, dataset: str) -> list[str]:
         """List a task, or a dataset under each of its splits; all for an empty name."""
         names = [task.partition(SPLIT_MARK)[0] for task in self.datasets]

@@ -3,6 +3,8 @@
 Training times say much about a machine and what else it had to do; counts are the same everywhere.
 """
 
+from collections.abc import Iterable
+from statistics import fmean
 from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
@@ -11,6 +13,11 @@ from seqrec.records.record import Record
 
 PASSES = 3
 """A forward pass, and a backward pass that takes twice as much."""
+
+MILLION = 1e6
+
+ITEM_TABLES = {"gsasrec": 2}
+"""Networks that score items by other vectors than those that they read."""
 
 
 class _Hyperparameters(BaseModel):
@@ -23,7 +30,7 @@ class _Hyperparameters(BaseModel):
 class _Network(BaseModel):
     """What the operations of a built-in network follow from."""
 
-    implementation: Literal["sasrec", "bert4rec", "gpt4rec", "gru4rec", "ligr", "hstu"]
+    implementation: Literal["sasrec", "gsasrec", "bert4rec", "gpt4rec", "gru4rec", "ligr", "hstu"]
     max_length: PositiveInt
     hyperparameters: _Hyperparameters
 
@@ -31,6 +38,13 @@ class _Network(BaseModel):
 class _Data(BaseModel):
     items: PositiveInt
     mean_length: PositiveFloat
+
+
+def millions_to_best(records: Iterable[Record]) -> float | None:
+    """Average over a model's seeds, in millions, what `operations_to_best` can count."""
+    counted = [operations_to_best(record) for record in records]
+    known = [one for one in counted if one is not None]
+    return fmean(known) / MILLION if known else None
 
 
 def operations_to_best(record: Record) -> float | None:
@@ -49,7 +63,8 @@ def operations_to_best(record: Record) -> float | None:
     except ValidationError:
         return None
     sizes, window = network.hyperparameters, network.max_length
-    weights = record.parameters - data.items * sizes.hidden_size
+    tables = ITEM_TABLES.get(network.implementation, 1)
+    weights = record.parameters - tables * data.items * sizes.hidden_size
     attention = 0.0
     if network.implementation != "gru4rec":
         weights -= window * sizes.hidden_size  # the positions' embeddings

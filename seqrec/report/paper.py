@@ -1,4 +1,4 @@
-"""The paper that results are compared with: its published numbers and the settings of its models.
+"""What results are compared with: published numbers, and the settings of the paper's models.
 
 The report reads them here alone; of `config/` it reads only titles besides.
 """
@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,6 +34,9 @@ MOST_PUBLISHED_BYTES = 1 << 20
 
 OF_MODELS = (*REPORTED_METRICS, "training_seconds", "best_epoch")
 """What is published of each model."""
+
+ELSEWHERE = ("dataset", "model", "file", "protocol", "source")
+"""What each number of others comes with: nothing may be shown without it."""
 
 FREE_SETTINGS = {"seed", "evaluation", "split"}
 """Settings that a run may choose freely and still be the paper's model."""
@@ -72,6 +75,9 @@ class Paper:
     """By task and model: what the follow-up study reports."""
     datasets: Set[str]
     """Those of the paper."""
+    elsewhere: PublishedNumbers = field(default_factory=dict)
+    """What others report, mostly of other models and never under quite this protocol, by the
+    columns `ELSEWHERE`."""
 
     @property
     def metrics(self) -> list[str]:
@@ -118,6 +124,7 @@ def read_paper(config: ConfigFiles, records: Sequence[Record]) -> Paper:
         settings,
         follow_up,
         datasets,
+        read_published(config.published("beyond"), *ELSEWHERE, needed=[STOPPING_METRIC]),
     )
 
 

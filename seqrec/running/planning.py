@@ -103,6 +103,10 @@ class Plan:
         """The datasets, each under each of its splits: what tables and figures keep apart."""
         return self.grid.tasks if self.grid else promoted_tasks()
 
+    @cached_property
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(run.model for run in self.runs))
+
     @property
     def runs(self) -> list[RunConfig]:
         return self.grid.runs if self.grid else []
@@ -183,7 +187,7 @@ class Plan:
     @property
     def titles(self) -> list[str]:
         """What tables and figures call the datasets and models, from their YAML files."""
-        models = {model_title(run.model) for run in self.runs}
+        models = map(model_title, self.models)
         return [*map(dataset_title, self.datasets), *sorted(models)]
 
 

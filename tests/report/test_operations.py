@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from seqrec.models.bert4rec import BERT4Rec
 from seqrec.models.gpt4rec import GPT4Rec
 from seqrec.models.gru4rec import GRU4Rec
+from seqrec.models.gsasrec import GSASRec
 from seqrec.models.hstu import HSTU
 from seqrec.models.ligr import LiGR
 from seqrec.models.sasrec import SASRec
@@ -38,6 +39,7 @@ def config(implementation: str, **hyperparameters: Any) -> dict[str, Any]:
     ("kind", "network", "settings"),
     [
         ("sasrec", SASRec, {"blocks": 2, "heads": 1}),
+        ("gsasrec", GSASRec, {"blocks": 2, "heads": 1}),
         ("gpt4rec", GPT4Rec, {"layers": 3}),
         ("bert4rec", BERT4Rec, {"layers": 2, "heads": 2, "mask_probability": 0.5}),
         ("gru4rec", GRU4Rec, {"layers": 1}),

@@ -3,7 +3,7 @@
 from seqrec.report import contents
 
 GRID_FILE = str(plan.results.grid)
-CONTENTS = plan.tasks, bool(plan.grid and plan.grid.trials)
+CONTENTS = plan.tasks, plan.models, bool(plan.grid and plan.grid.trials)
 TABLES = [path for item in contents.items(contents.TABLES, *CONTENTS) for path in item.files]
 FIGURES = [path for item in contents.items(contents.FIGURES, *CONTENTS) for path in item.files]
 

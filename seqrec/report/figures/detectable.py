@@ -1,14 +1,11 @@
 """The smallest difference that a dataset's test can detect."""
 
-import math
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.report.detectable import POWER, detectable_difference
-from seqrec.report.differences import scatters, share
+from seqrec.report.detectable import POWER, detectable_shares, scored_models
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, LegendKey, Panel, Point, Shape
 from seqrec.report.figures.shown import marked_line, number_ticks, panels_of
@@ -19,9 +16,6 @@ from seqrec.report.numbers import number
 
 SEEDS = (1, 2, 3, 5, 10, 20)
 """Seeds of each model for which the smallest difference is shown."""
-
-MOST_PAIRED = 20
-"""How many models are paired, the best: of thousands, pairs would take hours."""
 
 TOO_FEW = "needs two trained models\nwith a scatter that is known"
 
@@ -40,18 +34,10 @@ def detectable_chart(evidence: Evidence) -> Chart:
 
 
 def _panel(evidence: Evidence, dataset: str, metric: str) -> Panel:
-    models = evidence.comparable[dataset]
-    scatter = scatters(models, metric)
-    known = [name for name in models if scatter.of(name).known and models[name].records[0].epochs]
-    known = sorted(known, key=lambda name: -models[name].mean(metric))[:MOST_PAIRED]
-    scores = [(models[name].scores[metric], scatter.of(name)) for name in known]
+    scored = scored_models(evidence.comparable[dataset], metric)
     points = []
     for seeds in SEEDS:
-        found = [
-            100 * share(detectable_difference(*pair, seeds), min(one.mean for one, _ in pair))
-            for pair in combinations(scores, 2)
-        ]
-        shares = [one for one in found if math.isfinite(one)]
+        shares = [100 * one for one in detectable_shares(scored, seeds)]
         if shares:
             low, middle, high = (float(q) for q in np.quantile(shares, (0.25, 0.5, 0.75)))
             points.append(Point(seeds, middle, None, Interval(low, high)))

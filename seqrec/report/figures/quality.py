@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import fmean
+from statistics import median
 
 from seqrec.experiment.naming import dataset_title
+from seqrec.report.detectable import detectable_shares, scored_models
 from seqrec.report.evidence import Evidence
 from seqrec.report.figures.chart import Axis, Chart, Panel, Point, Series, Shape
 from seqrec.report.figures.shown import (
@@ -16,18 +17,20 @@ from seqrec.report.figures.shown import (
     panels_of,
     shown_models,
 )
-from seqrec.report.looks import look_of
+from seqrec.report.looks import DOTTED, INK, Look, look_of
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number
-from seqrec.report.operations import operations_to_best
+from seqrec.report.operations import millions_to_best
 from seqrec.report.paper import curve_negatives
 from seqrec.report.recommended import recommended
 
 LEAST_SECONDS = 1
 """Runs that train for less are drawn as lines across, not as points."""
 
-MILLION = 1e6
+TOLD = "below: the test tells it from the best"
+
+RULE = Look(INK, DOTTED, strength=0.5)
 
 NOT_COUNTED = "no finished run\nwhose operations can be counted"
 
@@ -56,6 +59,8 @@ def quality_by_cost_chart(evidence: Evidence) -> Chart:
         series = _models(evidence, dataset, metric, _cost)
         costs = [point.x for one in series for point in one.points if point.x]
         axis = log_axis("million multiplications per interaction", costs)
+        if series:
+            series += _told_from_the_best(evidence, dataset, metric)
         return _panel(evidence, dataset, axis, series, NOT_COUNTED)
 
     panels = panels_of(evidence, panel)
@@ -128,11 +133,24 @@ def _models(
     return [Series(CURVE, look_of("sasrec+1"), Shape.CURVE, line, named=True), *others]
 
 
+def _told_from_the_best(evidence: Evidence, dataset: str, metric: str) -> list[Series]:
+    """Draw what a model must lie below for the test to tell it from the best, as a rule."""
+    models = evidence.comparable[dataset]
+    trained = [one for one in models.values() if one.best_epochs]
+    if not trained:
+        return []
+    seeds = min(len(one.records) for one in trained)
+    shares = detectable_shares(scored_models(models, metric), seeds)
+    if not shares:
+        return []
+    best = max(one.mean(metric) for one in trained)
+    level = best / (1 + median(shares))
+    return [Series(TOLD, RULE, Shape.LEVEL, [Point(None, level)])]
+
+
 def _cost(measured: Measured) -> float | None:
     """Operations of a model's training, in millions, if they can be counted."""
-    counted = [operations_to_best(record) for record in measured.records]
-    known = [one for one in counted if one is not None]
-    return fmean(known) / MILLION if known else None
+    return millions_to_best(measured.records)
 
 
 def _coverage(measured: Measured) -> float | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from seqrec.experiment.naming import is_the_papers, sampled_negatives
+from seqrec.experiment.naming import baselines, is_the_papers, newcomers
 from seqrec.records.record import Record
 from seqrec.report.differences import scatters
 from seqrec.report.evidence import Evidence
@@ -25,9 +25,6 @@ PAPER_ONLY = "paper only"
 
 CURVE = "SASRec+ N"
 """The title of all models SASRec+ N together."""
-
-CONVERGING = ("sasrec+", "bert4rec", "gru4rec")
-"""The models of the paper's figure of convergence, beside SASRec+ N."""
 
 MOST_OTHERS = 20
 """How many models that are not the paper's a figure has room for; the best are shown."""
@@ -55,7 +52,7 @@ def nothing(records: Sequence[Record]) -> str:
 def shown_models(evidence: Evidence, dataset: str) -> dict[str, Measured]:
     """Choose the models of a dataset that there is room for: the paper's and the best others."""
     models = evidence.measured[dataset]
-    others = [name for name in models if not is_the_papers(name)]
+    others = newcomers(models)
     metric = main_metric(evidence.metrics)
     best = sorted(others, key=lambda name: -models[name].mean(metric))[:MOST_OTHERS]
     return {name: one for name, one in models.items() if is_the_papers(name) or name in best}
@@ -68,12 +65,10 @@ def left_out(evidence: Evidence, dataset: str) -> str:
 
 
 def compared_models(evidence: Evidence, dataset: str) -> dict[str, Measured]:
-    """Choose SASRec+ with most negatives, the paper's others, and models not of the paper."""
+    """Choose the models of the paper's figure of convergence, and models not of the paper."""
     models = shown_models(evidence, dataset)
-    numbers = [n for model in models if (n := sampled_negatives(model)) is not None]
-    most = [f"sasrec+{max(numbers)}"] if numbers else []
-    others = [model for model in models if not is_the_papers(model) or model == "gpt4rec"]
-    return {name: models[name] for name in (*most, *CONVERGING, *others) if name in models}
+    names = (*baselines(models), "gpt4rec", *newcomers(models))
+    return {name: models[name] for name in names if name in models}
 
 
 class Estimate(NamedTuple):

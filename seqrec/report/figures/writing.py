@@ -73,7 +73,7 @@ def print_chart(chart: Chart, forms: Sequence[str]) -> list[bytes]:
 
 def make_charts(evidence: Evidence) -> Iterator[tuple[Item, Chart]]:
     """Make the charts of all figures of an experiment, in the order of the report."""
-    for item in contents.items(contents.FIGURES, evidence.datasets, bool(evidence.searches)):
+    for item in contents.items(contents.FIGURES, *evidence.contents):
         yield item, MAKERS[item.entry.name](evidence, item)
 
 

@@ -13,8 +13,10 @@ from seqrec.report.rendering import write_csv, write_table
 from seqrec.report.splits import with_splits
 from seqrec.report.tables.by_split import by_split_table
 from seqrec.report.tables.claims import claims_table
+from seqrec.report.tables.elsewhere import elsewhere_table
 from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
+from seqrec.report.tables.newcomers import newcomers_table
 from seqrec.report.tables.pairs import pairs_table
 from seqrec.report.tables.recommended import recommended_table
 from seqrec.report.tables.results import dataset_table, paper_table
@@ -46,19 +48,21 @@ def write_tables(results: Path, config: ConfigFiles = CONFIG_FILES) -> list[Path
 
 def make_tables(evidence: Evidence) -> Iterator[tuple[Item, Table]]:
     """Make all tables of an experiment, in the order of the report."""
-    for item in contents.items(contents.TABLES, evidence.datasets, bool(evidence.searches)):
+    for item in contents.items(contents.TABLES, *evidence.contents):
         yield item, with_splits(MAKERS[item.entry.name](evidence, item), evidence, item)
 
 
 MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "results": dataset_table,
     "paper": paper_table,
+    "newcomers": newcomers_table,
     "by_split": by_split_table,
     "intervals": intervals_table,
     "tuning": tuning_table,
     "seeds": seeds_table,
     "pairs": pairs_table,
     "recommended": recommended_table,
+    "elsewhere": elsewhere_table,
     "verdicts": verdicts_table,
     "claims": claims_table,
     "claims_by_split": survival_table,
