@@ -5,7 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-EXPERIMENTS = ("beyond", "demo", "paper", "real", "smoke", "standins", "time")
+EXPERIMENTS = (
+    *("beyond", "demo", "paper", "real", "smoke", "standins"),
+    *("time", "tuning", "when"),
+)
 MODELS = (
     *("bert4rec", "bpr-mf", "esasrec", "gpt4rec", "gru4rec", "gsasrec", "hstu"),
     *("hstu-timed", "ligr", "popularity", "sasrec", "sasrec+", "sasrec+N"),
