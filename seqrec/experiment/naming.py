@@ -1,4 +1,4 @@
-"""Titles of models and datasets, and the order in which they are listed."""
+"""Titles of models and datasets, the order in which they are listed, and which are the paper's."""
 
 import re
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from seqrec.data.datasets import load_dataset
 from seqrec.errors import SeqrecError
+from seqrec.experiment.variants import untuned_name
 from seqrec.layout import CONFIG, SPLIT_MARK, ConfigFiles
 from seqrec.typed_yaml import load_yaml
 
@@ -45,17 +46,17 @@ def is_the_papers(model: str) -> bool:
 
 
 def baselines(models: Iterable[str]) -> list[str]:
-    """List those of `models` that others are measured by: SASRec+ N with the most negatives, and
-    the paper's other networks with cross-entropy."""
-    names = set(models)
+    """List those of `models` that others are measured by: SASRec+ N with the most negatives,
+    SASRec+, BERT4Rec and GRU4Rec, each by itself or tuned."""
+    names = {untuned_name(name): name for name in models}
     numbers = [n for name in names if (n := sampled_negatives(name)) is not None]
     most = [f"sasrec+{max(numbers)}"] if numbers else []
-    return [name for name in (*most, "sasrec+", "bert4rec", "gru4rec") if name in names]
+    return [names[one] for one in (*most, "sasrec+", "bert4rec", "gru4rec") if one in names]
 
 
 def newcomers(models: Iterable[str]) -> list[str]:
-    """List those of `models` that are not the paper's."""
-    return [name for name in models if not is_the_papers(name)]
+    """List those of `models` that are not the paper's, tuned or not."""
+    return [name for name in models if not is_the_papers(untuned_name(name))]
 
 
 def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:

@@ -145,6 +145,11 @@ def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:
     return sorted({run.dataset for run in GridFile.read(reference).runs})
 
 
+def promoted_models(reference: Path = REFERENCE_RESULTS) -> list[str]:
+    """List the models of the promoted records."""
+    return sorted({asked.run.model for asked in GridFile.read(reference).runs})
+
+
 def promoted_tasks(reference: Path = REFERENCE_RESULTS) -> list[str]:
     """List the tasks of the promoted records."""
     return sorted({asked.run.task for asked in GridFile.read(reference).runs})

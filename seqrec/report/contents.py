@@ -93,8 +93,8 @@ TABLES = (
         "newcomers",
         "other models beside the paper's",
         Category.RESULTS,
-        "By how much each model that is not the paper's is above SASRec+ and the paper's other "
-        "models with cross-entropy, in percent of these, and what its training costs.",
+        "By how much each model that is not the paper's is above SASRec+ N with the most "
+        "negatives, SASRec+, BERT4Rec and GRU4Rec, in percent of these, and what its training costs.",
         TABLE_FORMS,
         per_dataset=True,
         of_newcomers=True,
@@ -360,9 +360,11 @@ FIGURES = (
         "learns from, up to its best epoch: up and left is better. Counted from the configuration, "
         "so they are the same on every machine: the network's weights, attention over sequences of "
         "mean length, and the scores of the items that the loss compares, forward and backward. "
-        "Numbers along the line are N of SASRec+ N. The dotted line lies below the best model by "
-        "the smallest difference that the paired test detects in four of five cases, for the "
-        "median pair of models with as many seeds as each of these has at least.",
+        "Numbers along the line are N of SASRec+ N. Models below half of the best are named above "
+        "the panel instead. Where seeds tell how much trainings scatter, a "
+        "dotted line lies below the best of these models by the smallest difference that the "
+        "paired test detects in four of five cases, for the median pair of models, at the smallest "
+        "number of seeds that any of them has.",
         PRINTED,
     ),
     Entry(

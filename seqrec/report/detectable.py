@@ -47,7 +47,7 @@ def detectable_difference(one: ScoredModel, other: ScoredModel, seeds: int) -> f
 def scored_models(models: Mapping[str, Measured], metric: str) -> list[ScoredModel]:
     """List the best trained models of one dataset whose scatter between seeds is known."""
     scatter = scatters(models, metric)
-    known = [name for name in models if scatter.of(name).known and models[name].records[0].epochs]
+    known = [name for name in models if scatter.of(name).known and models[name].best_epochs]
     best = sorted(known, key=lambda name: -models[name].mean(metric))[:MOST_PAIRED]
     return [(models[name].scores[metric], scatter.of(name)) for name in best]
 

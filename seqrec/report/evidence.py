@@ -15,6 +15,7 @@ from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.records.survey import Survey, grouped, survey
 from seqrec.report.cells import NO_MARK, Mark, Piece
+from seqrec.report.differences import Pair, pairs
 from seqrec.report.measured import (
     Measured,
     comparable,
@@ -49,6 +50,8 @@ class Evidence:
     """The searches of models for settings."""
     everything: Survey = field(default_factory=lambda: Survey([], [], set(), set()))
     """As `found`, with all trials."""
+    _pairs: dict[tuple[str, str], list[Pair]] = field(default_factory=dict, repr=False)
+    """Those that were asked for: of thousands of models they take a while."""
 
     @classmethod
     def of(cls, found: Survey, paper: Paper, timing: Timing | None = None) -> "Evidence":
@@ -115,6 +118,13 @@ class Evidence:
             if (dataset, model) in models:
                 marks |= mark
         return marks
+
+    def pairs(self, dataset: str, metric: str) -> list[Pair]:
+        """Test every pair of a dataset's models in a metric, best first."""
+        key = dataset, metric
+        if key not in self._pairs:
+            self._pairs[key] = pairs(self.comparable[dataset], metric)
+        return self._pairs[key]
 
     def searches_of(self, dataset: str) -> list[ModelSearch]:
         """List the searches on a dataset."""

@@ -1,39 +1,33 @@
 """By how much a dataset's models are above the baselines among them."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from seqrec.experiment.naming import baselines
-from seqrec.report.differences import pairs, share
+from seqrec.report.differences import Pair, share
+from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval
-from seqrec.report.levels import ALPHA
-from seqrec.report.measured import Measured
 
 
 class Gain(NamedTuple):
-    """By how much a model is above another, as a share of the other's mean."""
+    """By how much a model is above another, as a share of the other's mean; NaN if that is 0."""
 
     share: float
     interval: Interval
-    p: float
-    """Corrected over all pairs of the dataset, as in the table of pairs."""
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the two models differ."""
-        return self.p < ALPHA
+    pair: Pair
+    """The test of the two, among all pairs of the dataset."""
 
 
-def gains(models: Mapping[str, Measured], metric: str) -> dict[tuple[str, str], Gain]:
-    """Measure how far each of `models` of one dataset is above each baseline among them."""
+def gains(evidence: Evidence, dataset: str, metric: str) -> dict[tuple[str, str], Gain]:
+    """Measure how far each model of a dataset is above each baseline."""
+    models = evidence.comparable[dataset]
     over = baselines(models)
     found = {}
-    for pair in pairs(models, metric):
-        ends = pair.difference.interval
+    for pair in evidence.pairs(dataset, metric):
         for one, other, sign in ((pair.one, pair.other, 1), (pair.other, pair.one, -1)):
             if other in over:
                 mean = models[other].mean(metric)
-                low, high = sorted(share(sign * end, mean) for end in ends)
+                low, high = sorted(sign * end for end in pair.difference.interval)
                 value = share(sign * pair.difference.value, mean)
-                found[one, other] = Gain(value, Interval(low, high), pair.p)
+                ends = Interval(share(low, mean), share(high, mean))
+                found[one, other] = Gain(value, ends, pair)
     return found

@@ -8,9 +8,9 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from seqrec.errors import SeqrecError, explained
 from seqrec.experiment.grid import resolve_cell
@@ -35,8 +35,14 @@ MOST_PUBLISHED_BYTES = 1 << 20
 OF_MODELS = (*REPORTED_METRICS, "training_seconds", "best_epoch")
 """What is published of each model."""
 
-ELSEWHERE = ("dataset", "model", "file", "protocol", "source")
-"""What each number of others comes with: nothing may be shown without it."""
+ELSEWHERE = ("dataset", "model", "variant", "file", "protocol", "source")
+"""What each number of others comes with: none is shown without it."""
+
+AS_HERE = "as here"
+"""The variant of a model that is ours."""
+
+FILES = ("same", "other")
+"""Whether a number of others was measured on the file that is downloaded here, or on another."""
 
 FREE_SETTINGS = {"seed", "evaluation", "split"}
 """Settings that a run may choose freely and still be the paper's model."""
@@ -53,6 +59,20 @@ FOLLOW_UP_SPLITS = {
     },
 }
 """The splits of the follow-up study, by their names in `config/time.yaml` and in its numbers."""
+
+
+class Elsewhere(NamedTuple):
+    """What others have published of one model: its metrics, and how they were measured."""
+
+    dataset: str
+    model: str
+    variant: str
+    """How the model differs from ours; `AS_HERE` if it does not."""
+    file: str
+    """One of `FILES`."""
+    protocol: str
+    source: str
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -75,9 +95,8 @@ class Paper:
     """By task and model: what the follow-up study reports."""
     datasets: Set[str]
     """Those of the paper."""
-    elsewhere: PublishedNumbers = field(default_factory=dict)
-    """What others report, mostly of other models and never under quite this protocol, by the
-    columns `ELSEWHERE`."""
+    elsewhere: Sequence[Elsewhere]
+    """What others report under leave-one-out, mostly of later models."""
 
     @property
     def metrics(self) -> list[str]:
@@ -124,7 +143,7 @@ def read_paper(config: ConfigFiles, records: Sequence[Record]) -> Paper:
         settings,
         follow_up,
         datasets,
-        read_published(config.published("beyond"), *ELSEWHERE, needed=[STOPPING_METRIC]),
+        _read_elsewhere(config.published("beyond")),
     )
 
 
@@ -178,6 +197,20 @@ def _settings_of(
         return flat_settings(entry.model_dump(mode="json", include={"implementation", "loss"}))
     except SeqrecError as error:
         return error
+
+
+def _read_elsewhere(path: Path) -> list[Elsewhere]:
+    """Read what others have published; raises `SeqrecError` as `read_published` does."""
+    found = []
+    for key, metrics in read_published(path, *ELSEWHERE, needed=[STOPPING_METRIC]).items():
+        dataset, model, variant, file, protocol, source = key
+        if file not in FILES:
+            raise SeqrecError(
+                f"{path}: file is {shortened(file)!r} for {shortened(model)}; it must be "
+                f"{' or '.join(FILES)}. Restore it from git."
+            )
+        found.append(Elsewhere(dataset, model, variant, file, protocol, source, metrics))
+    return found
 
 
 def read_published(

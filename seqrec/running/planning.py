@@ -35,7 +35,12 @@ from seqrec.layout import (
     near,
 )
 from seqrec.records.fingerprint import DECISIVE_ROOMS
-from seqrec.records.grid_file import GridFile, promoted_datasets, promoted_tasks
+from seqrec.records.grid_file import (
+    GridFile,
+    promoted_datasets,
+    promoted_models,
+    promoted_tasks,
+)
 from seqrec.running import costs
 from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
@@ -105,6 +110,8 @@ class Plan:
 
     @cached_property
     def models(self) -> list[str]:
+        if not self.grid:
+            return promoted_models()
         return list(dict.fromkeys(run.model for run in self.runs))
 
     @property

@@ -89,7 +89,10 @@ def damaged_configuration(project: Path, dice: Dice) -> Case:
 
 
 ON_CONFIGURATIONS: list[tuple[str, Words]] = [
-    *((f"config/published/{name}.csv", ["tables", R]) for name in ("results", "datasets")),
+    *(
+        (f"config/published/{name}.csv", ["tables", R])
+        for name in ("results", "datasets", "beyond")
+    ),
     ("config/published/num_negatives.csv", ["figures", R]),
     *((name, ["tables", R]) for name in ("config/paper.yaml", "config/datasets/ml-1m.yaml")),
     ("config/published/datasets.csv", ["check", "paper"]),

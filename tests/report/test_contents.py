@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
+import pytest
 from reading_tables import CONFIG, write
 from record_factory import make_record
 
@@ -19,20 +21,21 @@ def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
 
 
-def listed(entries: tuple[contents.Entry, ...]) -> list[str]:
-    return [path for item in contents.items(entries, DATASETS) for path in item.files]
+def listed(entries: tuple[contents.Entry, ...], models: list[str]) -> list[str]:
+    return [path for item in contents.items(entries, DATASETS, models) for path in item.files]
 
 
-def test_exactly_the_listed_files_are_written(tmp_path: Path) -> None:
-    for dataset in DATASETS:
-        make_record(tmp_path, dataset)
+@pytest.mark.parametrize("models", [["sasrec+"], ["sasrec+", "mine"]])
+def test_exactly_the_listed_files_are_written(tmp_path: Path, models: list[str]) -> None:
+    for dataset, model in product(DATASETS, models):
+        make_record(tmp_path, dataset, model)
     files = ResultFiles(tmp_path)
     tables, figures = write(tmp_path), write_figures(tmp_path, CONFIG)
     for folder, entries, written in (
         (files.tables, contents.TABLES, tables),
         (files.figures, contents.FIGURES, figures),
     ):
-        paths = listed(entries)
+        paths = listed(entries, models)
         assert len(paths) == len(set(paths))
         assert files_below(folder) == set(paths)
         assert [path for path in written if path != files.csv] == [folder / p for p in paths]

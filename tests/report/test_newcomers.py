@@ -1,16 +1,29 @@
 """Models that are not the paper's: how far they are above its models, and what others say."""
 
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from reading_tables import CONFIG, notes, ranks_with_hits, rows, write
+from reading_tables import CONFIG, notes, ranks_with_hits, rows, write, write_grid
 from record_factory import make_record
 
-from seqrec.layout import ResultFiles
+from seqrec.errors import SeqrecError
+from seqrec.layout import ConfigFiles, ResultFiles
 from seqrec.report.evidence import read_evidence
 from seqrec.report.figures.chart import Shape
 from seqrec.report.figures.quality import TOLD, quality_by_cost_chart
+from seqrec.report.tables import write_tables
+
+COUNTED = {
+    "implementation": "sasrec",
+    "max_length": 50,
+    "hyperparameters": {"hidden_size": 64, "blocks": 2},
+    "loss": {"kind": "cross-entropy"},
+}
+"""A configuration whose operations can be counted."""
 
 
 def make_compared(results: Path, dataset: str = "demo") -> None:
@@ -55,7 +68,7 @@ def test_its_tests_are_those_of_the_table_of_pairs(tmp_path: Path) -> None:
         for one, other, sign in ((pair.model, pair.other, 1), (pair.other, pair.model, -1)):
             if (one, other) in found.index:
                 line = found.loc[(one, other)]
-                assert line.p_holm == pytest.approx(pair.p_holm)
+                assert line.p_holm == pair.p_holm > 0
                 assert (line.relative > 0) == (sign * pair.difference > 0)
                 compared += 1
     assert compared == len(found)
@@ -74,43 +87,101 @@ def test_experiments_of_the_papers_models_alone_or_of_others_alone_have_no_such_
 
 def test_a_model_that_has_not_finished_and_other_data_are_said(tmp_path: Path) -> None:
     make_record(tmp_path, "demo", "sasrec+")
-    make_record(tmp_path, "demo", "mine", data={"sha256": "e" * 64, "statistics": {}})
+    statistics = {"users": 1, "items": 2, "interactions": 3, "mean_length": 3.0, "density": 0.5}
+    make_record(tmp_path, "demo", "mine", data={"sha256": "e" * 64, "statistics": statistics})
     write(tmp_path)
-    assert "No two finished models" in notes(tmp_path, "newcomers/demo")
+    assert "Not all finished models" in notes(tmp_path, "newcomers/demo")
+    make_record(tmp_path, "demo", "mine")
+    write_grid(tmp_path, *(("demo", model, 0) for model in ("sasrec+", "mine", "yours")))
+    write(tmp_path)
+    assert rows(tmp_path, "newcomers/demo")["yours"][0] == "—"
+    assert "yours (seed 0): not run" in notes(tmp_path, "newcomers/demo")
 
 
-def test_numbers_of_others_never_stand_without_their_protocol(tmp_path: Path) -> None:
+def test_a_baseline_that_hits_nothing_leaves_its_column_blank(tmp_path: Path) -> None:
+    make_record(tmp_path, "demo", "sasrec+", ndcg=0.0)
+    make_record(tmp_path, "demo", "mine", ndcg=0.1)
+    write(tmp_path)
+    assert rows(tmp_path, "newcomers/demo")["mine"][1] == ""
+
+
+def test_tuned_models_are_set_against_tuned_baselines(tmp_path: Path) -> None:
+    for model in ("sasrec+.tuned", "bert4rec.tuned", "mine.tuned"):
+        make_record(tmp_path, "demo", model)
+    write(tmp_path)
+    found = table(tmp_path, "newcomers/demo")
+    assert {*found.baseline} == {"sasrec+.tuned", "bert4rec.tuned"}
+    assert {*found.model} == {"sasrec+.tuned", "bert4rec.tuned", "mine.tuned"}
+
+
+def test_numbers_of_others_never_stand_without_their_protocol_and_source(tmp_path: Path) -> None:
+    for model, ndcg in (("hstu", 0.17), ("sasrec+", 0.18)):
+        make_record(tmp_path, "ml-1m", model, ndcg=ndcg)
+    write(tmp_path)
+    found = table(tmp_path, "elsewhere")
+    assert [*dict.fromkeys(found.model)] == ["sasrec+", "hstu"], "those of the experiment, in order"
+    text = (tmp_path / "tables/elsewhere.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    for line, one in zip(lines, found.itertuples(), strict=True):
+        measured_by, number = re.findall(r"\| (\w+ file, .*) \[(\d+)\] *\|$", line)[0]
+        assert measured_by == f"{one.file} file, {one.protocol}"
+        assert f"[{number}] {one.source}." in text
+
+
+def test_only_the_same_model_is_set_beside_a_number_of_others(tmp_path: Path) -> None:
     make_record(tmp_path, "ml-1m", "sasrec+", ndcg=0.18)
     make_record(tmp_path, "ml-1m", "hstu", ndcg=0.17)
     write(tmp_path)
-    found = table(tmp_path, "elsewhere")
-    assert set(found.model) == {"sasrec+", "hstu"}, "no model that the experiment lacks"
-    assert found.set_index("model").ours.loc["sasrec+"] == pytest.approx(0.18)
-    text = (tmp_path / "tables/elsewhere.md").read_text()
-    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
-    assert len(lines) == len(found)
-    for line, (protocol, file, source) in zip(
-        lines, found[["protocol", "file", "source"]].itertuples(index=False), strict=True
-    ):
-        assert f"{file} file, {protocol}" in line
-        assert source in text
+    found = table(tmp_path, "elsewhere").set_index(["model", "variant"]).ours
+    assert found["hstu", "as here"] == pytest.approx(0.17)
+    assert found.drop(("hstu", "as here")).isna().all()
+    assert any("told" in variant for _, variant in found.index)
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "shown"),
+    [
+        ("ml-1m@loo", {"kind": "leave-one-out"}, True),
+        ("ml-1m", {"kind": "global-temporal", "quantile": 0.9}, False),
+    ],
+)
+def test_numbers_of_others_stand_beside_leave_one_out_alone(
+    tmp_path: Path, task: str, split: dict[str, Any], shown: bool
+) -> None:
+    for model in ("sasrec+", "hstu"):
+        config = {"model": model, "hyperparameters": {}, "split": split}
+        make_record(tmp_path, task, model, config=config)
+    write(tmp_path)
+    assert bool(len(table(tmp_path, "elsewhere"))) == shown
+
+
+def test_a_number_of_others_on_an_unknown_file_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    shutil.copytree(CONFIG.folder, config)
+    path = config / "published/beyond.csv"
+    path.write_text(path.read_text().replace(",same,", ",some,", 1))
+    make_record(tmp_path / "results")
+    with pytest.raises(SeqrecError, match=r"beyond\.csv: file is 'some' for .*same or other"):
+        write_tables(tmp_path / "results", ConfigFiles(config))
 
 
 def test_the_rule_of_quality_by_cost_lies_a_detectable_difference_below_the_best(
     tmp_path: Path,
 ) -> None:
-    config = {
-        "implementation": "sasrec",
-        "max_length": 50,
-        "hyperparameters": {"hidden_size": 64, "blocks": 2},
-        "loss": {"kind": "cross-entropy"},
-    }
     for model, share in (("sasrec+", 0.30), ("mine", 0.32)):
         for seed in range(3):
             ranks = ranks_with_hits(share, seed)
-            make_record(tmp_path, "demo", model, seed, ranks=ranks, config=config)
+            make_record(tmp_path, "demo", model, seed, ranks=ranks, config=COUNTED)
     (panel,) = quality_by_cost_chart(read_evidence(tmp_path, CONFIG)).panels
     (rule,) = (one for one in panel.series if one.label == TOLD)
     assert rule.shape is Shape.LEVEL
     best = max(p.y or 0.0 for one in panel.series if one is not rule for p in one.points)
     assert 0.8 * best < (rule.points[0].y or 0.0) < best
+
+
+def test_a_model_far_below_the_best_is_named_beside_the_costs_and_not_drawn(tmp_path: Path) -> None:
+    for model, ndcg in (("sasrec+", 0.18), ("mine", 0.1), ("stuck", 0.02)):
+        make_record(tmp_path, "demo", model, ndcg=ndcg, config=COUNTED)
+    (panel,) = quality_by_cost_chart(read_evidence(tmp_path, CONFIG)).panels
+    assert [one.label for one in panel.series] == ["SASRec+", "mine"]
+    assert panel.note == "not drawn: stuck 0.0200"

@@ -28,7 +28,10 @@ from seqrec.report.recommended import recommended
 LEAST_SECONDS = 1
 """Runs that train for less are drawn as lines across, not as points."""
 
-TOLD = "below: the test tells it from the best"
+LEAST_SHARE = 0.5
+"""Models below this share of the best are named in the figure of costs, and not drawn."""
+
+TOLD = "below: usually told from the best"
 
 RULE = Look(INK, DOTTED, strength=0.5)
 
@@ -56,12 +59,14 @@ def quality_by_cost_chart(evidence: Evidence) -> Chart:
     title = metric_title(metric)
 
     def panel(dataset: str) -> Panel:
-        series = _models(evidence, dataset, metric, _cost)
+        series = _models(evidence, dataset, metric, lambda one: millions_to_best(one.records))
+        series, far_below = _near_the_best(series)
         costs = [point.x for one in series for point in one.points if point.x]
         axis = log_axis("million multiplications per interaction", costs)
         if series:
-            series += _told_from_the_best(evidence, dataset, metric)
-        return _panel(evidence, dataset, axis, series, NOT_COUNTED)
+            series += _usual_rule(evidence, dataset, series)
+        made = _panel(evidence, dataset, axis, series, NOT_COUNTED)
+        return replace(made, note="\n".join(filter(None, [made.note, far_below])))
 
     panels = panels_of(evidence, panel)
     return Chart(
@@ -133,9 +138,25 @@ def _models(
     return [Series(CURVE, look_of("sasrec+1"), Shape.CURVE, line, named=True), *others]
 
 
-def _told_from_the_best(evidence: Evidence, dataset: str, metric: str) -> list[Series]:
-    """Draw what a model must lie below for the test to tell it from the best, as a rule."""
-    models = evidence.comparable[dataset]
+def _near_the_best(series: Sequence[Series]) -> tuple[list[Series], str]:
+    """Leave out models so far below the best that the others could not be told apart, and say so.
+
+    Such is a training that stopped before it had learned more than popularity.
+    """
+    best = max((point.y or 0.0 for one in series for point in one.points), default=0.0)
+    far = [
+        one
+        for one in series
+        if one.shape is Shape.POINTS and (one.points[0].y or 0.0) < LEAST_SHARE * best
+    ]
+    named = (f"{one.label} {number(one.points[0].y or 0.0, 4)}" for one in far)
+    note = f"not drawn: {', '.join(named)}" if far else ""
+    return [one for one in series if one not in far], note
+
+
+def _usual_rule(evidence: Evidence, dataset: str, shown: Sequence[Series]) -> list[Series]:
+    """Draw what a model must lie below for the test to tell it from the best shown, as a rule."""
+    models, metric = evidence.comparable[dataset], main_metric(evidence.metrics)
     trained = [one for one in models.values() if one.best_epochs]
     if not trained:
         return []
@@ -143,14 +164,8 @@ def _told_from_the_best(evidence: Evidence, dataset: str, metric: str) -> list[S
     shares = detectable_shares(scored_models(models, metric), seeds)
     if not shares:
         return []
-    best = max(one.mean(metric) for one in trained)
-    level = best / (1 + median(shares))
-    return [Series(TOLD, RULE, Shape.LEVEL, [Point(None, level)])]
-
-
-def _cost(measured: Measured) -> float | None:
-    """Operations of a model's training, in millions, if they can be counted."""
-    return millions_to_best(measured.records)
+    best = max(point.y or 0.0 for one in shown for point in one.points)
+    return [Series(TOLD, RULE, Shape.LEVEL, [Point(None, best / (1 + median(shares)))])]
 
 
 def _coverage(measured: Measured) -> float | None:
@@ -176,6 +191,8 @@ def _extremes(panels: Sequence[Panel], least: str, unit: str) -> str:
             left = _end(*min(ends, key=lambda end: end[0].x or 0.0))
             best = _end(*max(ends, key=lambda end: end[0].y or 0.0))
             parts.append(f"{panel.title}: {least} is {left}{unit}, best is {best}{unit}.")
+            rules = [one.points[0].y or 0.0 for one in panel.series if one.label == TOLD]
+            parts += [f"The test usually tells what lies below {number(y, 4)}." for y in rules]
         else:
             parts.append(f"{panel.title}: {panel.note_in_line}.")
     return " ".join(parts)

@@ -27,7 +27,7 @@ ORDER = (
 )
 """The parts of the page below what was found."""
 
-OPEN = {"results", "num_negatives", "convergence"}
+OPEN = {"results", "newcomers", "num_negatives", "convergence"}
 """The tables and figures that are seen at once; the others are folded."""
 
 PAPER = "https://doi.org/10.1145/3604915.3610644"

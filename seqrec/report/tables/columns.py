@@ -1,5 +1,6 @@
 """Columns that several tables share: metrics, and tested differences."""
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -57,5 +58,9 @@ def difference_cells(found: Difference, p_holm: float, relative: float) -> list[
 def difference_values(found: Difference, p_holm: float, relative: float) -> list[float]:
     """List the values of a difference under `DIFFERENCE_NAMES`; no p-value is ever 0."""
     tested = (found.p, p_holm, found.p_users, found.p_seeds)
-    p = [max(value, sys.float_info.min) if value == value else value for value in tested]
-    return [found.value, *found.interval, relative, found.effect, *p]
+    return [found.value, *found.interval, relative, found.effect, *map(above_zero, tested)]
+
+
+def above_zero(p: float) -> float:
+    """Return a p-value, or the least number above 0 in place of 0: no p-value is that small."""
+    return p if math.isnan(p) else max(p, sys.float_info.min)

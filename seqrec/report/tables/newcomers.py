@@ -1,11 +1,12 @@
 """Models that are not the paper's, against those that are."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from seqrec.experiment.naming import baselines, newcomers
-from seqrec.report.cells import NOT_FINISHED, Cell, MarkedText, Table, marks_in
+from seqrec.report.cells import NOT_FINISHED, Cell, MarkedText, Table
 from seqrec.report.contents import Item
 from seqrec.report.differences import leaders, of_unknown_scatter
 from seqrec.report.evidence import Evidence
@@ -15,8 +16,13 @@ from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, over_seeds, percent, signed_interval
 from seqrec.report.operations import millions_to_best
-from seqrec.report.tables.columns import scatter_notes
-from seqrec.report.tables.notes import mark_notes, missing_notes
+from seqrec.report.tables.columns import above_zero, scatter_notes
+from seqrec.report.tables.notes import (
+    elsewhere_note,
+    mark_notes,
+    missing_notes,
+    none_comparable_notes,
+)
 
 COLUMNS = [
     *("model", "seeds", "mean", "million_multiplications"),
@@ -32,10 +38,9 @@ def newcomers_table(evidence: Evidence, item: Item) -> Table:
     over = baselines(wanted)
     shown = [*over, *newcomers(wanted)]
     if not models:
-        return Table(
-            item.title, [], [], pd.DataFrame([], columns=COLUMNS), _without(evidence, dataset)
-        )
-    best, above = leaders(models, metric), gains(models, metric)
+        nothing = pd.DataFrame([], columns=COLUMNS)
+        return Table(item.title, [], [], nothing, none_comparable_notes(evidence, dataset))
+    best, above = leaders(models, metric), gains(evidence, dataset, metric)
     cells, lines = [], []
     for name in shown:
         one = models.get(name)
@@ -51,14 +56,17 @@ def newcomers_table(evidence: Evidence, item: Item) -> Table:
         for baseline in over:
             if one and (gain := above.get((name, baseline))):
                 about = [name, len(one.records), one.mean(metric), cost]
-                lines.append([*about, baseline, gain.share, *gain.interval, gain.p])
+                p = above_zero(gain.pair.p)
+                lines.append([*about, baseline, gain.share, *gain.interval, p])
     headings = [
         *("Model", metric_title(metric)),
         *(f"above {evidence.found.title(name)}" for name in over),
         "Cost",
     ]
     data = pd.DataFrame(lines, columns=COLUMNS)
-    return Table(item.title, headings, cells, data, _notes(evidence, dataset, shown))
+    table = Table(item.title, headings, cells, data, _notes(evidence, dataset, shown))
+    table.notes.extend([*mark_notes(table.marks), *missing_notes(evidence, dataset)])
+    return table
 
 
 def _quality(one: Measured | None, metric: str, may_be_best: bool) -> Cell:
@@ -68,27 +76,21 @@ def _quality(one: Measured | None, metric: str, may_be_best: bool) -> Cell:
 
 
 def _gain(gain: Gain | None) -> Cell:
-    if gain is None:
+    if gain is None or math.isnan(gain.share):
         return Cell("")
     ends = signed_interval(gain.interval, percent)
-    return Cell(f"{percent(gain.share)} {ends}", gain.is_significant)
+    return Cell(f"{percent(gain.share)} {ends}", gain.pair.distinguishable)
 
 
 def _notes(evidence: Evidence, dataset: str, shown: Sequence[str]) -> list[MarkedText]:
-    models = evidence.comparable[dataset]
-    unknown = [name for name in of_unknown_scatter(models) if name in shown]
+    unknown = [name for name in of_unknown_scatter(evidence.comparable[dataset]) if name in shown]
     return [
-        "Bold: the models that may be the best, and differences that the paired test finds "
+        "Over seeds: the mean, with both values of two and the standard deviation of more. Bold: "
+        "the models that may be the best, and differences that the paired test finds "
         f"({ALPHA:.0%} level, Holm's correction over all pairs of the dataset). In brackets: the "
         f"{CONFIDENCE:.0%} interval over users and seeds, without correction. Cost: million "
-        "multiplications for each interaction of the training, up to the best epoch.",
+        "multiplications for each interaction of the training, up to the best epoch; blank where "
+        "they cannot be counted.",
         *scatter_notes([*map(evidence.found.title, unknown)]),
-        *mark_notes(marks_in(evidence.title(dataset, name) for name in shown)),
-        *missing_notes(evidence, dataset),
+        *elsewhere_note(evidence, dataset),
     ]
-
-
-def _without(evidence: Evidence, dataset: str) -> list[MarkedText]:
-    if evidence.records(dataset):
-        return ["No two finished models were trained on the same data."]
-    return missing_notes(evidence, dataset)

@@ -88,6 +88,13 @@ def follow_up_note(evidence: Evidence, datasets: Iterable[str]) -> list[MarkedTe
     ]
 
 
+def none_comparable_notes(evidence: Evidence, dataset: str) -> list[MarkedText]:
+    """Say why no two models of a dataset can be compared."""
+    if not evidence.records(dataset):
+        return missing_notes(evidence, dataset)
+    return ["Not all finished models were trained on the same data, so none are compared."]
+
+
 def trained_on_different_data(records: Iterable[Record]) -> bool:
     """Whether the runs of a dataset saw more than one log."""
     return len({record.data.sha256 for record in records}) > 1

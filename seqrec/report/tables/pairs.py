@@ -4,7 +4,7 @@ import pandas as pd
 
 from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
-from seqrec.report.differences import of_unknown_scatter, pairs
+from seqrec.report.differences import of_unknown_scatter
 from seqrec.report.evidence import Evidence
 from seqrec.report.levels import ALPHA
 from seqrec.report.metrics import metric_title
@@ -16,13 +16,13 @@ from seqrec.report.tables.columns import (
     difference_values,
     scatter_notes,
 )
-from seqrec.report.tables.notes import missing_notes
+from seqrec.report.tables.notes import none_comparable_notes
 
 
 def pairs_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate every pair of a dataset's models, and whether they differ significantly."""
     models = evidence.comparable[item.dataset]
-    tested = [pair for metric in evidence.metrics for pair in pairs(models, metric)]
+    tested = [pair for metric in evidence.metrics for pair in evidence.pairs(item.dataset, metric)]
     cells = [
         [
             Cell(metric_title(pair.metric)),
@@ -41,10 +41,12 @@ def pairs_table(evidence: Evidence, item: Item) -> Table:
         ]
         for pair in tested
     ]
-    notes: list[MarkedText] = ["No two finished models were trained on the same data."]
-    if not evidence.records(item.dataset):
-        notes = missing_notes(evidence, item.dataset)
-    if tested:
+    notes: list[MarkedText] = []
+    if not models:
+        notes = none_comparable_notes(evidence, item.dataset)
+    elif not tested:
+        notes = ["Only one model has finished."]
+    else:
         notes = [
             f"{TEST_NOTE} p, Holm: corrected over all pairs in the same metric; significant below "
             f"{ALPHA:g}. Intervals are not corrected, so one that excludes zero does not always "

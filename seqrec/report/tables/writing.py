@@ -13,11 +13,11 @@ from seqrec.report.rendering import write_csv, write_table
 from seqrec.report.splits import with_splits
 from seqrec.report.tables.by_split import by_split_table
 from seqrec.report.tables.claims import claims_table
-from seqrec.report.tables.elsewhere import elsewhere_table
 from seqrec.report.tables.intervals import intervals_table
 from seqrec.report.tables.missing import missing_table
 from seqrec.report.tables.newcomers import newcomers_table
 from seqrec.report.tables.pairs import pairs_table
+from seqrec.report.tables.published import published_table
 from seqrec.report.tables.recommended import recommended_table
 from seqrec.report.tables.results import dataset_table, paper_table
 from seqrec.report.tables.runs import runs_table
@@ -62,7 +62,7 @@ MAKERS: dict[str, Callable[[Evidence, Item], Table]] = {
     "seeds": seeds_table,
     "pairs": pairs_table,
     "recommended": recommended_table,
-    "elsewhere": elsewhere_table,
+    "elsewhere": published_table,
     "verdicts": verdicts_table,
     "claims": claims_table,
     "claims_by_split": survival_table,

@@ -1,0 +1,71 @@
+"""What others have published of the same models, each with the protocol that it was measured by."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from seqrec.experiment.naming import dataset_title
+from seqrec.layout import SPLIT_MARK
+from seqrec.protocol.metrics import STOPPING_METRIC
+from seqrec.report.cells import NOT_FINISHED, Cell, MarkedText, Table, joined
+from seqrec.report.contents import Item
+from seqrec.report.evidence import Evidence
+from seqrec.report.measured import LEAVE_ONE_OUT, split_of
+from seqrec.report.metrics import metric_title
+from seqrec.report.numbers import number
+from seqrec.report.paper import AS_HERE, ELSEWHERE, Elsewhere
+from seqrec.report.tables.notes import mark_notes
+
+
+def published_table(evidence: Evidence, item: Item) -> Table:
+    """Tabulate what others have published of an experiment's models under leave-one-out."""
+    title = metric_title(STOPPING_METRIC)
+    sources: dict[str, int] = {}
+    cells, lines = [], []
+    for task, one in _shown(evidence):
+        name, published = evidence.title(task, one.model), one.metrics[STOPPING_METRIC]
+        measured = evidence.measured[task].get(one.model) if one.variant == AS_HERE else None
+        ours = measured.mean(STOPPING_METRIC) if measured else None
+        number_of_source = sources.setdefault(one.source, len(sources) + 1)
+        model: MarkedText = (name,)
+        if one.variant != AS_HERE:
+            model = joined(name, f", {one.variant}")
+        ours_shown = Cell("") if one.variant != AS_HERE else NOT_FINISHED
+        cells.append(
+            [
+                Cell(dataset_title(task)),
+                Cell(model),
+                Cell(number(published, 4)),
+                ours_shown if ours is None else Cell(number(ours, 4)),
+                Cell(f"{one.file} file, {one.protocol} [{number_of_source}]"),
+            ]
+        )
+        lines.append([task, *(getattr(one, name) for name in ELSEWHERE[1:]), published, ours])
+    data = pd.DataFrame(lines, columns=["task", *ELSEWHERE[1:], "published", "ours"])
+    headings = ["Dataset", "Model", f"{title} there", "ours", "Measured by"]
+    table = Table(item.title, headings, cells, data, columns="llrrs", grouped=True)
+    if not cells:
+        table.notes.append(
+            "Nothing that others have published of these models on these datasets is on file."
+        )
+        return table
+    table.notes.append(
+        "Context, and nothing to reproduce: a number of another file, or of another stopping rule, "
+        "does not compare with ours, which is a mean over seeds. Ours is blank where the model "
+        "there differs from this one."
+    )
+    table.notes.append(
+        " ".join(f"[{place}] {source}." for source, place in sources.items()),
+    )
+    table.notes.extend(mark_notes(table.marks))
+    return table
+
+
+def _shown(evidence: Evidence) -> Iterator[tuple[str, Elsewhere]]:
+    """Find what is published of each task, in the order of the other tables."""
+    for task in evidence.datasets:
+        if split_of(evidence.records(task)) == LEAVE_ONE_OUT:
+            for model in evidence.wanted(task):
+                for one in evidence.paper.elsewhere:
+                    if (one.dataset, one.model) == (task.partition(SPLIT_MARK)[0], model):
+                        yield task, one
