@@ -94,7 +94,8 @@ TABLES = (
         "other models beside the paper's",
         Category.RESULTS,
         "By how much each model that is not the paper's is above SASRec+ N with the most "
-        "negatives, SASRec+, BERT4Rec and GRU4Rec, in percent of these, and what its training costs.",
+        "negatives, SASRec+, BERT4Rec and GRU4Rec, in percent of these, and what its training "
+        "costs.",
         TABLE_FORMS,
         per_dataset=True,
         of_newcomers=True,
