@@ -362,10 +362,10 @@ FIGURES = (
         "so they are the same on every machine: the network's weights, attention over sequences of "
         "mean length, and the scores of the items that the loss compares, forward and backward. "
         "Numbers along the line are N of SASRec+ N. Models below half of the best are named above "
-        "the panel instead. Where seeds tell how much trainings scatter, a "
-        "dotted line lies below the best of these models by the smallest difference that the "
-        "paired test detects in four of five cases, for the median pair of models, at the smallest "
-        "number of seeds that any of them has.",
+        "the panel instead. Where seeds tell how much trainings scatter, a dotted line lies below "
+        "the best of these models by the smallest difference that the paired test detects in four "
+        "of five cases, for the median pair of models, at the smallest number of seeds that any of "
+        "them has.",
         PRINTED,
     ),
     Entry(

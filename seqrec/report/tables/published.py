@@ -7,7 +7,7 @@ import pandas as pd
 from seqrec.experiment.naming import dataset_title
 from seqrec.layout import SPLIT_MARK
 from seqrec.protocol.metrics import STOPPING_METRIC
-from seqrec.report.cells import NOT_FINISHED, Cell, MarkedText, Table, joined
+from seqrec.report.cells import NOT_FINISHED, Cell, Table, joined
 from seqrec.report.contents import Item
 from seqrec.report.evidence import Evidence
 from seqrec.report.measured import LEAVE_ONE_OUT, split_of
@@ -19,30 +19,31 @@ from seqrec.report.tables.notes import mark_notes
 
 def published_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate what others have published of an experiment's models under leave-one-out."""
-    title = metric_title(STOPPING_METRIC)
     sources: dict[str, int] = {}
     cells, lines = [], []
     for task, one in _shown(evidence):
-        name, published = evidence.title(task, one.model), one.metrics[STOPPING_METRIC]
-        measured = evidence.measured[task].get(one.model) if one.variant == AS_HERE else None
+        place = sources.setdefault(one.source, len(sources) + 1)
+        title, published = evidence.title(task, one.model), one.metrics[STOPPING_METRIC]
+        as_here = one.variant == AS_HERE
+        measured = evidence.measured[task].get(one.model) if as_here else None
         ours = measured.mean(STOPPING_METRIC) if measured else None
-        number_of_source = sources.setdefault(one.source, len(sources) + 1)
-        model: MarkedText = (name,)
-        if one.variant != AS_HERE:
-            model = joined(name, f", {one.variant}")
-        ours_shown = Cell("") if one.variant != AS_HERE else NOT_FINISHED
+        if ours is None:
+            shown = NOT_FINISHED if as_here else Cell("")
+        else:
+            shown = Cell(number(ours, 4))
         cells.append(
             [
                 Cell(dataset_title(task)),
-                Cell(model),
+                Cell((title,) if as_here else joined(title, f", {one.variant}")),
                 Cell(number(published, 4)),
-                ours_shown if ours is None else Cell(number(ours, 4)),
-                Cell(f"{one.file} file, {one.protocol} [{number_of_source}]"),
+                shown,
+                Cell(f"{one.file} file, {one.protocol} [{place}]"),
             ]
         )
         lines.append([task, *(getattr(one, name) for name in ELSEWHERE[1:]), published, ours])
     data = pd.DataFrame(lines, columns=["task", *ELSEWHERE[1:], "published", "ours"])
-    headings = ["Dataset", "Model", f"{title} there", "ours", "Measured by"]
+    there = f"{metric_title(STOPPING_METRIC)} there"
+    headings = ["Dataset", "Model", there, "ours", "Measured by"]
     table = Table(item.title, headings, cells, data, columns="llrrs", grouped=True)
     if not cells:
         table.notes.append(
@@ -54,9 +55,7 @@ def published_table(evidence: Evidence, item: Item) -> Table:
         "does not compare with ours, which is a mean over seeds. Ours is blank where the model "
         "there differs from this one."
     )
-    table.notes.append(
-        " ".join(f"[{place}] {source}." for source, place in sources.items()),
-    )
+    table.notes.append(" ".join(f"[{place}] {source}." for source, place in sources.items()))
     table.notes.extend(mark_notes(table.marks))
     return table
 
