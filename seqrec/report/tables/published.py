@@ -27,16 +27,13 @@ def published_table(evidence: Evidence, item: Item) -> Table:
         as_here = one.variant == AS_HERE
         measured = evidence.measured[task].get(one.model) if as_here else None
         ours = measured.mean(STOPPING_METRIC) if measured else None
-        if ours is None:
-            shown = NOT_FINISHED if as_here else Cell("")
-        else:
-            shown = Cell(number(ours, 4))
+        lacking = NOT_FINISHED if as_here else Cell("")
         cells.append(
             [
                 Cell(dataset_title(task)),
                 Cell((title,) if as_here else joined(title, f", {one.variant}")),
                 Cell(number(published, 4)),
-                shown,
+                lacking if ours is None else Cell(number(ours, 4)),
                 Cell(f"{one.file} file, {one.protocol} [{place}]"),
             ]
         )
