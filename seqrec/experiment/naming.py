@@ -55,8 +55,8 @@ def baselines(models: Iterable[str]) -> list[str]:
 
 
 def newcomers(models: Iterable[str]) -> list[str]:
-    """List those of `models` that are not the paper's, tuned or not."""
-    return [name for name in models if not is_the_papers(untuned_name(name))]
+    """List those of `models` that are not the paper's, nor trials of one, such as `sasrec+.t03`."""
+    return [name for name in models if not is_the_papers(name.partition(".")[0])]
 
 
 def model_order(model: str) -> tuple[int, int, tuple[str | int, ...]]:

@@ -45,7 +45,7 @@ def offered(*words: str) -> list[str]:
         (("preprocess", "yel"), ["yelp"]),
         (("simulate", "--like", "ye"), ["yelp"]),
         (("check", "m"), ["mine"]),
-        (("check", "w"), []),  # the workflow's settings are no experiment
+        (("check", "wo"), []),  # the workflow's settings are no experiment
         (("grid", "pa"), ["paper"]),
         (("train", "de"), ["demo"]),
         (("train", "demo", "sasrec+3"), ["sasrec+30", "sasrec+300", "sasrec+3000"]),

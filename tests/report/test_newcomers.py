@@ -114,6 +114,13 @@ def test_tuned_models_are_set_against_tuned_baselines(tmp_path: Path) -> None:
     assert {*found.model} == {"sasrec+.tuned", "bert4rec.tuned", "mine.tuned"}
 
 
+def test_trials_of_the_papers_models_are_no_other_models(tmp_path: Path) -> None:
+    for model in ("sasrec+.tuned", "sasrec+.t00", "bert4rec.t01"):
+        make_record(tmp_path, "demo", model)
+    write(tmp_path)
+    assert not (tmp_path / "tables/newcomers").exists()
+
+
 def test_numbers_of_others_never_stand_without_their_protocol_and_source(tmp_path: Path) -> None:
     for model, ndcg in (("hstu", 0.17), ("sasrec+", 0.18)):
         make_record(tmp_path, "ml-1m", model, ndcg=ndcg)
