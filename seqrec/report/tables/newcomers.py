@@ -14,7 +14,7 @@ from seqrec.report.gains import Gain, gains
 from seqrec.report.levels import ALPHA, CONFIDENCE
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
-from seqrec.report.numbers import number, over_seeds, percent, signed_interval
+from seqrec.report.numbers import number, over_seeds, percent, signed, signed_interval
 from seqrec.report.operations import millions_to_best
 from seqrec.report.tables.columns import above_zero, scatter_notes
 from seqrec.report.tables.notes import (
@@ -49,8 +49,8 @@ def newcomers_table(evidence: Evidence, item: Item) -> Table:
             [
                 Cell((evidence.title(dataset, name),)),
                 _quality(one, metric, name in best),
-                *(_gain(above.get((name, baseline))) for baseline in over),
                 Cell("" if cost is None else number(cost, 1)),
+                *(_gain(above.get((name, baseline))) for baseline in over),
             ]
         )
         for baseline in over:
@@ -59,9 +59,8 @@ def newcomers_table(evidence: Evidence, item: Item) -> Table:
                 p = above_zero(gain.pair.p)
                 lines.append([*about, baseline, gain.share, *gain.interval, p])
     headings = [
-        *("Model", metric_title(metric)),
+        *("Model", metric_title(metric), "Cost"),
         *(f"above {evidence.found.title(name)}" for name in over),
-        "Cost",
     ]
     data = pd.DataFrame(lines, columns=COLUMNS)
     table = Table(item.title, headings, cells, data, _notes(evidence, dataset, shown))
@@ -78,7 +77,7 @@ def _quality(one: Measured | None, metric: str, may_be_best: bool) -> Cell:
 def _gain(gain: Gain | None) -> Cell:
     if gain is None or math.isnan(gain.share):
         return Cell("")
-    ends = signed_interval(gain.interval, percent)
+    ends = signed_interval(gain.interval, lambda end: signed(100 * end, 1))
     return Cell(f"{percent(gain.share)} {ends}", gain.pair.distinguishable)
 
 
@@ -88,9 +87,9 @@ def _notes(evidence: Evidence, dataset: str, shown: Sequence[str]) -> list[Marke
         "Over seeds: the mean, with both values of two and the standard deviation of more. Bold: "
         "the models that may be the best, and differences that the paired test finds "
         f"({ALPHA:.0%} level, Holm's correction over all pairs of the dataset). In brackets: the "
-        f"{CONFIDENCE:.0%} interval over users and seeds, without correction. Cost: million "
-        "multiplications for each interaction of the training, up to the best epoch; blank where "
-        "they cannot be counted.",
+        f"{CONFIDENCE:.0%} interval over users and seeds in percent, without correction. Cost: "
+        "million multiplications for each interaction of the training, up to the best epoch; blank "
+        "where they cannot be counted.",
         *scatter_notes([*map(evidence.found.title, unknown)]),
         *elsewhere_note(evidence, dataset),
     ]
