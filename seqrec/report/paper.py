@@ -235,7 +235,7 @@ def read_published(
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise SeqrecError(
             f"{path}: must hold the columns {', '.join([*key, *needed])} and numbers above 0 in "
-            f"all but {' and '.join(key)} ({shortened(str(error))}). Restore it from git."
+            f"all but {', '.join(key)} ({shortened(str(error))}). Restore it from git."
         ) from None
 
 
