@@ -319,7 +319,7 @@ class Run(NamedTuple):
 
     @property
     def dataset(self) -> str:
-        return self.task.partition(SPLIT_MARK)[0]
+        return dataset_of(self.task)
 
     @property
     def split(self) -> str | None:
@@ -340,6 +340,11 @@ SPLIT_MARK = "@"
 def task_of(dataset: str, split: str | None) -> str:
     """Name a task: a dataset, under one of several splits if `split` names one."""
     return dataset if split is None else f"{dataset}{SPLIT_MARK}{split}"
+
+
+def dataset_of(task: str) -> str:
+    """Return the dataset of a task."""
+    return task.partition(SPLIT_MARK)[0]
 
 
 def _folders_in(folder: Path, name: str) -> list[Path]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from seqrec.experiment.naming import baselines, dataset_title, newcomers
-from seqrec.layout import SPLIT_MARK
+from seqrec.layout import SPLIT_MARK, dataset_of
 from seqrec.report.levels import ALPHA, CONFIDENCE, REPRODUCED_WITHIN
 
 TABLE_FORMS = ("md", "tex", "csv")
@@ -421,7 +421,7 @@ def items(
     `searched` says whether it searches for settings.
     """
     tasks, models = list(datasets), list(models)
-    with_splits = dict.fromkeys(one.partition(SPLIT_MARK)[0] for one in tasks if SPLIT_MARK in one)
+    with_splits = dict.fromkeys(dataset_of(one) for one in tasks if SPLIT_MARK in one)
     compared = bool(baselines(models) and newcomers(models))
     return [
         item

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from seqrec.layout import SPLIT_MARK, ConfigFiles, Run
+from seqrec.layout import ConfigFiles, Run, dataset_of
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.records.record import Record
 from seqrec.records.survey import Survey, grouped, survey
@@ -86,7 +86,7 @@ class Evidence:
 
     def tasks(self, dataset: str) -> list[str]:
         """List a task, or a dataset under each of its splits; all for an empty name."""
-        names = [task.partition(SPLIT_MARK)[0] for task in self.datasets]
+        names = [dataset_of(task) for task in self.datasets]
         pairs = zip(self.datasets, names, strict=True)
         return [task for task, name in pairs if dataset in ("", task, name)]
 

@@ -1,8 +1,8 @@
-"""By how much a dataset's models are above the baselines among them."""
+"""By how much a dataset's models are above some of them."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from seqrec.experiment.naming import baselines
 from seqrec.report.differences import Pair, share
 from seqrec.report.evidence import Evidence
 from seqrec.report.inference import Interval
@@ -17,10 +17,11 @@ class Gain(NamedTuple):
     """The test of the two, among all pairs of the dataset."""
 
 
-def gains(evidence: Evidence, dataset: str, metric: str) -> dict[tuple[str, str], Gain]:
-    """Measure how far each model of a dataset is above each baseline."""
+def gains(
+    evidence: Evidence, dataset: str, metric: str, over: Collection[str]
+) -> dict[tuple[str, str], Gain]:
+    """Measure how far each model of a dataset is above each of the models `over`."""
     models = evidence.comparable[dataset]
-    over = baselines(models)
     found = {}
     for pair in evidence.pairs(dataset, metric):
         for one, other, sign in ((pair.one, pair.other, 1), (pair.other, pair.one, -1)):

@@ -18,7 +18,7 @@ from seqrec.experiment.naming import is_the_papers, sampled_negatives
 from seqrec.experiment.registry import Registry
 from seqrec.experiment.settings import flat_settings
 from seqrec.files import read_regular
-from seqrec.layout import PAPER, SPLIT_MARK, ConfigFiles, task_of
+from seqrec.layout import PAPER, ConfigFiles, dataset_of, task_of
 from seqrec.protocol.metrics import REPORTED_METRICS, STOPPING_METRIC
 from seqrec.records.record import KnownSplit, Record
 from seqrec.records.survey import grouped, task_and_model
@@ -128,7 +128,7 @@ def read_paper(config: ConfigFiles, records: Sequence[Record]) -> Paper:
     datasets, registry = {dataset for dataset, _ in results}, Registry(config.folder)
     follow_up, settings = _of_follow_up(later, splits), {}
     for task, model in dict.fromkeys(map(task_and_model, records)):
-        dataset = _dataset_of(task)
+        dataset = dataset_of(task)
         if is_the_papers(model) and dataset in datasets:
             settings[task, model] = _settings_of(dataset, model, registry, PAPER)
         elif is_the_papers(model) and (task, model) in follow_up:
@@ -151,7 +151,7 @@ def _under_leave_one_out(
     numbers: PublishedNumbers, splits: Mapping[str, KnownSplit]
 ) -> PublishedNumbers:
     """Put published numbers, by dataset and more, under the tasks whose split is leave-one-out."""
-    tasks = grouped(splits, _dataset_of)
+    tasks = grouped(splits, dataset_of)
     return {
         (task, rest): row
         for (dataset, rest), row in numbers.items()
@@ -166,17 +166,13 @@ def _of_follow_up(numbers: PublishedNumbers, splits: Mapping[str, KnownSplit]) -
         (task, model): row
         for (dataset, model, split), row in numbers.items()
         for task, ours in splits.items()
-        if (dataset, split) == (_dataset_of(task), _in_follow_up(ours))
+        if (dataset, split) == (dataset_of(task), _in_follow_up(ours))
     }
 
 
 def _in_follow_up(split: KnownSplit) -> str | None:
     """Return what the follow-up calls a split; None if it is none of its own."""
     return next((name for name, one in FOLLOW_UP_SPLITS.items() if one == split), None)
-
-
-def _dataset_of(task: str) -> str:
-    return task.partition(SPLIT_MARK)[0]
 
 
 def _settings_of(

@@ -64,7 +64,7 @@ def quality_by_cost_chart(evidence: Evidence) -> Chart:
         costs = [point.x for one in series for point in one.points if point.x]
         axis = log_axis("million multiplications per interaction", costs)
         if series:
-            series += _usual_rule(evidence, dataset, series)
+            series += _rule_below_best(evidence, dataset, series)
         made = _panel(evidence, dataset, axis, series, NOT_COUNTED)
         return replace(made, note="\n".join(filter(None, [made.note, far_below])))
 
@@ -154,8 +154,8 @@ def _near_the_best(series: Sequence[Series]) -> tuple[list[Series], str]:
     return [one for one in series if one not in far], note
 
 
-def _usual_rule(evidence: Evidence, dataset: str, shown: Sequence[Series]) -> list[Series]:
-    """Draw what a model must lie below for the test to tell it from the best shown, as a rule."""
+def _rule_below_best(evidence: Evidence, dataset: str, shown: Sequence[Series]) -> list[Series]:
+    """Draw the value below which the test usually tells a model from the best shown."""
     models, metric = evidence.comparable[dataset], main_metric(evidence.metrics)
     trained = [one for one in models.values() if one.best_epochs]
     if not trained:

@@ -10,6 +10,7 @@ from seqrec.report.evidence import Evidence
 from seqrec.report.levels import ALPHA, CONFIDENCE, REPRODUCED_WITHIN
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import interval, number, over_seeds
+from seqrec.report.tables.columns import OVER_SEEDS
 from seqrec.report.tables.notes import follow_up_note, mark_notes
 from seqrec.report.tables.results import ResultLine, dataset_lines
 from seqrec.report.verdicts import Outcome, verdicts
@@ -60,9 +61,8 @@ def by_split_table(evidence: Evidence, item: Item) -> Table:
         grouped=True,
     )
     table.notes.append(
-        "Over seeds: the mean, with both values of two and the standard deviation of more. "
-        "Interval: over users. Bold: the models that may be the best under the split, by a paired "
-        f"test at the {ALPHA:.0%} level."
+        f"{OVER_SEEDS} Interval: over users. Bold: the models that may be the best under the "
+        f"split, by a paired test at the {ALPHA:.0%} level."
     )
     if published:
         table.notes.append(

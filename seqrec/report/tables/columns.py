@@ -20,6 +20,9 @@ DIFFERENCE_NAMES = (
 )
 """Names of the same columns, and two more, in a table for programs."""
 
+OVER_SEEDS = "Over seeds: the mean, with both values of two and the standard deviation of more."
+"""Explains what `over_seeds` writes."""
+
 TEST_NOTE = (
     "Paired t-test over users, each user's metric averaged over seeds, widened by how much "
     "trainings scatter between seeds. A model with three seeds or more has the scatter of its own "

@@ -16,7 +16,7 @@ from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
 from seqrec.report.numbers import number, over_seeds, percent, signed, signed_interval
 from seqrec.report.operations import millions_to_best
-from seqrec.report.tables.columns import above_zero, scatter_notes
+from seqrec.report.tables.columns import OVER_SEEDS, above_zero, scatter_notes
 from seqrec.report.tables.notes import (
     elsewhere_note,
     mark_notes,
@@ -40,7 +40,7 @@ def newcomers_table(evidence: Evidence, item: Item) -> Table:
     if not models:
         nothing = pd.DataFrame([], columns=COLUMNS)
         return Table(item.title, [], [], nothing, none_comparable_notes(evidence, dataset))
-    best, above = leaders(models, metric), gains(evidence, dataset, metric)
+    best, above = leaders(models, metric), gains(evidence, dataset, metric, over)
     cells, lines = [], []
     for name in shown:
         one = models.get(name)
@@ -84,12 +84,11 @@ def _gain(gain: Gain | None) -> Cell:
 def _notes(evidence: Evidence, dataset: str, shown: Sequence[str]) -> list[MarkedText]:
     unknown = [name for name in of_unknown_scatter(evidence.comparable[dataset]) if name in shown]
     return [
-        "Over seeds: the mean, with both values of two and the standard deviation of more. Bold: "
-        "the models that may be the best, and differences that the paired test finds "
-        f"({ALPHA:.0%} level, Holm's correction over all pairs of the dataset). In brackets: the "
-        f"{CONFIDENCE:.0%} interval over users and seeds in percent, without correction. Cost: "
-        "million multiplications for each interaction of the training, up to the best epoch; blank "
-        "where they cannot be counted.",
+        f"{OVER_SEEDS} Bold: the models that may be the best, and differences that the paired "
+        f"test finds ({ALPHA:.0%} level, Holm's correction over all pairs of the dataset). In "
+        f"brackets: the {CONFIDENCE:.0%} interval over users and seeds in percent, without "
+        "correction. Cost: million multiplications for each interaction of the training, up to the "
+        "best epoch; blank where they cannot be counted.",
         *scatter_notes([*map(evidence.found.title, unknown)]),
         *elsewhere_note(evidence, dataset),
     ]

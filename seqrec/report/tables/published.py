@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.layout import SPLIT_MARK
+from seqrec.layout import dataset_of
 from seqrec.protocol.metrics import STOPPING_METRIC
 from seqrec.report.cells import NOT_FINISHED, Cell, Table, joined
 from seqrec.report.contents import Item
@@ -63,5 +63,5 @@ def _shown(evidence: Evidence) -> Iterator[tuple[str, Elsewhere]]:
         if split_of(evidence.records(task)) == LEAVE_ONE_OUT:
             for model in evidence.wanted(task):
                 for one in evidence.paper.elsewhere:
-                    if (one.dataset, one.model) == (task.partition(SPLIT_MARK)[0], model):
+                    if (one.dataset, one.model) == (dataset_of(task), model):
                         yield task, one

@@ -17,7 +17,7 @@ from seqrec.report.measured import measure
 from seqrec.report.metrics import metric_title
 from seqrec.report.numbers import number, over_seeds
 from seqrec.report.splits import target_notes
-from seqrec.report.tables.columns import scatter_notes
+from seqrec.report.tables.columns import OVER_SEEDS, scatter_notes
 from seqrec.report.tables.notes import (
     elsewhere_note,
     follow_up_note,
@@ -242,9 +242,7 @@ def _reading_notes(lines: Sequence[ResultLine], tested: bool) -> list[MarkedText
             f"({ALPHA:.0%} level, over the number of models above)."
         )
     if several:
-        sentences.append(
-            "Over seeds: the mean, with both values of two and the standard deviation of more."
-        )
+        sentences.append(OVER_SEEDS)
     if any(line.value(name).published for line in lines for name in (*line.metrics, BEST_EPOCH)):
         sentences.append("paper: published values, of one run each.")
     return [" ".join(sentences)] if sentences else []

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from seqrec.experiment.naming import dataset_title
-from seqrec.layout import SPLIT_MARK
+from seqrec.layout import dataset_of
 from seqrec.records.record import Record
 from seqrec.report.cells import Cell, MarkedText, Table
 from seqrec.report.contents import Item
@@ -50,7 +50,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 def sizes_table(evidence: Evidence, item: Item) -> Table:
     """Tabulate the datasets as the runs saw them."""
-    names = dict.fromkeys(task.partition(SPLIT_MARK)[0] for task in evidence.datasets)
+    names = dict.fromkeys(dataset_of(task) for task in evidence.datasets)
     lines = [_line(evidence, dataset) for dataset in names]
     counted = [name for name in COUNTED if any(line.get(name) for line in lines)]
     columns = [*SIZES, *counted]
@@ -81,7 +81,7 @@ def _line(evidence: Evidence, dataset: str) -> dict[str, Any]:
 
 def _records(evidence: Evidence, dataset: str) -> list[Record]:
     """List the records of a dataset under all of its splits."""
-    tasks = [task for task in evidence.datasets if task.partition(SPLIT_MARK)[0] == dataset]
+    tasks = [task for task in evidence.datasets if dataset_of(task) == dataset]
     return [record for task in tasks for record in evidence.records(task)]
 
 
