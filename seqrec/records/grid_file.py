@@ -140,16 +140,6 @@ def _in_order(grid: Grid) -> list[AskedRun]:
     return sorted([*listed, *tuned], key=place) if tuned else listed
 
 
-def promoted_datasets(reference: Path = REFERENCE_RESULTS) -> list[str]:
-    """List the datasets of the promoted records, which come from several experiments."""
-    return sorted({run.dataset for run in GridFile.read(reference).runs})
-
-
-def promoted_models(reference: Path = REFERENCE_RESULTS) -> list[str]:
-    """List the models of the promoted records."""
-    return sorted({asked.run.model for asked in GridFile.read(reference).runs})
-
-
-def promoted_tasks(reference: Path = REFERENCE_RESULTS) -> list[str]:
-    """List the tasks of the promoted records."""
-    return sorted({asked.run.task for asked in GridFile.read(reference).runs})
+def promoted_runs(reference: Path = REFERENCE_RESULTS) -> list[Run]:
+    """List the promoted records, which come from several experiments."""
+    return [*GridFile.read(reference).wanted()]

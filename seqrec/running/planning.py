@@ -35,12 +35,7 @@ from seqrec.layout import (
     near,
 )
 from seqrec.records.fingerprint import DECISIVE_ROOMS
-from seqrec.records.grid_file import (
-    GridFile,
-    promoted_datasets,
-    promoted_models,
-    promoted_tasks,
-)
+from seqrec.records.grid_file import GridFile, promoted_runs
 from seqrec.running import costs
 from seqrec.running.guard import require_own_results
 from seqrec.running.workflow import WorkflowConfig
@@ -101,18 +96,22 @@ class Plan:
 
     @cached_property
     def datasets(self) -> list[str]:
-        return self.grid.datasets if self.grid else promoted_datasets()
+        return self.grid.datasets if self.grid else sorted({r.dataset for r in self._promoted})
 
     @cached_property
     def tasks(self) -> list[str]:
         """The datasets, each under each of its splits: what tables and figures keep apart."""
-        return self.grid.tasks if self.grid else promoted_tasks()
+        return self.grid.tasks if self.grid else sorted({run.task for run in self._promoted})
 
     @cached_property
     def models(self) -> list[str]:
         if not self.grid:
-            return promoted_models()
+            return sorted({run.model for run in self._promoted})
         return list(dict.fromkeys(run.model for run in self.runs))
+
+    @cached_property
+    def _promoted(self) -> list[Run]:
+        return promoted_runs()
 
     @property
     def runs(self) -> list[RunConfig]:

@@ -9,7 +9,7 @@ from small_runs import ROOT
 
 from seqrec.experiment.grid import load_experiment
 from seqrec.layout import REFERENCE, ResultFiles, Run
-from seqrec.records.grid_file import GridFile, promoted_datasets
+from seqrec.records.grid_file import GridFile, promoted_runs
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_results_without_a_grid_ask_for_nothing(tmp_path: Path) -> None:
     assert GridFile.read(tmp_path).wanted() == {}
 
 
-def test_promoted_runs_have_datasets_and_no_order_of_a_file(tmp_path: Path) -> None:
+def test_promoted_runs_have_no_order_of_a_file(tmp_path: Path) -> None:
     runs = [Run("yelp", "sasrec", 1), Run("beauty", "mine", 0)]
     GridFile.of_reference(runs).write(ResultFiles(tmp_path).grid)
     read = GridFile.read(tmp_path)
     assert read.experiment == REFERENCE
     assert read.wanted() == dict.fromkeys(runs)
     assert read.models_in_order() == []
-    assert promoted_datasets(tmp_path) == ["beauty", "yelp"]
+    assert promoted_runs(tmp_path) == runs
