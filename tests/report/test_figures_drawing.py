@@ -220,3 +220,17 @@ def test_a_title_beside_long_names_stays_on_the_page() -> None:
     figure = draw(Chart("Two", panels, "", columns=2))
     figure.draw_without_rendering()
     assert_readable("two", figure)
+
+
+def test_a_long_note_stays_above_its_panel_and_titles_at_one_height() -> None:
+    series = [Series("one", Look(), Shape.POINTS, [Point(1.0, 1.0)])]
+    note = "not drawn: " + ", ".join(f"Model {n} (gBCE) 0.0{n}" for n in range(180, 187))
+    panels = [
+        Panel(name, Axis("x"), Axis("y"), series, note=n) for name, n in (("A", note), ("B", ""))
+    ]
+    figure = draw(Chart("Two", panels, "", columns=2))
+    figure.draw_without_rendering()
+    assert_readable("two", figure)
+    first, second = (axes.get_title() for axes in figure.axes)
+    assert " ".join(first.split("\n")[1:]) == note, "no name is lost"
+    assert first.count("\n") == second.count("\n")

@@ -58,10 +58,12 @@ def draw(chart: Chart) -> Figure:
     figure = Figure(figsize=(width * columns, rows * height + 0.5), layout="constrained")
     figure.suptitle(_wrapped(chart.title, int(TITLE_CHARACTERS * width * columns)))
     drawn = []
-    noted = any(panel.note and not panel.empty for panel in chart.panels)
-    for place, panel in enumerate(chart.panels):
+    notes = ["" if panel.empty else _note(panel, width) for panel in chart.panels]
+    lines = max((note.count("\n") for note in notes), default=0)
+    for place, (panel, note) in enumerate(zip(chart.panels, notes, strict=True)):
         axes = figure.add_subplot(rows, columns, place + 1)
-        _draw_panel(axes, panel, width, noted)
+        # Titles of panels side by side stand at one height.
+        _draw_panel(axes, panel, width, note + "\n" * (lines - note.count("\n")))
         drawn.append(axes)
     _label(chart.panels, drawn, columns)
     _same_decimals([a for a, p in zip(drawn, chart.panels, strict=True) if not p.empty])
@@ -76,12 +78,19 @@ def _height(panel: Panel, width: float) -> float:
     return 0.8 * width if width > 2 else width + 0.35
 
 
-def _draw_panel(axes: Axes, panel: Panel, width: float, noted: bool) -> None:
-    """Draw a panel; its title has a second line if another panel is `noted`."""
+def _note(panel: Panel, width: float) -> str:
+    """Return the lines below a panel's title, each after a line break."""
+    characters = int(TITLE_CHARACTERS * width)
+    lines = [textwrap.fill(line, characters) for line in panel.note.splitlines()]
+    return "".join("\n" + line for line in lines)
+
+
+def _draw_panel(axes: Axes, panel: Panel, width: float, note: str) -> None:
+    """Draw a panel with its title and the lines of a note below it."""
     # A title stands above the plot alone, not above the names beside it.
     names = [text_inches(tick.label) for tick in panel.y.ticks] if panel.y.names else []
     title = _wrapped(panel.title, int(TITLE_CHARACTERS * (width - max(names, default=0.0))))
-    axes.set_title(f"{title}\n{'' if panel.empty else panel.note}" if noted else title)
+    axes.set_title(title + note)
     if panel.empty:
         axes.grid(False)
         axes.set(xticks=[], yticks=[])
