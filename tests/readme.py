@@ -5,7 +5,8 @@ Blocks start with `<!-- reference: NAME -->` (a table of `results/reference/tabl
 with `NAME.png` one of its figures, for a page in `docs/`), `<!-- benchmark -->`, `<!-- whole -->`,
 `<!-- growth -->`, `<!-- scale -->`, `<!-- peers -->`, `<!-- accelerator -->` or
 `<!-- precision -->` (measurements in `results/benchmark/`), `<!-- changes -->` (since the first
-edition) or `<!-- stopping -->` (when trainings stop), and end with `<!-- end -->`.
+edition), `<!-- stopping -->` (when trainings stop) or `<!-- factors -->` (networks by losses), and
+end with `<!-- end -->`.
 """
 
 import json
@@ -13,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+from factors import factors_table
 from first_edition import changes_table
 from stopping import stopping_table
 
@@ -28,7 +30,8 @@ PAGES = (
 )
 NOT_YET = "These records have not been promoted yet.\n"
 MEASUREMENTS = ("benchmark", "whole", "growth", "scale", "peers", "accelerator", "precision")
-NAMES = "|".join((r"reference(?:/\S+)?: \S+", *MEASUREMENTS, "changes", "stopping"))
+FROM_RECORDS = {"changes": changes_table, "stopping": stopping_table, "factors": factors_table}
+NAMES = "|".join((r"reference(?:/\S+)?: \S+", *MEASUREMENTS, *FROM_RECORDS))
 BLOCK = re.compile(rf"(<!-- ({NAMES}) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -61,10 +64,8 @@ def made(name: str, project: Path) -> str:
     """Make the text of the block `name` from the tables and measurements in `project`."""
     if name in MEASUREMENTS:
         return made_of_measurements(name, project)
-    if name == "changes":
-        return changes_table(project) + "\n"
-    if name == "stopping":
-        return stopping_table(project) + "\n"
+    if name in FROM_RECORDS:
+        return FROM_RECORDS[name](project) + "\n"
     folder, _, name = name.partition(": ")
     results = ResultFiles(project / "results" / folder)
     if not results.grid.is_file():
