@@ -54,6 +54,7 @@ def test_each_model_is_set_against_each_baseline_in_percent_of_it(tmp_path: Path
     shown = rows(tmp_path, "newcomers/demo")
     assert shown["Model"] == ["NDCG@10", "Cost", "above SASRec+", "above BERT4Rec"]
     assert shown["mine"][2].startswith("**+") and shown["mine"][3].startswith("**+")
+    assert re.match(r"\*\*\+\d\d% \[", shown["mine"][2]), "decimals of large shares take space"
     assert shown["yours"][2].startswith("**−"), "significantly below"
     assert not shown["yours"][3].startswith("**"), "too close to tell"
 

@@ -14,7 +14,7 @@ from seqrec.report.gains import Gain, gains
 from seqrec.report.levels import ALPHA, CONFIDENCE
 from seqrec.report.measured import Measured
 from seqrec.report.metrics import main_metric, metric_title
-from seqrec.report.numbers import number, over_seeds, percent, signed, signed_interval
+from seqrec.report.numbers import number, over_seeds, signed, signed_interval
 from seqrec.report.operations import millions_to_best
 from seqrec.report.tables.columns import OVER_SEEDS, above_zero, scatter_notes
 from seqrec.report.tables.notes import (
@@ -77,8 +77,14 @@ def _quality(one: Measured | None, metric: str, may_be_best: bool) -> Cell:
 def _gain(gain: Gain | None) -> Cell:
     if gain is None or math.isnan(gain.share):
         return Cell("")
-    ends = signed_interval(gain.interval, lambda end: signed(100 * end, 1))
-    return Cell(f"{percent(gain.share)} {ends}", gain.pair.distinguishable)
+    text = f"{_percents(gain.share)}% {signed_interval(gain.interval, _percents)}"
+    return Cell(text, gain.pair.distinguishable)
+
+
+def _percents(share: float) -> str:
+    """Format a share in percent; from ten on without a decimal, which would only take space."""
+    percents = 100 * share
+    return signed(percents, 0 if abs(percents) >= 9.95 else 1)
 
 
 def _notes(evidence: Evidence, dataset: str, shown: Sequence[str]) -> list[MarkedText]:
