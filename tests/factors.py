@@ -39,8 +39,7 @@ def _rows(project: Path) -> Iterator[list[str]]:
         for network, models in NETWORKS.items():
             cells = []
             for model in models:
-                one = measured.get(model)
-                seeds = [float(value) for value in one.scores[STOPPING_METRIC].seeds] if one else []
-                text = over_seeds(seeds, 4) if seeds else "—"
+                seeds = measured[model].scores[STOPPING_METRIC].seeds
+                text = over_seeds([float(value) for value in seeds], 4)
                 cells.append(f"**{text}**" if model in best else text)
             yield [dataset_title(dataset), network, *cells]
